@@ -1,0 +1,72 @@
+#include "core/arena.h"
+
+#include <string.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define POISONING 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define POISONING 1
+#endif
+
+#ifdef POISONING
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#endif
+
+#define ALIGN ((size_t)16)
+
+void latch_arena_init(latch_arena *arena, void *memory, size_t cap) {
+    *arena = (latch_arena){.base = memory, .cap = cap};
+    ASAN_POISON_MEMORY_REGION(memory, cap);
+}
+
+void latch_arena_clean_up(latch_arena *arena) { ASAN_UNPOISON_MEMORY_REGION(arena->base, arena->cap); }
+
+/* Gives out [at, at + size), or says that it doesn't fit. */
+static void *give(latch_arena *arena, size_t at, size_t size) {
+    if (at > arena->cap || size > arena->cap - at) return NULL;
+    arena->used = at + size;
+    if (arena->used > arena->peak) arena->peak = arena->used;
+    ASAN_UNPOISON_MEMORY_REGION(arena->base + at, size);
+    return arena->base + at;
+}
+
+void *latch_arena_alloc(latch_arena *arena, size_t size) {
+    return give(arena, (arena->used + ALIGN - 1) & ~(ALIGN - 1), size); /* used ≤ cap, so the sum can't wrap */
+}
+
+void *latch_arena_grow(latch_arena *arena, void *at, size_t old_size, size_t size) {
+    size_t offset = (size_t)((char *)at - arena->base);
+    if (size <= old_size) return at;
+    if (offset + old_size == arena->used) return give(arena, offset, size);
+    void *moved = latch_arena_alloc(arena, size);
+    if (moved != NULL) memcpy(moved, at, old_size);
+    return moved;
+}
+
+latch_str latch_arena_copy(latch_arena *arena, latch_str s) {
+    char *copy = s.len < SIZE_MAX ? latch_arena_alloc(arena, s.len + 1) : NULL;
+    if (copy == NULL) return (latch_str){NULL, 0};
+    if (s.len > 0) memcpy(copy, s.ptr, s.len);
+    copy[s.len] = '\0';
+    return (latch_str){copy, s.len};
+}
+
+size_t latch_arena_mark(const latch_arena *arena) { return arena->used; }
+
+void latch_arena_rewind(latch_arena *arena, size_t mark) {
+    ASAN_POISON_MEMORY_REGION(arena->base + mark, arena->used - mark); /* what lies beyond is poisoned already */
+    arena->used = mark;
+}
+
+void *latch_arena_keep(latch_arena *arena, size_t mark, const void *at, size_t size) {
+    size_t to = (mark + ALIGN - 1) & ~(ALIGN - 1);
+    ASAN_UNPOISON_MEMORY_REGION(arena->base + to, size); /* `at` is above it: it was given out after mark */
+    memmove(arena->base + to, at, size);
+    latch_arena_rewind(arena, to + size);
+    return arena->base + to;
+}

@@ -1,0 +1,31 @@
+/* core/clock.h - time is an input: the process's clocks, or ones that a test moves. */
+#ifndef LATCH_CORE_CLOCK_H
+#define LATCH_CORE_CLOCK_H
+
+#include "core/words.h"
+
+/*
+ * Two clocks: wall time may be set and says when; boot time only grows and says how long. A frozen sandbox may stop either, so a span is
+ * the larger of what both say.
+ */
+typedef struct latch_clock {
+    int64_t (*wall_us)(void *self); /* Unix time in microseconds */
+    int64_t (*boot_us)(void *self); /* since some start; goes on while the machine sleeps */
+    void *self;
+} latch_clock;
+
+latch_clock latch_clock_system(void); /* CLOCK_REALTIME, CLOCK_BOOTTIME */
+
+int64_t latch_clock_wall_ms(const latch_clock *clock);
+
+/* A reading of both clocks, and the time since it: never less than 0. */
+typedef struct latch_instant {
+    int64_t wall_us, boot_us;
+} latch_instant;
+latch_instant latch_clock_instant(const latch_clock *clock);
+int64_t latch_clock_since_ms(const latch_clock *clock, latch_instant from);
+
+#define LATCH_TIMESTAMP_BYTES 25                                         /* "2026-11-21T09:30:00.123Z" and its NUL */
+void latch_clock_format(int64_t at_ms, char out[LATCH_TIMESTAMP_BYTES]); /* ISO 8601, UTC; years 1 to 9999 */
+
+#endif

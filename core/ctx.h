@@ -1,0 +1,51 @@
+/*
+ * core/ctx.h - what a handler and a store do with `cx`: time, text, failures of their own, and the log.
+ *
+ * One latch_ctx per invocation, in a batch per record: it carries the arena, the deadline, the clock, the error and the log.
+ */
+#ifndef LATCH_CORE_CTX_H
+#define LATCH_CORE_CTX_H
+
+#include "core/pairs.h"
+#include "core/status.h"
+
+LATCH_BEGIN_C
+
+/* ── the invocation ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+int64_t latch_now_ms(const latch_ctx *cx) LATCH_NONNULL;  /* the stores' clock, Unix time */
+int64_t latch_left_ms(const latch_ctx *cx) LATCH_NONNULL; /* until the deadline; INT64_MAX where there is none */
+latch_str latch_request_id(const latch_ctx *cx) LATCH_NONNULL;
+
+/* ── text: lives as long as cx; empty when the arena is full, and an empty key is refused by every store ──────────── */
+
+latch_str latch_copy(latch_ctx *cx, latch_str s) LATCH_NONNULL;
+latch_str latch_uuid(latch_ctx *cx) LATCH_NONNULL; /* version 4, from the system's random source */
+
+/* latch_key(cx, a, b, …): the parts joined by '#', with '#' and '%' inside a part escaped: ("a#b", "c") and ("a", "b#c") differ. */
+#define latch_key(cx, ...) latch_key_((cx), (const latch_str[]){__VA_ARGS__}, sizeof((const latch_str[]){__VA_ARGS__}) / sizeof(latch_str))
+latch_str latch_key_(latch_ctx *cx, const latch_str *parts, size_t n) LATCH_NONNULL;
+
+/*
+ * ── your own failures ─────────────────────────────────────────────────────────────────────────────────────────────
+ *
+ * return latch_fail(cx, "CardDeclined", "the card was declined", "order_id", id);     an invocation error, Function.CardDeclined
+ * return latch_refuse(cx, LATCH_MISSING, "no such product", "sku", sku);              the message is shown to an HTTP client
+ */
+#define latch_fail(cx, type, ...) latch_fail_((cx), "" type, LATCH_FIRST_(__VA_ARGS__), LATCH_PAIRS_(__VA_ARGS__))
+#define latch_refuse(cx, refusal, ...) latch_refuse_((cx), (refusal), LATCH_FIRST_(__VA_ARGS__), LATCH_PAIRS_(__VA_ARGS__))
+LATCH_NODISCARD latch_status latch_fail_(latch_ctx *cx, const char *type, const char *message, const latch_pair *pairs) LATCH_NONNULL;
+LATCH_NODISCARD latch_status latch_refuse_(latch_ctx *cx, latch_status refusal, const char *message, const latch_pair *pairs) LATCH_NONNULL;
+
+/* ── log: one line each; latch_info(cx, "shipped", "order_id", id, "qty", qty) ─────────────────────────────────────────── */
+
+typedef enum latch_level { LATCH_TRACE, LATCH_DEBUG, LATCH_INFO, LATCH_WARN, LATCH_ERROR, LATCH_FATAL } latch_level;
+#define latch_log(cx, level, ...) latch_log_((cx), (level), LATCH_FIRST_(__VA_ARGS__), LATCH_PAIRS_(__VA_ARGS__))
+#define latch_debug(cx, ...) latch_log((cx), LATCH_DEBUG, __VA_ARGS__)
+#define latch_info(cx, ...) latch_log((cx), LATCH_INFO, __VA_ARGS__)
+#define latch_warn(cx, ...) latch_log((cx), LATCH_WARN, __VA_ARGS__)
+void latch_log_(latch_ctx *cx, latch_level level, const char *message, const latch_pair *pairs) LATCH_NONNULL;
+
+LATCH_END_C
+
+#endif

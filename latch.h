@@ -1,0 +1,44 @@
+/*
+ * latch.h - what a handler author includes.
+ *
+ * The whole idea in six sentences:
+ *  1. A handler is a function of the context `cx` and of what came in (latch_http, latch_record, latch_event); it returns a status.
+ *  2. Whatever can fail returns latch_status and the compiler insists that you look; LATCH_TRY(call) ends the function with it.
+ *  3. A status is LATCH_OK, a refusal (the store worked and said no: LATCH_HELD, LATCH_LIMITED, …) or a failure (LATCH_E_…); whichever
+ *     leaves the handler, the runtime turns into what the caller should see.
+ *  4. Stores are constants at the top of your file: a name and a policy; a call is (cx, &store, key, …, &out).
+ *  5. What is built (latch_object, latch_key, headers) never fails in your face: it carries its error to the call that uses it.
+ *  6. What you get through cx lives until the handler (in a batch: the record) ends; locks are released then too. You free nothing.
+ */
+#ifndef LATCH_H
+#define LATCH_H
+
+#include "core/ctx.h"
+#include "core/http.h"
+#include "core/json.h"
+#include "core/pairs.h"
+#include "core/status.h"
+#include "core/words.h"
+#include "runtime/event.h"
+#include "runtime/handler.h"
+#include "runtime/http_event.h"
+#include "runtime/record.h"
+#include "store/attempts.h"
+#include "store/cache.h"
+#include "store/dedupe.h"
+#include "store/lock.h"
+#include "store/once.h"
+#include "store/work.h"
+
+LATCH_BEGIN_C
+
+/*
+ * Runs until the process ends: reads the environment, opens the stores, runs the handler's init and polls for events.
+ * 1: it could not start (_HANDLER names none of the handlers, which are listed; a store can't be opened; init failed): the service is told.
+ */
+#define LATCH_RUN(table) latch_run((table), sizeof(table) / sizeof((table)[0])) /* of an array: a pointer is -Wsizeof-pointer-div */
+int latch_run(const latch_handler *handlers, size_t n);
+
+LATCH_END_C
+
+#endif
