@@ -1,0 +1,316 @@
+#!/usr/bin/env python3
+"""e2e.py BUILD RELEASE TEST - one test of whole processes: the shop's bootstrap, latch-local, AWS's emulator, README's handler.
+
+BUILD holds the build under test (sanitizers), RELEASE the one that users run. Each test_… below is one entry of ctest.
+"""
+import json, os, pathlib, re, signal, socket, subprocess, sys, tempfile, time, urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from service import Function
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD, RELEASE = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
+SAM = ROOT / "build/tools/sam"
+
+
+def run(*arguments, environment=None, status=0, timeout=60):
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LATCH_", "_"))}
+    done = subprocess.run([str(a) for a in arguments], capture_output=True, text=True, cwd=ROOT, timeout=timeout,
+                          env={**inherited, **(environment or {})})
+    assert status is None or done.returncode == status, f"exit {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done
+
+
+def play(*arguments, build=BUILD, status=0):
+    """latch-local invoke --json: a list of what it says of each play."""
+    done = run(build / "latch-local", "invoke", "--json", *arguments, "--", build / "bootstrap", status=status)
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")], done
+
+
+def shop_event(name):
+    return (ROOT / "events" / f"{name}.json").read_bytes()
+
+
+def api_event(method, path, body, **headers):
+    event = json.loads(shop_event("api-checkout-1-first"))
+    event["rawPath"] = event["requestContext"]["http"]["path"] = path
+    event["requestContext"]["http"]["method"] = method
+    event["headers"] = {name.replace("_", "-"): value for name, value in headers.items()}
+    event["body"] = body
+    return json.dumps(event).encode()
+
+
+# ── the main job ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_sample_event_twice():
+    done = run(BUILD / "latch-local", "invoke", "--plays", "2", "--expect", "events/expect", "events", "--", BUILD / "bootstrap")
+    count = 2 * len(list((ROOT / "events").glob("*.json")))
+    assert count >= 24
+    assert done.stdout.rstrip().splitlines()[-1] == f"{count} events, {count} ok", done.stdout[-600:]
+
+
+def test_a_wrong_expectation_is_reported():
+    with tempfile.TemporaryDirectory() as folder:
+        (pathlib.Path(folder) / "echo-raw.json").write_text('{"first": {"hello": "nobody"}}')
+        done = run(BUILD / "latch-local", "invoke", "--expect", folder, "events/echo-raw.json", "--", BUILD / "bootstrap", status=1)
+    assert done.stdout.rstrip().splitlines()[-1] == "1 events, 0 ok", done.stdout
+
+
+def test_the_same_key_gets_the_first_receipt():
+    with Function(str(BUILD / "bootstrap"), "api") as shop:
+        answers = [json.loads(shop.invoke(shop_event(f"api-checkout-{name}"))[2]) for name in ("1-first", "2-again", "3-other-body", "1-first")]
+    receipts = [json.loads(a["body"]).get("receipt") for a in answers]
+    assert [a["statusCode"] for a in answers] == [201, 201, 422, 201], answers
+    assert receipts[0] and receipts[0] == receipts[1] == receipts[3] and receipts[2] is None, receipts
+
+
+def test_the_fourth_login_waits():
+    with Function(str(BUILD / "bootstrap"), "api") as shop:
+        answers = [json.loads(shop.invoke(shop_event("api-login-2-function-url"))[2]) for _ in range(5)]
+        right = json.loads(shop.invoke(api_event("POST", "/login", '{"user":"bob","password":"opensesame"}'))[2])
+        again = [json.loads(shop.invoke(api_event("POST", "/login", '{"user":"bob","password":"x"}'))[2])["statusCode"] for _ in range(4)]
+    assert [a["statusCode"] for a in answers] == [401, 401, 401, 429, 429], answers
+    headers = {name.lower(): value for name, value in answers[3]["headers"].items()}
+    assert 895 <= int(headers["retry-after"]) <= 900, headers
+    assert right["statusCode"] == 200 and again == [401, 401, 401, 429], (right, again)
+
+
+def test_the_catalogue_is_loaded_once():
+    with Function(str(BUILD / "bootstrap"), "api") as shop:
+        for _ in range(3):
+            answer = json.loads(shop.invoke(api_event("GET", "/products/tea", None))[2])
+            assert answer["statusCode"] == 200 and json.loads(answer["body"])["price_cents"] == 450, answer
+        shop.next_request()
+        shop.drain()
+    assert shop.output.count(b"product loaded") == 1, shop.output
+
+
+def test_duplicates_and_bad_records():
+    with Function(str(BUILD / "bootstrap"), "orders") as orders:
+        kind, _, body = orders.invoke(shop_event("orders-sqs"))
+        orders.next_request()
+        orders.drain()
+    assert kind == "response" and [f["itemIdentifier"][-2:] for f in json.loads(body)["batchItemFailures"]] == ["03", "04"], body
+    assert orders.output.count(b"\tshipped") == 2 and orders.output.count(b"shipped before") == 1, orders.output
+
+
+# ── AWS's own ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_sample_events_are_sams():
+    print(run(ROOT / "tools/make-events", "--check", SAM / "bin/sam").stdout)
+
+
+def test_aws_emulator_echoes():
+    emulator = next(SAM.glob("lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"))
+    ports = []
+    for _ in range(2):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            ports.append(free.getsockname()[1])
+    event = shop_event("echo-raw")
+    environment = {**os.environ, "_HANDLER": "echo", "AWS_LAMBDA_FUNCTION_NAME": "echo"}
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen([emulator, "--runtime-interface-emulator-address", f"127.0.0.1:{ports[0]}", "--runtime-api-address",
+                                    f"127.0.0.1:{ports[1]}", RELEASE / "bootstrap", "echo"], env=environment, stdout=log, stderr=log,
+                                   start_new_session=True)
+        try:
+            answers = [emulate(ports[0], event) for _ in range(3)]
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            log.seek(0)
+            print(log.read().decode()[-2000:])
+    assert answers == [event] * 3, answers
+
+
+def emulate(port, event):
+    url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
+    until = time.monotonic() + 20
+    while True:
+        try:
+            return urllib.request.urlopen(url, data=event, timeout=20).read()
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionRefusedError) or time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
+# ── bad input ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+HOSTILE = [
+    ("empty", b""), ("no JSON", b"{"), ("binary", bytes(range(256))), ("a number", b"1"), ("null", b"null"), ("a list", b"[]"),
+    ("invalid UTF-8", b'{"a":"\xff\xfe"}'), ("NUL bytes", b'{"a":"\x00"}'), ("10,000 levels", b"[" * 10000 + b"]" * 10000),
+    ("10,000 objects", b'{"a":' * 10000 + b"1" + b"}" * 10000), ("6 MiB of levels", b"[" * (6 << 20)), ("6 MiB of text", b'"' + b"x" * (6 << 20) + b'"'),
+    ("6 MiB of numbers", b"[" + b"1," * (3 << 20) + b"1]"), ("huge numbers", b'{"a":1e999,"b":' + b"9" * 5000 + b"}"), ("wrong types", b'{"Records":7,"rawPath":[],"requestContext":"x"}'),
+    ("records that are none", b'{"Records":[1,null,"x",{},[]]}'), ("a body that is a list", b'{"version":"2.0","rawPath":"/checkout","requestContext":{"http":{"method":"POST"}},"body":[]}'),
+]
+
+
+def test_hostile_events_are_errors_and_nothing_dies():
+    for handler, good in (("api", "api-product-rest"), ("orders", "orders-kinesis"), ("sweep", "sweep-schedule-1"), ("echo", "echo-raw")):
+        with Function(str(BUILD / "bootstrap"), handler) as function:
+            for what, event in HOSTILE:
+                kind, headers, body = function.invoke(event)
+                if handler == "echo":
+                    assert (kind, body) == ("response", event), (what, kind, body[:200])
+                elif handler != "sweep" and kind == "error":
+                    error = json.loads(body)
+                    assert error["errorType"] and len(error["errorMessage"]) > 10, (handler, what, body[:300])
+                    assert headers["lambda-runtime-function-error-type"].startswith(("Function.", "Runtime.")), headers
+                elif handler == "orders":
+                    assert json.loads(body)["batchItemFailures"] or what == "records that are none", (what, body[:300])
+                elif handler == "api":
+                    assert json.loads(body)["statusCode"] in (400, 404), (what, body[:300])
+            kind, _, body = function.invoke(shop_event(good))
+            assert kind == "response", (handler, body[:300])
+
+
+def test_hostile_bodies_are_400():
+    bodies = [("", "empty"), ("{", "not JSON"), ("[]", "sku"), ('{"sku":7}', "sku"), ('{"sku":"tea","qty":1e400}', "qty"), ('{"sku":"tea","qty":101}', "qty"),
+              ("[" * 10000, "nested"), ('{"sku":"tea","qty":1.5}', "qty"), ('{"sku":"\\u0000","qty":1}', None)]
+    with Function(str(BUILD / "bootstrap"), "api") as shop:
+        for n, (body, says) in enumerate(bodies):
+            kind, _, answer = shop.invoke(api_event("POST", "/checkout", body, idempotency_key=f"bad-{n}"))
+            reply = json.loads(answer)
+            wanted = (400,) if says else (400, 404, 500)
+            assert kind == "response" and reply["statusCode"] in wanted, (body[:40], kind, answer[:300])
+            if says:
+                assert says in json.loads(reply["body"])["error"], (body[:40], answer[:300])
+        keys = [("k" * 512, 201), ("k" * 513, None), ("a\u0001b", None), ("a#b%c", 201)]
+        for key, status in keys:
+            kind, _, answer = shop.invoke(api_event("POST", "/checkout", '{"sku":"tea","qty":1}', idempotency_key=key))
+            if status:
+                assert kind == "response" and json.loads(answer)["statusCode"] == status, (key[:20], answer[:300])
+            else:
+                assert kind == "error" or json.loads(answer)["statusCode"] in (400, 500), (key[:20], answer[:300])
+
+
+def start_fails(says, environment, build=BUILD):
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LATCH_", "_"))}
+    done = subprocess.run([build / "bootstrap"], env={**inherited, **environment}, capture_output=True, text=True, timeout=30)
+    words = done.stdout + done.stderr
+    assert done.returncode == 1, (done.returncode, words)
+    for part in says:
+        assert part in words, (part, words)
+
+
+def test_no_runtime_api_is_told():
+    start_fails(["AWS_LAMBDA_RUNTIME_API"], {"_HANDLER": "echo"})
+
+
+def test_an_unreachable_runtime_api_is_told():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = "127.0.0.1:%d" % free.getsockname()[1]
+    started = time.monotonic()
+    start_fails([address], {"_HANDLER": "echo", "AWS_LAMBDA_RUNTIME_API": address})
+    assert time.monotonic() - started < 10
+
+
+def init_error(handler, environment):
+    with Function(str(BUILD / "bootstrap"), handler, environment) as function:
+        method, path, headers, body = function.next_request()
+        assert (method, path) == ("POST", "/2018-06-01/runtime/init/error"), (method, path)
+        function.connection.answer(202)
+        assert function.process.wait(10) == 1
+        return json.loads(body)["errorMessage"]
+
+
+def test_an_unknown_handler_lists_the_known():
+    message = init_error("apj", {})
+    assert all(name in message for name in ("apj", "api", "orders", "sweep", "echo")), message
+
+
+def test_no_table_on_real_lambda_is_told():
+    message = init_error("api", {"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand"})
+    assert "LATCH_TABLE" in message and "LATCH_STORE=embedded" in message, message
+
+
+def test_the_embedded_store_on_real_lambda_when_asked_for():
+    environment = {"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "LATCH_STORE": "embedded"}
+    with Function(str(BUILD / "bootstrap"), "api", environment) as shop:
+        assert json.loads(shop.invoke(shop_event("api-product-rest"))[2])["statusCode"] == 200
+
+
+def test_a_handler_without_stores_needs_no_table_on_real_lambda():
+    with Function(str(BUILD / "bootstrap"), "echo", {"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand"}) as echo:
+        assert echo.invoke(b"1")[2] == b"1"
+
+
+def test_bad_store_settings_are_told():
+    assert "embedded or dynamodb" in init_error("api", {"LATCH_STORE": "redis"})
+    assert "LATCH_EMBEDDED_MAX_MB" in init_error("api", {"LATCH_EMBEDDED_MAX_MB": "-1"})
+    assert "DynamoDB" in init_error("api", {"LATCH_TABLE": "orders"})
+
+
+# ── at length ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+INVOCATIONS = 100_000
+
+
+def flat(handler, event_of, invocations):
+    with Function(str(RELEASE / "bootstrap"), handler, {"AWS_LAMBDA_LOG_LEVEL": "FATAL"}) as function:
+        for i in range(invocations):
+            kind, _, body = function.invoke(event_of(i))
+            assert kind == "response", body
+            if i == 999:
+                early = function.rss_anon_kib()
+        late = function.rss_anon_kib()
+    print(f"{handler}: RssAnon {early} KiB after 1,000 invocations, {late} KiB after {invocations:,}")
+    assert late <= early * 1.05, (early, late)
+
+
+def test_memory_is_flat_echoing():
+    flat("echo", lambda i: b'{"n":%d,"text":"%s"}' % (i, b"x" * (i % 3000)), INVOCATIONS)
+
+
+def test_memory_is_flat_with_stores():
+    def event_of(i):
+        if i % 3 == 0:
+            return api_event("GET", f"/products/{('tea', 'cup', 'pot', 'sofa')[i % 4]}", None)
+        if i % 3 == 1:
+            return api_event("POST", "/checkout", '{"sku":"tea","qty":1}', idempotency_key=f"key-{i % 50}")
+        return api_event("POST", "/login", '{"user":"user-%d","password":"x"}' % (i % 50))
+
+    events = [event_of(i) for i in range(600)]
+    flat("api", lambda i: events[i % 600], INVOCATIONS)
+
+
+# ── README ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_readmes_handler_compiles_and_runs():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    sources = re.findall(r"```c\n(.*?)```", text, flags=re.S)
+    assert len(sources) == 1 and len(sources[0].splitlines()) <= 30, [len(s.splitlines()) for s in sources]
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        (folder / "main.c").write_text(sources[0])
+        (folder / "CMakeLists.txt").write_text(f"""cmake_minimum_required(VERSION 3.22)
+project(readme C)
+set(BUILD_TESTING OFF)
+add_subdirectory({ROOT} latch EXCLUDE_FROM_ALL)
+add_executable(hello main.c)
+target_link_libraries(hello PRIVATE latch latch_warnings)
+""")
+        run("cmake", "-S", folder, "-B", folder / "build", "-G", "Ninja", f"-DLATCH_YYJSON_DIR={ROOT}/build/deps/yyjson",
+            "-DCMAKE_BUILD_TYPE=Release", "-DLATCH_WERROR=ON")
+        run("ninja", "-C", folder / "build", "hello", timeout=300)
+        (folder / "hello-event.json").write_text(api_event("POST", "/hello", '{"name":"Ann"}').decode())
+        command = [RELEASE / "latch-local", "invoke", "--json", "--plays", "4", "--function", "hello", folder / "hello-event.json", "--", folder / "build/hello"]
+        done = run(*command, status=None)
+        print(done.stdout, done.stderr)
+        answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        assert len(answers) == 4, done.stdout
+        statuses = [json.loads(a["answer"])["statusCode"] if isinstance(a["answer"], str) else a["answer"]["statusCode"] for a in answers]
+        assert statuses == [200, 200, 200, 429], statuses
+
+
+def main():
+    test = globals().get("test_" + sys.argv[3])
+    if test is None:
+        sys.exit(f"e2e.py has no test_{sys.argv[3]}")
+    test()
+
+
+main()
