@@ -49,6 +49,26 @@ latch_json latch_at(latch_json array, size_t i);              /* null past the e
 latch_str latch_text(latch_json v);                           /* compact; "null" for what could not be built */
 
 /*
+ * Through a list or an object, in one pass:
+ *
+ *     for (latch_each each = latch_each_in(items); latch_each_next(&each);) LATCH_TRY(latch_read(latch_each_value(&each), "sku", &sku));
+ *
+ * Nothing is allocated but by latch_each_value, whose errors say "body.items[2]" or "body.prices.tea". latch_each_text is empty for what is
+ * no text. Of anything that is neither list nor object there is nothing to go through.
+ */
+typedef struct latch_each {
+    size_t index;   /* 0 for the first */
+    latch_str name; /* of an object's member; empty in a list */
+    latch_json in;  /* from here on private */
+    const void *at;
+    size_t left;
+} latch_each;
+latch_each latch_each_in(latch_json list_or_object);
+bool latch_each_next(latch_each *each) LATCH_NONNULL;
+latch_json latch_each_value(const latch_each *each) LATCH_NONNULL;
+latch_str latch_each_text(const latch_each *each) LATCH_NONNULL;
+
+/*
  * `name` begins the path in errors; `text` is copied. At most 128 levels deep. Numbers beyond 64 bits and doubles stay as they were
  * written. LATCH_E_INPUT with the byte where it stops being JSON (RFC 8259, UTF-8); LATCH_E_NOMEM.
  */

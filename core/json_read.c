@@ -199,3 +199,39 @@ latch_json latch_at(latch_json array, size_t i) {
     const char *path = latch_ctx_text(array.cx, "%s[%zu]", array.node->path, i).ptr;
     return latch_node_json(array.cx, (struct latch_node){.kind = array.node->kind, .path = path, .val = found});
 }
+
+/* left counts what is still to come; at is null before the first one, whose place `in` knows. */
+latch_each latch_each_in(latch_json list_or_object) {
+    yyjson_val *of = value_of(list_or_object);
+    latch_each each = {.in = list_or_object, .left = yyjson_is_ctn(of) ? yyjson_get_len(of) : 0};
+    if (each.left > 0)
+        each.in = latch_node_json(each.in.cx, (struct latch_node){each.in.node->kind, LATCH_OK, each.in.node->path, of, {0}});
+    if (each.left > 0 && each.in.node->val == NULL) each.left = 0; /* the arena is full */
+    return each;
+}
+
+bool latch_each_next(latch_each *each) {
+    if (each->left == 0) return false;
+    yyjson_val *of = each->in.node->val, *before = (yyjson_val *)(uintptr_t)each->at;
+    yyjson_val *first = before == NULL ? unsafe_yyjson_get_first(of) : unsafe_yyjson_get_next(before);
+    each->index += before != NULL;
+    each->left--;
+    each->at = first;
+    if (!yyjson_is_obj(of)) return true;
+    each->name = (latch_str){yyjson_get_str(first), yyjson_get_len(first)};
+    each->at = first + 1; /* a member's value follows its name */
+    return true;
+}
+
+latch_json latch_each_value(const latch_each *each) {
+    const struct latch_node *in = each->in.node;
+    const char *path = yyjson_is_obj(in->val) ? latch_ctx_text(each->in.cx, "%s.%.*s", in->path, LATCH_ARG(each->name)).ptr
+                                              : latch_ctx_text(each->in.cx, "%s[%zu]", in->path, each->index).ptr;
+    if (path == NULL) path = in->path;
+    return latch_node_json(each->in.cx, (struct latch_node){.kind = in->kind, .path = path, .val = (yyjson_val *)(uintptr_t)each->at});
+}
+
+latch_str latch_each_text(const latch_each *each) {
+    yyjson_val *val = (yyjson_val *)(uintptr_t)each->at;
+    return yyjson_is_str(val) ? (latch_str){yyjson_get_str(val), yyjson_get_len(val)} : LATCH_STR("");
+}
