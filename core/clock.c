@@ -1,5 +1,6 @@
 #include "core/clock.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -19,7 +20,24 @@ static int64_t boot_us(void *self) {
     return read_us(CLOCK_BOOTTIME);
 }
 
-latch_clock latch_clock_system(void) { return (latch_clock){wall_us, boot_us, NULL}; }
+/* A signal may end a nanosleep: the rest is slept then. */
+static void sleep_ms(void *self, int64_t ms) {
+    struct timespec left = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+    (void)self;
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        continue;
+}
+
+latch_clock latch_clock_system(void) { return (latch_clock){.wall_us = wall_us, .boot_us = boot_us, .sleep_ms = sleep_ms}; }
+
+void latch_clock_sleep_ms(const latch_clock *clock, int64_t ms) {
+    if (ms <= 0) return;
+    if (clock->sleep_ms == NULL) {
+        sleep_ms(NULL, ms);
+        return;
+    }
+    clock->sleep_ms(clock->self, ms);
+}
 
 int64_t latch_clock_wall_ms(const latch_clock *clock) { return clock->wall_us(clock->self) / 1000; }
 

@@ -9,12 +9,16 @@
  * the larger of what both say.
  */
 typedef struct latch_clock {
-    int64_t (*wall_us)(void *self); /* Unix time in microseconds */
-    int64_t (*boot_us)(void *self); /* since some start; goes on while the machine sleeps */
+    int64_t (*wall_us)(void *self);           /* Unix time in microseconds */
+    int64_t (*boot_us)(void *self);           /* since some start; goes on while the machine sleeps */
+    void (*sleep_ms)(void *self, int64_t ms); /* returns when both have gone on by `ms`, at least; NULL: the thread really sleeps */
     void *self;
 } latch_clock;
 
-latch_clock latch_clock_system(void); /* CLOCK_REALTIME, CLOCK_BOOTTIME */
+latch_clock latch_clock_system(void); /* CLOCK_REALTIME, CLOCK_BOOTTIME, nanosleep */
+
+/* Waits for `ms`; not at all for 0 or less. Whoever calls it has looked at the deadline. */
+void latch_clock_sleep_ms(const latch_clock *clock, int64_t ms);
 
 int64_t latch_clock_wall_ms(const latch_clock *clock);
 
