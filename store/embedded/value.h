@@ -43,7 +43,7 @@ struct latch_av {
         bool truth; /* BOOL */
         latch_item map;
         struct {
-            latch_av *values; /* L; SS, NS, BS: elements S, N, B, no two equal */
+            latch_av *values; /* L; SS, NS, BS: elements S, N, B, ascending (numbers by value, else bytes), no two equal */
             size_t count;
         } list;
     } as;
@@ -61,7 +61,7 @@ struct latch_attribute {
 bool latch_av_read(yyjson_val *json, latch_av *out, latch_arena *arena, latch_fault *fault);
 bool latch_item_read(yyjson_val *json, latch_item *out, latch_arena *arena, latch_fault *fault);
 
-/* NULL: the arena is full. */
+/* NULL: the arena is full. S and names are borrowed: the document is used while `v` lives. */
 yyjson_mut_val *latch_av_write(yyjson_mut_doc *doc, const latch_av *v);
 yyjson_mut_val *latch_item_write(yyjson_mut_doc *doc, const latch_item *item);
 
