@@ -10,14 +10,15 @@
 #define POISONING 1
 #endif
 
+#define ALIGN ((size_t)16)
 #ifdef POISONING
 #include <sanitizer/asan_interface.h>
+#define GAP ALIGN /* behind each block: running out of one doesn't end in the next */
 #else
 #define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
 #define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#define GAP ((size_t)0)
 #endif
-
-#define ALIGN ((size_t)16)
 
 void latch_arena_init(latch_arena *arena, void *memory, size_t cap) {
     *arena = (latch_arena){.base = memory, .cap = cap};
@@ -35,17 +36,31 @@ static void *give(latch_arena *arena, size_t at, size_t size) {
     return arena->base + at;
 }
 
-void *latch_arena_alloc(latch_arena *arena, size_t size) {
-    return give(arena, (arena->used + ALIGN - 1) & ~(ALIGN - 1), size); /* used ≤ cap, so the sum can't wrap */
-}
+/* No object is near SIZE_MAX bytes long, so these sums can't wrap. */
+static size_t aligned(size_t at) { return (at + ALIGN - 1) & ~(ALIGN - 1); }
+
+void *latch_arena_alloc(latch_arena *arena, size_t size) { return give(arena, arena->used > 0 ? aligned(arena->used + GAP) : 0, size); }
 
 void *latch_arena_grow(latch_arena *arena, void *at, size_t old_size, size_t size) {
-    size_t offset = (size_t)((char *)at - arena->base);
+    if (at == NULL) return latch_arena_alloc(arena, size);
     if (size <= old_size) return at;
+    size_t offset = (size_t)((char *)at - arena->base);
     if (offset + old_size == arena->used) return give(arena, offset, size);
     void *moved = latch_arena_alloc(arena, size);
     if (moved != NULL) memcpy(moved, at, old_size);
     return moved;
+}
+
+/* Takes back what was given out from `at` on. What lies beyond `used` is poisoned already. */
+static void take_back(latch_arena *arena, size_t at) {
+    if (at >= arena->used) return;
+    ASAN_POISON_MEMORY_REGION(arena->base + at, arena->used - at);
+    arena->used = at;
+}
+
+void latch_arena_shrink(latch_arena *arena, void *at, size_t old_size, size_t size) {
+    size_t offset = (size_t)((char *)at - arena->base);
+    if (offset + old_size == arena->used && size < old_size) take_back(arena, offset + size);
 }
 
 latch_str latch_arena_copy(latch_arena *arena, latch_str s) {
@@ -59,13 +74,13 @@ latch_str latch_arena_copy(latch_arena *arena, latch_str s) {
 size_t latch_arena_mark(const latch_arena *arena) { return arena->used; }
 
 void latch_arena_rewind(latch_arena *arena, size_t mark) {
-    ASAN_POISON_MEMORY_REGION(arena->base + mark, arena->used - mark); /* what lies beyond is poisoned already */
-    arena->used = mark;
+    take_back(arena, mark);
+    arena->past++;
 }
 
 void *latch_arena_keep(latch_arena *arena, size_t mark, const void *at, size_t size) {
-    size_t to = (mark + ALIGN - 1) & ~(ALIGN - 1);
-    ASAN_UNPOISON_MEMORY_REGION(arena->base + to, size); /* `at` is above it: it was given out after mark */
+    size_t to = mark > 0 ? aligned(mark + GAP) : 0;
+    ASAN_UNPOISON_MEMORY_REGION(arena->base + to, size); /* `at` is there or above: it was given out after mark */
     memmove(arena->base + to, at, size);
     latch_arena_rewind(arena, to + size);
     return arena->base + to;

@@ -1,34 +1,35 @@
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/node.h"
 
 #define DEPTH_MAX 128
+#define SHOWN_BYTES 60     /* of a wrong value, in its error */
+#define PATH_BYTES 160     /* of a field's, in its error */
+#define BIG_NUMBER_LEN 320 /* digits: what is longer is more than a double holds */
 
-/* What the client of a bad event may see, and the reader of a bad item. */
-static latch_status complain(latch_json v, latch_str message) {
-    latch_status kind = v.node->kind;
-    if (message.ptr == NULL) return latch_err_set(&v.cx->err, LATCH_E_NOMEM, "JSON: the arena is full");
-    (void)latch_err_set(&v.cx->err, kind, "%.*s", LATCH_ARG(message));
-    v.cx->err.for_client = kind == LATCH_E_INPUT;
-    return kind;
+/* ── parsing ────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Where the string ends whose first byte is at `i`: just behind its quote, or the length where it has none. */
+static size_t behind_string(latch_str text, size_t i) {
+    for (; i < text.len && text.ptr[i] != '"'; i++) {
+        if (text.ptr[i] == '\\') i++;
+    }
+    return i < text.len ? i + 1 : text.len;
 }
 
 /* Where nesting goes beyond DEPTH_MAX; the length where it doesn't. yyjson has no limit of its own. */
 static size_t too_deep_at(latch_str text) {
-    int depth = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        if (quoted) {
-            if (c == '\\') i++;
-            if (c == '"') quoted = false;
-            continue;
-        }
-        if (c == '"') quoted = true;
-        if (c == ']' || c == '}') depth--;
-        if ((c == '[' || c == '{') && ++depth > DEPTH_MAX) return i;
+    static const signed char steps[256] = {['['] = 1, ['{'] = 1, [']'] = -1, ['}'] = -1, ['"'] = 2};
+    int64_t depth = 0;
+    for (size_t i = 0; i < text.len;) {
+        int step = steps[(unsigned char)text.ptr[i++]];
+        if (step == 2) i = behind_string(text, i);
+        if (step == 2 || step == 0) continue;
+        depth += step;
+        if (depth > DEPTH_MAX) return i - 1;
     }
     return text.len;
 }
@@ -42,103 +43,164 @@ static char *padded_copy(latch_arena *arena, latch_str text) {
     return copy;
 }
 
+/* yyjson takes room for as many values as a text of this length may have: what it didn't fill goes back. */
+static void give_back_spare(latch_arena *arena, yyjson_doc *doc) {
+    char *from = (char *)doc, *end = (char *)(yyjson_doc_get_root(doc) + yyjson_doc_get_val_count(doc));
+    size_t given = arena->used - (size_t)(from - arena->base);
+    latch_arena_shrink(arena, from, given, (size_t)(end - from));
+}
+
+/* What the client of a bad event may see, and the reader of a bad item. */
+static latch_status complained(latch_ctx *cx, latch_status kind) {
+    cx->err.for_client = kind == LATCH_E_INPUT;
+    return kind;
+}
+
 latch_status latch_json_parse(latch_ctx *cx, latch_status kind, const char *name, latch_str text, latch_json *out) {
     yyjson_alc alc = latch_node_alc(cx->arena);
     yyjson_read_err err = {0};
-    *out = latch_node_json(cx, (struct latch_node){.kind = kind, .path = name});
-    if (text.len == 0) return complain(*out, latch_ctx_text(cx, "%s: is empty, want JSON", name));
+    *out = (latch_json){cx, NULL};
     size_t deep = too_deep_at(text);
-    if (deep < text.len) return complain(*out, latch_ctx_text(cx, "%s: is nested over %d levels at byte %zu", name, DEPTH_MAX, deep));
+    if (text.len == 0) return complained(cx, latch_err_set(&cx->err, kind, "%s: is empty, want JSON", name));
+    if (deep < text.len) {
+        return complained(cx, latch_err_set(&cx->err, kind, "%s: is nested over %d levels at byte %zu", name, DEPTH_MAX, deep));
+    }
     char *copy = padded_copy(cx->arena, text);
-    if (copy == NULL) return complain(*out, (latch_str){NULL, 0});
+    if (copy == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "%s: the arena is full", name);
     yyjson_doc *doc = yyjson_read_opts(copy, text.len, YYJSON_READ_INSITU | YYJSON_READ_BIGNUM_AS_RAW, &alc, &err);
-    if (doc != NULL) *out = latch_node_json(cx, (struct latch_node){.kind = kind, .path = name, .val = yyjson_doc_get_root(doc)});
-    if (err.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION || out->node->broken != LATCH_OK) return complain(*out, (latch_str){NULL, 0});
-    if (doc == NULL) return complain(*out, latch_ctx_text(cx, "%s: is not JSON, byte %zu: %s", name, err.pos, err.msg));
-    return LATCH_OK;
-}
-
-latch_json latch_json_named(latch_ctx *cx, const char *name, latch_json v) {
-    if (v.node == NULL) return v;
-    struct latch_node node = *v.node;
-    node.path = name;
-    return latch_node_json(cx, node);
+    if (doc == NULL && err.code != YYJSON_READ_ERROR_MEMORY_ALLOCATION)
+        return complained(cx, latch_err_set(&cx->err, kind, "%s: is not JSON, byte %zu: %s", name, err.pos, err.msg));
+    if (doc != NULL) {
+        give_back_spare(cx->arena, doc);
+        *out = latch_node_json(cx, (struct latch_node){.kind = kind, .path = name, .val = yyjson_doc_get_root(doc)});
+        if (out->node->broken == LATCH_OK) return LATCH_OK;
+    }
+    *out = (latch_json){cx, NULL};
+    return latch_err_set(&cx->err, LATCH_E_NOMEM, "%s: the arena is full", name);
 }
 
 latch_status latch_parse(latch_ctx *cx, const char *name, latch_str text, latch_json *out) {
     return latch_json_parse(cx, LATCH_E_INPUT, name, text, out);
 }
 
-/* The parsed value; what was built is parsed when it is read. */
-static yyjson_val *value_of(latch_json v) {
-    if (v.node == NULL || v.node->val != NULL || v.node->text.len == 0) return v.node != NULL ? v.node->val : NULL;
-    latch_json parsed;
-    return latch_json_parse(v.cx, v.node->kind, v.node->path, v.node->text, &parsed) == LATCH_OK ? parsed.node->val : NULL;
+latch_json latch_json_named(latch_ctx *cx, const char *name, latch_json v) {
+    if (v.node == NULL) return v;
+    struct latch_node node = *v.node;
+    node.path = name;
+    node.parent = NULL;
+    return latch_node_json(cx, node);
+}
+
+/* The parsed value: NULL for null. What was built is parsed when it is first read, and again after the arena went back. */
+static latch_status value_of(latch_json v, yyjson_val **out) {
+    *out = v.node != NULL ? v.node->val : NULL;
+    if (v.node == NULL || v.node->val != NULL) return LATCH_OK;
+    if (v.node->broken != LATCH_OK) return latch_err_set(&v.cx->err, v.node->broken, "JSON: %s", v.node->why);
+    struct latch_node_memory *memory = v.node->memory;
+    if (memory == NULL) return LATCH_OK;
+    if (memory->parsed == NULL || memory->past != v.cx->arena->past) {
+        latch_str text;
+        latch_json parsed;
+        *memory = (struct latch_node_memory){0};
+        LATCH_TRY(latch_json_text(v.cx, v, &text));
+        LATCH_TRY(latch_json_parse(v.cx, v.node->kind, "value", text, &parsed));
+        *memory = (struct latch_node_memory){.parsed = parsed.node->val, .past = v.cx->arena->past};
+    }
+    *out = memory->parsed;
+    return LATCH_OK;
+}
+
+/* value_of for those that have no status to return: what can't be read is nothing, and leaves the context's error as it was. */
+static yyjson_val *peek(latch_json v) {
+    yyjson_val *found = NULL;
+    if (v.node == NULL || v.node->val != NULL || v.cx == NULL) return v.node != NULL ? v.node->val : NULL;
+    latch_err before = v.cx->err;
+    if (value_of(v, &found) != LATCH_OK) v.cx->err = before;
+    return found;
+}
+
+/* ── paths ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* The element that "[12]" names; *path moves behind it. What is no such place is nowhere. */
+static yyjson_val *step_into_list(yyjson_val *list, const char **path) {
+    size_t place = 0;
+    const char *at = *path + 1;
+    if (*at < '0' || *at > '9') return NULL;
+    for (; *at >= '0' && *at <= '9'; at++) {
+        if (place > SIZE_MAX / 10 - 1) return NULL;
+        place = place * 10 + (size_t)(*at - '0');
+    }
+    if (*at != ']') return NULL;
+    *path = at + 1;
+    return yyjson_arr_get(list, place);
 }
 
 static yyjson_val *walk(yyjson_val *at, const char *path) {
     while (at != NULL && *path != '\0') {
         if (*path == '[') {
-            char *end;
-            at = yyjson_arr_get(at, strtoul(path + 1, &end, 10));
-            path = *end == ']' ? end + 1 : end;
+            at = step_into_list(at, &path);
         } else {
             size_t len = strcspn(path, ".[");
             at = yyjson_obj_getn(at, path, len);
             path += len;
         }
-        if (*path == '.') path++;
+        if (at != NULL && *path == '.') path++;
     }
-    return at;
+    return yyjson_is_null(at) ? NULL : at;
 }
 
-static const char *joined(latch_json v, const char *path) {
-    return latch_ctx_text(v.cx, "%s%s%s", v.node->path, *path != '\0' && *path != '[' ? "." : "", path).ptr;
+static void put_step(latch_text_writer *t, const char *path) {
+    if (t->len > 0 && path[0] != '\0' && path[0] != '[') latch_text_char(t, '.');
+    latch_text_put(t, latch_str_of(path));
 }
 
-static latch_str wanted(latch_ctx *cx, const latch_into *into) {
-    bool bounded = into->max != INT64_MAX;
-    switch (into->kind) {
-    case LATCH_INTO_STR:
-        return bounded ? latch_ctx_text(cx, "text of %" PRId64 " to %" PRId64 " bytes", into->min, into->max) : LATCH_STR("text");
-    case LATCH_INTO_INT:
-        if (!bounded) return LATCH_STR("a whole number");
-        return latch_ctx_text(cx, "a whole number from %" PRId64 " to %" PRId64, into->min, into->max);
-    case LATCH_INTO_NUM:
-        return LATCH_STR("a number");
-    case LATCH_INTO_BOOL:
-        return LATCH_STR("true or false");
-    case LATCH_INTO_JSON:
-        break;
+/* "body.items[2].sku": the path of `node`, and of a field in it. */
+static latch_str path_of(char room[PATH_BYTES], const struct latch_node *node, const char *field) {
+    latch_text_writer t = {.at = room, .cap = PATH_BYTES};
+    const struct latch_node *chain[DEPTH_MAX];
+    size_t depth = 0;
+    for (; node != NULL && depth < DEPTH_MAX; node = node->parent)
+        chain[depth++] = node;
+    while (depth-- > 0) {
+        if (chain[depth]->path != NULL) {
+            put_step(&t, chain[depth]->path);
+        } else {
+            latch_text_char(&t, '[');
+            latch_text_uint(&t, chain[depth]->place);
+            latch_text_char(&t, ']');
+        }
     }
-    return LATCH_STR("an object or a list");
+    put_step(&t, field);
+    return (latch_str){room, t.len};
 }
 
-/* "body.qty: is 0, want a whole number from 1 to 100" */
-static latch_status mismatch(latch_json v, const latch_field *field, yyjson_val *found) {
-    if (v.cx == NULL) return LATCH_E_MISUSE; /* LATCH_NULL itself: there is nobody to tell more */
-    const char *path = joined(v, field->path);
-    latch_str want = wanted(v.cx, &field->into), is;
-    if (path == NULL || want.ptr == NULL) return complain(v, (latch_str){NULL, 0});
-    if (found == NULL || yyjson_is_null(found))
-        return complain(v, latch_ctx_text(v.cx, "%s: is missing, want %.*s", path, LATCH_ARG(want)));
-    yyjson_alc alc = latch_node_alc(v.cx->arena);
-    is.ptr = yyjson_val_write_opts(found, YYJSON_WRITE_NOFLAG, &alc, &is.len, NULL);
-    if (is.ptr == NULL) return complain(v, (latch_str){NULL, 0});
-    return complain(v, latch_ctx_text(v.cx, "%s: is %.60s, want %.*s", path, is.ptr, LATCH_ARG(want)));
-}
+/* ── fields ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static bool within(int64_t n, const latch_into *into) { return n >= into->min && n <= into->max; }
 
+/* A big whole number is kept as text; a double takes what of it fits. */
+static bool is_number(yyjson_val *v, double *d) {
+    char digits[BIG_NUMBER_LEN + 1];
+    *d = yyjson_get_num(v);
+    if (yyjson_is_num(v)) return true;
+    if (!yyjson_is_raw(v) || yyjson_get_len(v) > BIG_NUMBER_LEN) return false;
+    memcpy(digits, yyjson_get_raw(v), yyjson_get_len(v));
+    digits[yyjson_get_len(v)] = '\0';
+    *d = strtod(digits, NULL);
+    return isfinite(*d);
+}
+
+static bool is_int(yyjson_val *v) { return yyjson_is_sint(v) || (yyjson_is_uint(v) && yyjson_get_uint(v) <= INT64_MAX); }
+
 static bool fits(yyjson_val *found, const latch_into *into) {
+    double d;
     switch (into->kind) {
     case LATCH_INTO_STR:
         return yyjson_is_str(found) && within((int64_t)yyjson_get_len(found), into);
     case LATCH_INTO_INT:
-        if (yyjson_is_uint(found) && yyjson_get_uint(found) > INT64_MAX) return false;
-        return yyjson_is_int(found) && within(yyjson_get_sint(found), into);
+        return is_int(found) && within(yyjson_get_sint(found), into);
     case LATCH_INTO_NUM:
-        return yyjson_is_num(found);
+        return is_number(found, &d);
     case LATCH_INTO_BOOL:
         return yyjson_is_bool(found);
     case LATCH_INTO_JSON:
@@ -147,91 +209,112 @@ static bool fits(yyjson_val *found, const latch_into *into) {
     return yyjson_is_ctn(found);
 }
 
-/* Writes the variable, to zero where the field is wrong. */
-static void fill(latch_json v, const latch_field *field, yyjson_val *found, bool ok) {
+static latch_str wanted(char room[64], const latch_into *into, yyjson_val *found) {
+    bool bounded = into->min != INT64_MIN || into->max != INT64_MAX, big = yyjson_is_raw(found) || yyjson_is_uint(found);
+    latch_text_writer t = {.at = room, .cap = 64};
+    switch (into->kind) {
+    case LATCH_INTO_STR:
+        if (into->max == INT64_MAX) return LATCH_STR("text");
+        break;
+    case LATCH_INTO_INT:
+        if (!bounded) return big ? LATCH_STR("a whole number of 64 bits") : LATCH_STR("a whole number");
+        break;
+    case LATCH_INTO_NUM:
+        return big ? LATCH_STR("a number that a double holds") : LATCH_STR("a number");
+    case LATCH_INTO_BOOL:
+        return LATCH_STR("true or false");
+    case LATCH_INTO_JSON:
+        return LATCH_STR("an object or a list");
+    }
+    latch_text_put(&t, into->kind == LATCH_INTO_STR ? LATCH_STR("text of ") : LATCH_STR("a whole number from "));
+    latch_text_int(&t, into->min);
+    latch_text_put(&t, LATCH_STR(" to "));
+    latch_text_int(&t, into->max);
+    if (into->kind == LATCH_INTO_STR) latch_text_put(&t, LATCH_STR(" bytes"));
+    return (latch_str){room, t.len};
+}
+
+/* "body.qty: is 0, want a whole number from 1 to 100" */
+static latch_status mismatch(latch_json v, const latch_field *field, yyjson_val *found) {
+    char path_room[PATH_BYTES], want_room[64], is_room[SHOWN_BYTES + 4];
+    latch_status kind = v.node->kind;
+    if (v.cx == NULL) return LATCH_E_MISUSE; /* LATCH_NULL itself: there is nobody to tell more */
+    latch_str path = path_of(path_room, v.node, field->path), want = wanted(want_room, &field->into, found);
+    if (found == NULL) {
+        (void)latch_err_set(&v.cx->err, kind, "%.*s: is missing, want %.*s", LATCH_ARG(path), LATCH_ARG(want));
+        return complained(v.cx, kind);
+    }
+    latch_text_writer t = {.at = is_room, .cap = sizeof is_room};
+    latch_text_parsed(&t, found);
+    latch_str is = latch_str_cut((latch_str){is_room, t.len}, SHOWN_BYTES);
+    (void)latch_err_set(&v.cx->err, kind, "%.*s: is %.*s, want %.*s", LATCH_ARG(path), LATCH_ARG(is), LATCH_ARG(want));
+    return complained(v.cx, kind);
+}
+
+/* Writes the variable, to zero where the field is wrong. False: there was no room for what it needs. */
+static bool fill(latch_json v, const latch_field *field, yyjson_val *found, bool ok) {
     void *at = field->into.at;
+    double d = 0;
     switch (field->into.kind) {
     case LATCH_INTO_STR:
         *(latch_str *)at = ok ? (latch_str){yyjson_get_str(found), yyjson_get_len(found)} : LATCH_STR("");
-        return;
+        return true;
     case LATCH_INTO_INT:
         *(int64_t *)at = ok ? yyjson_get_sint(found) : found == NULL ? field->into.missing : 0;
-        return;
+        return true;
     case LATCH_INTO_NUM:
-        *(double *)at = ok ? yyjson_get_num(found) : 0;
-        return;
+        *(double *)at = ok && is_number(found, &d) ? d : 0;
+        return true;
     case LATCH_INTO_BOOL:
         *(bool *)at = ok && yyjson_get_bool(found);
-        return;
+        return true;
     case LATCH_INTO_JSON:
         break;
     }
-    *(latch_json *)at = (latch_json){v.cx, NULL};
-    if (ok)
-        *(latch_json *)at = latch_node_json(v.cx, (struct latch_node){.kind = v.node->kind, .path = joined(v, field->path), .val = found});
+    latch_json *json = at;
+    *json = (latch_json){v.cx, NULL};
+    if (!ok) return true;
+    latch_json kept = latch_node_json(v.cx, (struct latch_node){.kind = v.node->kind, .parent = v.node, .path = field->path, .val = found});
+    if (kept.node->broken == LATCH_OK) *json = kept;
+    return kept.node->broken == LATCH_OK;
 }
 
 latch_status latch_read_(latch_json v, const latch_field *fields) {
     static const struct latch_node nothing = {.kind = LATCH_E_DATA, .path = "value"};
+    yyjson_val *root;
     if (v.node == NULL) v.node = &nothing;
-    yyjson_val *root = value_of(v);
-    latch_status first = LATCH_OK;
+    latch_status first = value_of(v, &root);
     for (; fields->path != NULL; fields++) {
         yyjson_val *found = walk(root, fields->path);
-        if (yyjson_is_null(found)) found = NULL;
-        bool ok = found != NULL && fits(found, &fields->into);
-        fill(v, fields, found, ok);
-        if (!ok && (found != NULL || !fields->into.optional) && first == LATCH_OK) first = mismatch(v, fields, found);
+        bool ok = found != NULL && fits(found, &fields->into), needed = found != NULL || !fields->into.optional;
+        if (!fill(v, fields, found, ok) && first == LATCH_OK) {
+            first = latch_err_set(&v.cx->err, LATCH_E_NOMEM, "JSON: the arena is full");
+        } else if (!ok && needed && first == LATCH_OK) {
+            first = mismatch(v, fields, found);
+        }
     }
     return first;
 }
 
-bool latch_has(latch_json v, const char *path) {
-    yyjson_val *found = walk(value_of(v), path);
-    return found != NULL && !yyjson_is_null(found);
-}
+bool latch_has(latch_json v, const char *path) { return walk(peek(v), path) != NULL; }
 
-size_t latch_count(latch_json array) { return yyjson_arr_size(value_of(array)); }
+/* ── lists ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+size_t latch_count(latch_json array) { return yyjson_arr_size(peek(array)); }
+
+/* yyjson's lists are found by going from one element to the next: from the last one that was asked for, where it is before this one. */
+static yyjson_val *element(struct latch_node_memory *memory, yyjson_val *list, size_t place) {
+    yyjson_val *found = NULL;
+    if (memory->list != list || memory->next.idx > place) memory->next = yyjson_arr_iter_with(list);
+    memory->list = list;
+    while (memory->next.idx <= place)
+        found = yyjson_arr_iter_next(&memory->next);
+    return found;
+}
 
 latch_json latch_at(latch_json array, size_t i) {
-    yyjson_val *found = yyjson_arr_get(value_of(array), i);
-    if (found == NULL) return (latch_json){array.cx, NULL};
-    const char *path = latch_ctx_text(array.cx, "%s[%zu]", array.node->path, i).ptr;
-    return latch_node_json(array.cx, (struct latch_node){.kind = array.node->kind, .path = path, .val = found});
-}
-
-/* left counts what is still to come; at is null before the first one, whose place `in` knows. */
-latch_each latch_each_in(latch_json list_or_object) {
-    yyjson_val *of = value_of(list_or_object);
-    latch_each each = {.in = list_or_object, .left = yyjson_is_ctn(of) ? yyjson_get_len(of) : 0};
-    if (each.left > 0)
-        each.in = latch_node_json(each.in.cx, (struct latch_node){each.in.node->kind, LATCH_OK, each.in.node->path, of, {0}});
-    if (each.left > 0 && each.in.node->val == NULL) each.left = 0; /* the arena is full */
-    return each;
-}
-
-bool latch_each_next(latch_each *each) {
-    if (each->left == 0) return false;
-    yyjson_val *of = each->in.node->val, *before = (yyjson_val *)(uintptr_t)each->at;
-    yyjson_val *first = before == NULL ? unsafe_yyjson_get_first(of) : unsafe_yyjson_get_next(before);
-    each->index += before != NULL;
-    each->left--;
-    each->at = first;
-    if (!yyjson_is_obj(of)) return true;
-    each->name = (latch_str){yyjson_get_str(first), yyjson_get_len(first)};
-    each->at = first + 1; /* a member's value follows its name */
-    return true;
-}
-
-latch_json latch_each_value(const latch_each *each) {
-    const struct latch_node *in = each->in.node;
-    const char *path = yyjson_is_obj(in->val) ? latch_ctx_text(each->in.cx, "%s.%.*s", in->path, LATCH_ARG(each->name)).ptr
-                                              : latch_ctx_text(each->in.cx, "%s[%zu]", in->path, each->index).ptr;
-    if (path == NULL) path = in->path;
-    return latch_node_json(each->in.cx, (struct latch_node){.kind = in->kind, .path = path, .val = (yyjson_val *)(uintptr_t)each->at});
-}
-
-latch_str latch_each_text(const latch_each *each) {
-    yyjson_val *val = (yyjson_val *)(uintptr_t)each->at;
-    return yyjson_is_str(val) ? (latch_str){yyjson_get_str(val), yyjson_get_len(val)} : LATCH_STR("");
+    yyjson_val *list = peek(array);
+    if (i >= yyjson_arr_size(list)) return (latch_json){array.cx, NULL};
+    yyjson_val *found = element(array.node->memory, list, i);
+    return latch_node_json(array.cx, (struct latch_node){.kind = array.node->kind, .parent = array.node, .place = i, .val = found});
 }
