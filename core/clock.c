@@ -1,7 +1,6 @@
 #include "core/clock.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <time.h>
 
 static int64_t read_us(clockid_t id) {
@@ -52,13 +51,30 @@ int64_t latch_clock_since_ms(const latch_clock *clock, latch_instant from) {
     return span > 0 ? span / 1000 : 0;
 }
 
+static char *put_number(char *to, int64_t n, int digits, char behind) {
+    for (int i = digits - 1; i >= 0; i--, n /= 10)
+        to[i] = (char)('0' + n % 10);
+    to[digits] = behind;
+    return to + digits + 1;
+}
+
+/*
+ * Days since 1970 to year, month and day. Years are counted from March, so that the leap day is a year's last: 1461 days are four years,
+ * 36524 a century, 146097 four hundred years; the months from March on begin at (153 m + 2) / 5 days.
+ */
 void latch_clock_format(int64_t at_ms, char out[LATCH_TIMESTAMP_BYTES]) {
-    int64_t ms = at_ms % 1000;
-    time_t s = (time_t)(at_ms / 1000 - (ms < 0));
-    struct tm t = {0};
-    gmtime_r(&s, &t);
-    unsigned year = (unsigned)(t.tm_year + 1900) % 10000;
-    snprintf(out, LATCH_TIMESTAMP_BYTES, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year, (unsigned)(t.tm_mon + 1) % 100,
-             (unsigned)t.tm_mday % 100, (unsigned)t.tm_hour % 100, (unsigned)t.tm_min % 100, (unsigned)t.tm_sec % 100,
-             (unsigned)(ms < 0 ? ms + 1000 : ms) % 1000);
+    int64_t in_day = at_ms % LATCH_DAY_MS, days = at_ms / LATCH_DAY_MS;
+    if (in_day < 0) in_day += LATCH_DAY_MS, days--;
+    days += 719468; /* from 1 March of the year 0 */
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097, in_era = days - era * 146097;
+    int64_t year_of_era = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+    int64_t in_year = in_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100), month = (5 * in_year + 2) / 153;
+    int64_t year = era * 400 + year_of_era + (month >= 10);
+    out = put_number(out, year >= 0 && year <= 9999 ? year : 0, 4, '-');
+    out = put_number(out, month < 10 ? month + 3 : month - 9, 2, '-');
+    out = put_number(out, in_year - (153 * month + 2) / 5 + 1, 2, 'T');
+    out = put_number(out, in_day / LATCH_HOUR_MS, 2, ':');
+    out = put_number(out, in_day / LATCH_MINUTE_MS % 60, 2, ':');
+    out = put_number(out, in_day / LATCH_SECOND_MS % 60, 2, '.');
+    *put_number(out, in_day % LATCH_SECOND_MS, 3, 'Z') = '\0';
 }

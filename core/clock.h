@@ -30,6 +30,6 @@ latch_instant latch_clock_instant(const latch_clock *clock);
 int64_t latch_clock_since_ms(const latch_clock *clock, latch_instant from);
 
 #define LATCH_TIMESTAMP_BYTES 25                                         /* "2026-11-21T09:30:00.123Z" and its NUL */
-void latch_clock_format(int64_t at_ms, char out[LATCH_TIMESTAMP_BYTES]); /* ISO 8601, UTC; years 1 to 9999 */
+void latch_clock_format(int64_t at_ms, char out[LATCH_TIMESTAMP_BYTES]); /* ISO 8601, UTC; years 0 to 9999, another is 0000 */
 
 #endif
