@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "core/ctx_private.h"
@@ -17,64 +18,82 @@ latch_str latch_copy(latch_ctx *cx, latch_str s) { return latch_arena_copy(cx->a
 latch_status latch_ctx_deadline(latch_ctx *cx, int64_t timeout_ms, int64_t default_ms, int64_t *at_ms) {
     *at_ms = cx->deadline_at_ms;
     if (timeout_ms < 0) return latch_err_set(&cx->err, LATCH_E_MISUSE, "timeout_ms is %" PRId64 ", want 0 or more", timeout_ms);
-    int64_t span_ms = timeout_ms == 0 ? default_ms : timeout_ms, now_ms = latch_now_ms(cx);
-    if (span_ms < cx->deadline_at_ms - now_ms) *at_ms = now_ms + span_ms;
+    int64_t span_ms = timeout_ms == 0 ? default_ms : timeout_ms, until_ms;
+    if (!__builtin_add_overflow(latch_now_ms(cx), span_ms, &until_ms) && until_ms < cx->deadline_at_ms) *at_ms = until_ms;
     return LATCH_OK;
 }
 
 latch_str latch_ctx_text(latch_ctx *cx, const char *fmt, ...) {
+    char brief[256]; /* most are: then it is formatted once */
     va_list ap, again;
     va_start(ap, fmt);
     va_copy(again, ap);
-    int len = vsnprintf(NULL, 0, fmt, ap);
+    int len = vsnprintf(brief, sizeof brief, fmt, ap);
     va_end(ap);
     char *text = len < 0 ? NULL : latch_arena_alloc(cx->arena, (size_t)len + 1);
-    if (text != NULL) vsnprintf(text, (size_t)len + 1, fmt, again);
+    if (text != NULL && (size_t)len < sizeof brief) memcpy(text, brief, (size_t)len + 1);
+    if (text != NULL && (size_t)len >= sizeof brief) vsnprintf(text, (size_t)len + 1, fmt, again);
     va_end(again);
     return (latch_str){text, text != NULL ? (size_t)len : 0};
 }
 
-/* RFC 9562, version 4. */
+/* RFC 9562, version 4. Each is asked of the system: what a process keeps of its own would be the same in two restored from one snapshot. */
 latch_str latch_uuid(latch_ctx *cx) {
+    static const char hex[] = "0123456789abcdef";
     unsigned char b[16];
+    char text[36];
     if (getentropy(b, sizeof b) != 0) return (latch_str){NULL, 0};
     b[6] = (unsigned char)((b[6] & 0x0F) | 0x40);
     b[8] = (unsigned char)((b[8] & 0x3F) | 0x80);
-    return latch_ctx_text(cx, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5],
-                          b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    for (size_t i = 0, n = 0; i < sizeof b; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) text[n++] = '-';
+        text[n++] = hex[b[i] >> 4];
+        text[n++] = hex[b[i] & 0x0F];
+    }
+    return latch_arena_copy(cx->arena, (latch_str){text, sizeof text});
 }
 
-static size_t escaped(char *to, latch_str part) {
-    size_t n = 0;
+static bool is_special(char c) { return c == '#' || c == '%'; }
+
+static size_t escaped_len(latch_str part) {
+    size_t len = part.len;
+    for (size_t i = 0; i < part.len; i++)
+        len += is_special(part.ptr[i]) ? 2 : 0;
+    return len;
+}
+
+static char *put_escaped(char *to, latch_str part) {
     for (size_t i = 0; i < part.len; i++) {
-        bool special = part.ptr[i] == '#' || part.ptr[i] == '%';
-        to[n++] = special ? '%' : part.ptr[i];
-        if (!special) continue;
-        to[n++] = '2';
-        to[n++] = part.ptr[i] == '#' ? '3' : '5';
+        *to++ = is_special(part.ptr[i]) ? '%' : part.ptr[i];
+        if (!is_special(part.ptr[i])) continue;
+        *to++ = '2';
+        *to++ = part.ptr[i] == '#' ? '3' : '5';
     }
-    return n;
+    return to;
 }
 
+/* A part without bytes is one that could not be made: the key of what is left would be another's. */
 latch_str latch_key_(latch_ctx *cx, const latch_str *parts, size_t n) {
-    size_t most = 1, len = 0;
+    size_t len = n > 0 ? n - 1 : 0;
     for (size_t i = 0; i < n; i++) {
-        if (parts[i].len > (SIZE_MAX - most - 1) / 3) return (latch_str){NULL, 0};
-        most += parts[i].len * 3 + 1;
+        if (parts[i].ptr == NULL || parts[i].len > SIZE_MAX / 8) return (latch_str){NULL, 0};
+        len += escaped_len(parts[i]);
     }
-    char *key = latch_arena_alloc(cx->arena, most);
+    char *key = latch_arena_alloc(cx->arena, len + 1), *to = key;
     if (key == NULL) return (latch_str){NULL, 0};
     for (size_t i = 0; i < n; i++) {
-        if (i > 0) key[len++] = '#';
-        len += escaped(key + len, parts[i]);
+        if (i > 0) *to++ = '#';
+        to = put_escaped(to, parts[i]);
     }
+    *to = '\0';
     return (latch_str){key, len};
 }
 
-/* "the card was declined {"order_id":"o-1"}" */
+/* "the card was declined {"order_id":"o-1"}"; what can't be shown is left out. */
 static latch_status set_with_pairs(latch_ctx *cx, latch_status status, const char *message, const latch_pair *pairs) {
-    if (pairs->name == NULL) return latch_err_set(&cx->err, status, "%s", message);
-    latch_str details = latch_text(latch_object_(cx, pairs));
+    latch_str details = {NULL, 0};
+    if (pairs->name == NULL || latch_json_text(cx, latch_object_(cx, pairs), &details) != LATCH_OK || details.ptr == NULL)
+        return latch_err_set(&cx->err, status, "%s", message);
     return latch_err_set(&cx->err, status, "%s %.*s", message, LATCH_ARG(details));
 }
 
@@ -85,6 +104,9 @@ latch_status latch_fail_(latch_ctx *cx, const char *type, const char *message, c
 }
 
 latch_status latch_refuse_(latch_ctx *cx, latch_status refusal, const char *message, const latch_pair *pairs) {
+    bool is_refusal = refusal >= LATCH_MISSING && refusal <= LATCH_UNDONE;
+    if (!is_refusal && refusal != LATCH_E_INPUT)
+        return latch_err_set(&cx->err, LATCH_E_MISUSE, "latch_refuse: %d is no refusal: \"%s\"", (int)refusal, message);
     (void)set_with_pairs(cx, refusal, message, pairs);
     cx->err.for_client = true;
     return refusal;

@@ -22,7 +22,10 @@ latch_str latch_request_id(const latch_ctx *cx) LATCH_NONNULL;
 latch_str latch_copy(latch_ctx *cx, latch_str s) LATCH_NONNULL;
 latch_str latch_uuid(latch_ctx *cx) LATCH_NONNULL; /* version 4, from the system's random source */
 
-/* latch_key(cx, a, b, …): the parts joined by '#', with '#' and '%' inside a part escaped: ("a#b", "c") and ("a", "b#c") differ. */
+/*
+ * latch_key(cx, a, b, …): the parts joined by '#', with '#' and '%' inside a part escaped: ("a#b", "c") and ("a", "b#c") differ. A part
+ * whose ptr is NULL (a latch_copy that found the arena full) makes the whole key empty; an empty part with a ptr is a part.
+ */
 #define latch_key(cx, ...) latch_key_((cx), (const latch_str[]){__VA_ARGS__}, sizeof((const latch_str[]){__VA_ARGS__}) / sizeof(latch_str))
 latch_str latch_key_(latch_ctx *cx, const latch_str *parts, size_t n) LATCH_NONNULL;
 
@@ -31,6 +34,9 @@ latch_str latch_key_(latch_ctx *cx, const latch_str *parts, size_t n) LATCH_NONN
  *
  * return latch_fail(cx, "CardDeclined", "the card was declined", "order_id", id);     an invocation error, Function.CardDeclined
  * return latch_refuse(cx, LATCH_MISSING, "no such product", "sku", sku);              the message is shown to an HTTP client
+ *
+ * latch_refuse takes the refusals of core/status.h and LATCH_E_INPUT; anything else becomes LATCH_E_MISUSE. A message of over 255 bytes is
+ * cut; pairs that can't be shown (a full arena, text that is not UTF-8) are left out.
  */
 #define latch_fail(cx, type, ...) latch_fail_((cx), "" type, LATCH_FIRST_(__VA_ARGS__), LATCH_PAIRS_(__VA_ARGS__))
 #define latch_refuse(cx, refusal, ...) latch_refuse_((cx), (refusal), LATCH_FIRST_(__VA_ARGS__), LATCH_PAIRS_(__VA_ARGS__))

@@ -15,13 +15,13 @@ typedef struct latch_scope {
     struct latch_scope_entry *last;
 } latch_scope;
 
-/* LATCH_E_NOMEM: the arena is full, or cx has no scope (LATCH_E_MISUSE: the call is not made from a handler). `arg` lives as long as cx. */
+/* LATCH_E_NOMEM: the arena is full. LATCH_E_MISUSE: cx has no scope, so nothing would end it. `arg` lives as long as cx. */
 LATCH_NODISCARD latch_status latch_scope_add(latch_ctx *cx, latch_scope_fn *end, void *arg) LATCH_NONNULL;
 
 /* What was taken is given back already: its end is not called any more. */
 void latch_scope_forget(latch_ctx *cx, const void *arg) LATCH_NONNULL;
 
-/* Ends all that is registered. cx's error stays as it is. */
+/* Ends all that is registered, and what is registered meanwhile. cx's error stays as it is. */
 void latch_scope_end(latch_ctx *cx, latch_status ended) LATCH_NONNULL;
 
 #endif
