@@ -1,25 +1,31 @@
 #include "core/log.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "core/ctx_private.h"
+#include "core/node.h"
 
 #define FRAME_BYTES 16
 #define FRAME_TYPE 0xa55a0000u
-#define NAMES_MAX 24 /* pairs of a record, reserved ones included */
+/* Of a record that the arena has no room for: each byte may need six in JSON, and the names around them take less than 100. */
+#define BARE_ID_BYTES 64
+#define BARE_MESSAGE_BYTES 512
+#define BARE_BYTES (6 * (BARE_ID_BYTES + BARE_MESSAGE_BYTES) + 100)
+
+#define PATIENCE_MS 1000 /* with a reader that takes nothing more */
 
 static const char *const level_names[] = {"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"};
 
-const char *latch_level_name(latch_level level) { return level_names[level]; }
+const char *latch_level_name(latch_level level) { return level_names[level <= LATCH_FATAL ? level : LATCH_FATAL]; }
 
 static latch_level level_of(const char *name) {
     for (size_t i = 0; name != NULL && i < sizeof level_names / sizeof level_names[0]; i++) {
-        if (strcmp(name, level_names[i]) == 0) return (latch_level)i;
+        if (strcasecmp(name, level_names[i]) == 0) return (latch_level)i;
     }
     return LATCH_TRACE;
 }
@@ -27,7 +33,7 @@ static latch_level level_of(const char *name) {
 latch_log latch_log_from_environment(void) {
     const char *format = getenv("AWS_LAMBDA_LOG_FORMAT"), *fd = getenv("_LAMBDA_TELEMETRY_LOG_FD");
     latch_log log = {.fd = STDOUT_FILENO, .least = level_of(getenv("AWS_LAMBDA_LOG_LEVEL"))};
-    if (format != NULL && strcmp(format, "JSON") == 0) log.format = LATCH_LOG_JSON;
+    if (format != NULL && strcasecmp(format, "JSON") == 0) log.format = LATCH_LOG_JSON;
     if (fd == NULL) return log;
     char *end;
     long n = strtol(fd, &end, 10);
@@ -52,12 +58,18 @@ static void frame(unsigned char out[FRAME_BYTES], const latch_log *log, latch_le
     put_u32(out + 12, (uint32_t)now_us);
 }
 
+static bool may_go_on(int fd) {
+    struct pollfd reader = {.fd = fd, .events = POLLOUT};
+    if (errno == EINTR) return true;
+    return errno == EAGAIN && poll(&reader, 1, PATIENCE_MS) == 1 && (reader.revents & POLLOUT) != 0;
+}
+
 /* One write; where the pipe takes it in pieces, more. */
 static void write_all(int fd, struct iovec *parts, int count) {
     while (count > 0) {
         ssize_t n = writev(fd, parts, count);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return;
+        if (n < 0 && may_go_on(fd)) continue;
+        if (n <= 0) return;
         size_t left = (size_t)n;
         while (count > 0 && left >= parts->iov_len) {
             left -= parts->iov_len;
@@ -69,17 +81,18 @@ static void write_all(int fd, struct iovec *parts, int count) {
     }
 }
 
-static void emit(const latch_ctx *cx, latch_level level, const char *text, size_t len, int64_t now_us) {
+/* `text` has a byte behind it: a pipe's record is a line, a frame knows its length. */
+static void emit(const latch_log *log, latch_level level, char *text, size_t len, int64_t now_us) {
     unsigned char head[FRAME_BYTES];
-    char end = '\n';
-    struct iovec parts[3] = {{head, 0}, {(char *)(uintptr_t)text, len}, {&end, 1}};
-    if (!cx->log->framed) {
-        write_all(cx->log->fd, parts + 1, 2);
+    struct iovec parts[2] = {{head, FRAME_BYTES}, {text, len}};
+    if (!log->framed) {
+        text[len] = '\n';
+        parts[1].iov_len++;
+        write_all(log->fd, parts + 1, 1);
         return;
     }
-    frame(head, cx->log, level, len, now_us);
-    parts[0].iov_len = FRAME_BYTES;
-    write_all(cx->log->fd, parts, 2);
+    frame(head, log, level, len, now_us);
+    write_all(log->fd, parts, 2);
 }
 
 static bool is_reserved(const char *name) {
@@ -90,71 +103,89 @@ static bool is_reserved(const char *name) {
     return false;
 }
 
-static latch_str json_record(latch_ctx *cx, const char *at, const char *level, const char *message, const latch_pair *pairs) {
-    latch_pair all[NAMES_MAX + 1] = {{"timestamp", latch_v_cstr_(at)}, {"level", latch_v_cstr_(level)}};
-    size_t n = 2;
-    if (cx->request_id.len > 0) all[n++] = (latch_pair){"requestId", latch_v_str_(cx->request_id)};
-    all[n++] = (latch_pair){"message", latch_v_cstr_(message)};
-    for (; pairs->name != NULL && n < NAMES_MAX; pairs++, n++) {
-        all[n] = *pairs;
-        if (is_reserved(pairs->name)) all[n].name = latch_ctx_text(cx, "%s_", pairs->name).ptr;
-        if (all[n].name == NULL) return (latch_str){NULL, 0};
-    }
-    all[n] = (latch_pair){NULL, {LATCH_V_NULL, {.i = 0}}};
-    latch_json record = latch_object_(cx, all);
-    latch_str text;
-    return latch_json_text(cx, record, &text) == LATCH_OK ? text : (latch_str){NULL, 0};
+static void put_member(latch_text_writer *t, const char *name, latch_str text) {
+    latch_text_put(t, latch_str_of(name));
+    latch_text_json_lossy(t, text);
 }
 
-static latch_str text_record(latch_ctx *cx, const char *at, const char *level, const char *message, const latch_pair *pairs) {
-    latch_str details = {"", 0};
-    if (pairs->name != NULL && latch_json_text(cx, latch_object_(cx, pairs), &details) != LATCH_OK) details = LATCH_STR("{…}");
-    return latch_ctx_text(cx, "%s\t%.*s\t%s\t%s%s%.*s", at, LATCH_ARG(cx->request_id), level, message, details.len > 0 ? " " : "",
-                          LATCH_ARG(details));
+static void put_json(latch_text_writer *t, const latch_ctx *cx, const char *at, latch_level level, latch_str message) {
+    put_member(t, "{\"timestamp\":", latch_str_of(at));
+    put_member(t, ",\"level\":", latch_str_of(latch_level_name(level)));
+    if (cx->request_id.len > 0) put_member(t, ",\"requestId\":", cx->request_id);
+    put_member(t, ",\"message\":", message);
+}
+
+static void put_json_pairs(latch_text_writer *t, const latch_pair *pairs) {
+    for (; pairs->name != NULL; pairs++) {
+        latch_text_char(t, ',');
+        if (is_reserved(pairs->name)) {
+            latch_text_char(t, '"');
+            latch_text_put(t, latch_str_of(pairs->name));
+            latch_text_put(t, LATCH_STR("_\""));
+        } else {
+            latch_text_json_lossy(t, latch_str_of(pairs->name));
+        }
+        latch_text_char(t, ':');
+        latch_text_value(t, pairs->value, true);
+    }
+}
+
+static void put_text(latch_text_writer *t, const latch_ctx *cx, const char *at, latch_level level, latch_str message) {
+    latch_text_put(t, latch_str_of(at));
+    latch_text_char(t, '\t');
+    latch_text_put(t, cx->request_id);
+    latch_text_char(t, '\t');
+    latch_text_put(t, latch_str_of(latch_level_name(level)));
+    latch_text_char(t, '\t');
+    latch_text_put(t, message);
 }
 
 /* A record is a line. */
 static void fold(char *text, size_t len) {
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] == '\n') text[i] = '\r';
-    }
+    for (char *at = text; (at = memchr(at, '\n', len - (size_t)(at - text))) != NULL;)
+        *at = '\r';
 }
 
-/* Where the arena is full, or a text in a pair is no UTF-8: the message alone, cut. JSON's quotes and backslashes become apostrophes. */
-static void emit_bare(const latch_ctx *cx, latch_level level, const char *at, const char *message, int64_t now_us) {
-    char text[1024];
-    char plain[768];
-    size_t n = 0;
-    for (; message[n] != '\0' && n < sizeof plain; n++) {
-        bool odd = (unsigned char)message[n] < 0x20 || message[n] == '"' || message[n] == '\\' || (unsigned char)message[n] > 0x7E;
-        plain[n] = odd ? '\'' : message[n];
-    }
-    int id = (int)(cx->request_id.len < 64 ? cx->request_id.len : 64);
-    int len;
+static void put_record(latch_text_writer *t, const latch_ctx *cx, const char *at, latch_level level, latch_str message,
+                       const latch_pair *pairs) {
     if (cx->log->format == LATCH_LOG_JSON) {
-        len = snprintf(text, sizeof text, "{\"timestamp\":\"%s\",\"level\":\"%s\",\"requestId\":\"%.*s\",\"message\":\"%.*s\"}", at,
-                       latch_level_name(level), id, cx->request_id.ptr, (int)n, plain);
-    } else {
-        len = snprintf(text, sizeof text, "%s\t%.*s\t%s\t%.*s", at, id, cx->request_id.ptr, latch_level_name(level), (int)n, plain);
+        put_json(t, cx, at, level, message);
+        put_json_pairs(t, pairs);
+        latch_text_char(t, '}');
+        return;
     }
-    if (len > 0) emit(cx, level, text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1, now_us);
+    put_text(t, cx, at, level, message);
+    if (pairs->name == NULL) return;
+    latch_text_char(t, ' ');
+    latch_text_pairs(t, pairs, true);
+}
+
+/* Where the arena is full: the message alone, cut. */
+static void emit_bare(const latch_ctx *cx, const char *at, latch_level level, latch_str message, int64_t now_us) {
+    static const latch_pair none[] = {{NULL, {LATCH_V_NULL, {.i = 0}}}};
+    char text[BARE_BYTES];
+    latch_ctx brief = *cx;
+    latch_text_writer t = {.at = text, .cap = sizeof text};
+    brief.request_id = latch_str_cut(cx->request_id, BARE_ID_BYTES);
+    put_record(&t, &brief, at, level, latch_str_cut(message, BARE_MESSAGE_BYTES), none);
+    fold(text, t.len);
+    emit(cx->log, level, text, t.len, now_us);
 }
 
 void latch_log_write(latch_ctx *cx, latch_level level, const char *message, const latch_pair *pairs) {
     if (cx->log == NULL || level < cx->log->least) return;
-    latch_err before = cx->err;
     size_t mark = latch_arena_mark(cx->arena);
     int64_t now_us = cx->clock.wall_us(cx->clock.self);
     char at[LATCH_TIMESTAMP_BYTES];
     latch_clock_format(now_us / 1000, at);
-    bool json = cx->log->format == LATCH_LOG_JSON;
-    latch_str record = (json ? json_record : text_record)(cx, at, latch_level_name(level), message, pairs);
+    latch_text_writer t = latch_text_begin(cx->arena);
+    put_record(&t, cx, at, level, latch_str_of(message), pairs);
+    latch_str record = latch_text_end(&t);
     if (record.ptr != NULL) {
-        fold((char *)(uintptr_t)record.ptr, record.len);
-        emit(cx, level, record.ptr, record.len, now_us);
+        fold(t.at, record.len);
+        emit(cx->log, level, t.at, record.len, now_us);
     } else {
-        emit_bare(cx, level, at, message, now_us);
+        emit_bare(cx, at, level, latch_str_of(message), now_us);
     }
     latch_arena_rewind(cx->arena, mark);
-    cx->err = before;
 }

@@ -4,7 +4,8 @@
  * TEXT  time<TAB>request id<TAB>LEVEL<TAB>message {"name":value}     a newline inside a record becomes \r
  * JSON  {"timestamp","level","requestId","message", then the pairs}  a pair that has a reserved name gets an underscore behind it
  *
- * One record is one write. Source: contracts of AWS_LAMBDA_LOG_FORMAT, AWS_LAMBDA_LOG_LEVEL; the record formats of AWS's Node.js client.
+ * What JSON can't hold doesn't lose a record: bytes that are no UTF-8 become U+FFFD, NaN and values that could not be built null.
+ * One record is one write; a process that logs into a pipe ignores SIGPIPE. Source: contracts of AWS_LAMBDA_LOG_FORMAT, AWS_LAMBDA_LOG_LEVEL; the record formats of AWS's Node.js client.
  */
 #ifndef LATCH_CORE_LOG_H
 #define LATCH_CORE_LOG_H
@@ -29,7 +30,7 @@ latch_log latch_log_from_environment(void);
 const char *latch_level_name(latch_level level); /* "INFO" */
 
 /*
- * One record, built in cx's arena (given back) or, where that is full, cut to what fits in 1 KiB.
+ * One record, built in cx's arena (given back); where that is full, its message alone, cut to 512 bytes.
  * The error in cx stays as it is. What can't be written is lost: a log has nowhere to complain.
  */
 void latch_log_write(latch_ctx *cx, latch_level level, const char *message, const latch_pair *pairs);
