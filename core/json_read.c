@@ -12,6 +12,20 @@
 
 /* ── parsing ────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
+/* Whether a value lies in over DEPTH_MAX others. yyjson has no limit of its own; its values stand in a row, each knowing the next one. */
+static bool is_too_deep(yyjson_val *root, size_t count) {
+    const yyjson_val *ends[DEPTH_MAX];
+    size_t depth = 0;
+    for (yyjson_val *v = root; v < root + count; v++) {
+        if (!yyjson_is_ctn(v)) continue;
+        while (depth > 0 && ends[depth - 1] <= v)
+            depth--;
+        if (depth == DEPTH_MAX) return true;
+        ends[depth++] = unsafe_yyjson_get_next(v);
+    }
+    return false;
+}
+
 /* Where the string ends whose first byte is at `i`: just behind its quote, or the length where it has none. */
 static size_t behind_string(latch_str text, size_t i) {
     for (; i < text.len && text.ptr[i] != '"'; i++) {
@@ -20,16 +34,14 @@ static size_t behind_string(latch_str text, size_t i) {
     return i < text.len ? i + 1 : text.len;
 }
 
-/* Where nesting goes beyond DEPTH_MAX; the length where it doesn't. yyjson has no limit of its own. */
+/* Where nesting goes beyond DEPTH_MAX; the length where it doesn't. Text that was refused is looked at: it need not be JSON. */
 static size_t too_deep_at(latch_str text) {
-    static const signed char steps[256] = {['['] = 1, ['{'] = 1, [']'] = -1, ['}'] = -1, ['"'] = 2};
     int64_t depth = 0;
     for (size_t i = 0; i < text.len;) {
-        int step = steps[(unsigned char)text.ptr[i++]];
-        if (step == 2) i = behind_string(text, i);
-        if (step == 2 || step == 0) continue;
-        depth += step;
-        if (depth > DEPTH_MAX) return i - 1;
+        char c = text.ptr[i++];
+        if (c == '"') i = behind_string(text, i);
+        if (c == ']' || c == '}') depth--;
+        if ((c == '[' || c == '{') && ++depth > DEPTH_MAX) return i - 1;
     }
     return text.len;
 }
@@ -56,27 +68,28 @@ static latch_status complained(latch_ctx *cx, latch_status kind) {
     return kind;
 }
 
+static latch_status refuse(latch_ctx *cx, latch_status kind, const char *name, latch_str text, const yyjson_read_err *err) {
+    size_t deep = text.len > 0 ? too_deep_at(text) : 0;
+    if (text.len == 0) return complained(cx, latch_err_set(&cx->err, kind, "%s: is empty, want JSON", name));
+    if (deep < text.len)
+        return complained(cx, latch_err_set(&cx->err, kind, "%s: is nested over %d levels at byte %zu", name, DEPTH_MAX, deep));
+    if (err->code == YYJSON_READ_ERROR_MEMORY_ALLOCATION) return latch_err_set(&cx->err, LATCH_E_NOMEM, "%s: the arena is full", name);
+    return complained(cx, latch_err_set(&cx->err, kind, "%s: is not JSON, byte %zu: %s", name, err->pos, err->msg));
+}
+
 latch_status latch_json_parse(latch_ctx *cx, latch_status kind, const char *name, latch_str text, latch_json *out) {
     yyjson_alc alc = latch_node_alc(cx->arena);
-    yyjson_read_err err = {0};
+    yyjson_read_err err = {.code = YYJSON_READ_ERROR_MEMORY_ALLOCATION};
     *out = (latch_json){cx, NULL};
-    size_t deep = too_deep_at(text);
-    if (text.len == 0) return complained(cx, latch_err_set(&cx->err, kind, "%s: is empty, want JSON", name));
-    if (deep < text.len) {
-        return complained(cx, latch_err_set(&cx->err, kind, "%s: is nested over %d levels at byte %zu", name, DEPTH_MAX, deep));
-    }
-    char *copy = padded_copy(cx->arena, text);
-    if (copy == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "%s: the arena is full", name);
+    char *copy = text.len > 0 ? padded_copy(cx->arena, text) : NULL;
+    if (copy == NULL) return refuse(cx, kind, name, text, &err);
     yyjson_doc *doc = yyjson_read_opts(copy, text.len, YYJSON_READ_INSITU | YYJSON_READ_BIGNUM_AS_RAW, &alc, &err);
-    if (doc == NULL && err.code != YYJSON_READ_ERROR_MEMORY_ALLOCATION)
-        return complained(cx, latch_err_set(&cx->err, kind, "%s: is not JSON, byte %zu: %s", name, err.pos, err.msg));
-    if (doc != NULL) {
-        give_back_spare(cx->arena, doc);
-        *out = latch_node_json(cx, (struct latch_node){.kind = kind, .path = name, .val = yyjson_doc_get_root(doc)});
-        if (out->node->broken == LATCH_OK) return LATCH_OK;
-    }
-    *out = (latch_json){cx, NULL};
-    return latch_err_set(&cx->err, LATCH_E_NOMEM, "%s: the arena is full", name);
+    if (doc == NULL || is_too_deep(yyjson_doc_get_root(doc), yyjson_doc_get_val_count(doc))) return refuse(cx, kind, name, text, &err);
+    give_back_spare(cx->arena, doc);
+    latch_json read = latch_node_json(cx, (struct latch_node){.kind = kind, .path = name, .val = yyjson_doc_get_root(doc)});
+    if (read.node->broken != LATCH_OK) return latch_err_set(&cx->err, LATCH_E_NOMEM, "%s: the arena is full", name);
+    *out = read;
+    return LATCH_OK;
 }
 
 latch_status latch_parse(latch_ctx *cx, const char *name, latch_str text, latch_json *out) {
@@ -236,7 +249,7 @@ static latch_str wanted(char room[64], const latch_into *into, yyjson_val *found
 
 /* "body.qty: is 0, want a whole number from 1 to 100" */
 static latch_status mismatch(latch_json v, const latch_field *field, yyjson_val *found) {
-    char path_room[PATH_BYTES], want_room[64], is_room[SHOWN_BYTES + 4];
+    char path_room[PATH_BYTES], want_room[64], is_room[SHOWN_BYTES + 16];
     latch_status kind = v.node->kind;
     if (v.cx == NULL) return LATCH_E_MISUSE; /* LATCH_NULL itself: there is nobody to tell more */
     latch_str path = path_of(path_room, v.node, field->path), want = wanted(want_room, &field->into, found);

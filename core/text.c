@@ -4,7 +4,8 @@
 
 #include "core/node.h"
 
-#define LEAST_BYTES 128 /* of a first block */
+#define LEAST_BYTES 128        /* of a first block */
+#define SPARE sizeof(uint64_t) /* that copying by the word writes behind a text */
 
 latch_text_writer latch_text_begin(latch_arena *arena) { return (latch_text_writer){.arena = arena}; }
 
@@ -15,8 +16,8 @@ void latch_text_fail(latch_text_writer *t, latch_status failed, const char *why)
 }
 
 /* Twice what it was, or what is needed; where that is too much, exactly what is needed, and a byte for the NUL at the end. */
-static bool grow(latch_text_writer *t, size_t more) {
-    if (more > SIZE_MAX / 4 || t->failed != LATCH_OK || t->arena == NULL) return false;
+static bool has_grown(latch_text_writer *t, size_t more) {
+    if (more > SIZE_MAX / 4 || t->arena == NULL) return false;
     size_t need = t->len + more + 1, twice = t->cap > 0 ? t->cap * 2 : LEAST_BYTES, want = need > twice ? need : twice;
     char *at = latch_arena_grow(t->arena, t->at, t->cap, want);
     if (at == NULL) at = latch_arena_grow(t->arena, t->at, t->cap, want = need);
@@ -26,16 +27,15 @@ static bool grow(latch_text_writer *t, size_t more) {
     return true;
 }
 
-/* Room for `more` bytes and the NUL, or the writer has failed. */
-static inline bool reserve(latch_text_writer *t, size_t more) {
-    if (t->failed == LATCH_OK && more < t->cap - t->len) return true;
-    if (grow(t, more)) return true;
+bool latch_text_grow(latch_text_writer *t, size_t more) {
+    if (t->failed != LATCH_OK) return false;
+    if (more < t->cap - t->len || has_grown(t, more)) return true;
     latch_text_fail(t, LATCH_E_NOMEM, "the arena is full");
     return false;
 }
 
 latch_str latch_text_end(latch_text_writer *t) {
-    bool ok = reserve(t, 0);
+    bool ok = latch_text_reserve(t, 0);
     if (t->arena != NULL && t->at != NULL) latch_arena_shrink(t->arena, t->at, t->cap, ok ? t->len + 1 : 0);
     if (!ok) return (latch_str){NULL, 0};
     t->at[t->len] = '\0';
@@ -45,13 +45,9 @@ latch_str latch_text_end(latch_text_writer *t) {
 
 void latch_text_put(latch_text_writer *t, latch_str s) {
     if (t->failed != LATCH_OK || s.len == 0) return;
-    if (!reserve(t, s.len)) s.len = t->cap > t->len ? t->cap - t->len - 1 : 0; /* the beginning, for who wants no more */
+    if (!latch_text_reserve(t, s.len)) s.len = t->cap > t->len ? t->cap - t->len - 1 : 0; /* the beginning, for who wants no more */
     if (s.len > 0) memcpy(t->at + t->len, s.ptr, s.len);
     t->len += s.len;
-}
-
-void latch_text_char(latch_text_writer *t, char c) {
-    if (reserve(t, 1)) t->at[t->len++] = c;
 }
 
 static void put_digits(latch_text_writer *t, bool negative, uint64_t n) {
@@ -104,25 +100,7 @@ static inline bool are_plain(uint64_t eight) {
     return (((eight - ones * 0x20) | (quotes - ones) | (slashes - ones) | eight) & high) == 0;
 }
 
-/* How many bytes from `at` on stand in JSON as they are. */
-static size_t plain_bytes(const char *at, size_t len) {
-    size_t i = 0;
-    while (i < len) {
-        uint64_t eight;
-        while (len - i >= sizeof eight) {
-            memcpy(&eight, at + i, sizeof eight);
-            if (!are_plain(eight)) break;
-            i += sizeof eight;
-        }
-        if (i == len) break;
-        unsigned char c = (unsigned char)at[i];
-        if (c < 0x20 || c == '"' || c == '\\') break;
-        size_t n = c < 0x80 ? 1 : latch_utf8_len(at + i, len - i);
-        if (n == 0) break;
-        i += n;
-    }
-    return i;
-}
+static inline bool is_plain(unsigned char c) { return c >= 0x20 && c < 0x80 && c != '"' && c != '\\'; }
 
 static void put_escape(latch_text_writer *t, unsigned char c) {
     static const char hex[] = "0123456789ABCDEF", shorts[] = "\b\t\n\f\r\"\\", letters[] = "btnfr\"\\";
@@ -132,22 +110,67 @@ static void put_escape(latch_text_writer *t, unsigned char c) {
     latch_text_put(t, (latch_str){text, found != NULL ? 2 : 6});
 }
 
-static void put_string(latch_text_writer *t, latch_str s, bool lossy) {
-    if (!reserve(t, 2)) return;
-    t->at[t->len++] = '"';
-    for (size_t i = 0; i < s.len && t->failed == LATCH_OK;) {
-        size_t plain = plain_bytes(s.ptr + i, s.len - i);
-        latch_text_put(t, (latch_str){s.ptr + i, plain});
-        i += plain;
-        if (i == s.len) break;
-        unsigned char c = (unsigned char)s.ptr[i++];
-        if (c < 0x80) {
-            put_escape(t, c);
-        } else if (lossy) {
-            latch_text_put(t, LATCH_STR("\xEF\xBF\xBD"));
-        } else {
-            latch_text_fail(t, LATCH_E_MISUSE, "a text in it is not UTF-8");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "load_few puts the first byte lowest");
+
+/* The last `n` bytes of a text, 1 to 7 of them, in the low bytes of a word: all of them read, none behind them. */
+static inline uint64_t load_few(const char *from, size_t n) {
+    uint32_t low, high;
+    if (n >= 4) {
+        memcpy(&low, from, sizeof low);
+        memcpy(&high, from + n - 4, sizeof high);
+        return low | (uint64_t)high << (8 * (n - 4));
+    }
+    return (uint64_t)(unsigned char)from[0] | (uint64_t)(unsigned char)from[n / 2] << (8 * (n / 2)) |
+           (uint64_t)(unsigned char)from[n - 1] << (8 * (n - 1));
+}
+
+/* Copies what stands in JSON as it is, up to the first byte that doesn't. `to` has room for all of it and SPARE more. */
+static size_t copy_plain(char *to, const char *from, size_t len) {
+    size_t i = 0;
+    while (i < len) {
+        uint64_t eight;
+        for (; len - i >= sizeof eight; i += sizeof eight) {
+            memcpy(&eight, from + i, sizeof eight);
+            if (!are_plain(eight)) break;
+            memcpy(to + i, &eight, sizeof eight);
         }
+        size_t left = len - i;
+        if (left > 0 && left < sizeof eight) {
+            eight = load_few(from + i, left);
+            memcpy(to + i, &eight, sizeof eight);
+            if (are_plain(eight | UINT64_C(0x2020202020202020) << (8 * left))) return len;
+        }
+        for (; i < len && is_plain((unsigned char)from[i]); i++)
+            to[i] = from[i];
+        size_t n = i < len && (unsigned char)from[i] >= 0x80 ? latch_utf8_len(from + i, len - i) : 0;
+        if (n == 0) break;
+        memcpy(to + i, from + i, n);
+        i += n;
+    }
+    return i;
+}
+
+/* The byte that can't stand as it is. */
+static void put_odd(latch_text_writer *t, unsigned char c, bool lossy) {
+    if (c < 0x80) {
+        put_escape(t, c);
+    } else if (lossy) {
+        latch_text_put(t, LATCH_STR("\xEF\xBF\xBD"));
+    } else {
+        latch_text_fail(t, LATCH_E_MISUSE, "a text in it is not UTF-8");
+    }
+}
+
+static void put_string(latch_text_writer *t, latch_str s, bool lossy) {
+    latch_text_char(t, '"');
+    for (size_t i = 0; i < s.len && t->failed == LATCH_OK;) {
+        size_t len = s.len - i, room = t->cap - t->len; /* of one's own, small room as much is filled as fits */
+        if (t->arena == NULL && room > SPARE + 1 && room < len + SPARE + 1) len = room - SPARE - 1;
+        if (!latch_text_reserve(t, len + SPARE)) return;
+        size_t plain = copy_plain(t->at + t->len, s.ptr + i, len);
+        t->len += plain;
+        i += plain;
+        if (plain < len) put_odd(t, (unsigned char)s.ptr[i++], lossy);
     }
     latch_text_char(t, '"');
 }

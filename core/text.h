@@ -31,8 +31,16 @@ latch_text_writer latch_text_begin(latch_arena *arena);
 /* The text, with a NUL behind it that isn't counted; what it didn't need goes back to the arena. ptr is NULL where a put failed. */
 LATCH_NODISCARD latch_str latch_text_end(latch_text_writer *t);
 
+/* Room for `more` bytes and a NUL at t->at + t->len. False: there is none, and the writer has failed. */
+bool latch_text_grow(latch_text_writer *t, size_t more);
+static inline bool latch_text_reserve(latch_text_writer *t, size_t more) {
+    return (t->failed == LATCH_OK && more < t->cap - t->len) || latch_text_grow(t, more);
+}
+
 void latch_text_put(latch_text_writer *t, latch_str s); /* as it is */
-void latch_text_char(latch_text_writer *t, char c);
+static inline void latch_text_char(latch_text_writer *t, char c) {
+    if (latch_text_reserve(t, 1)) t->at[t->len++] = c;
+}
 void latch_text_int(latch_text_writer *t, int64_t n);
 void latch_text_uint(latch_text_writer *t, uint64_t n);
 void latch_text_double(latch_text_writer *t, double d); /* the shortest that reads back the same; LATCH_E_MISUSE: NaN, infinite */
