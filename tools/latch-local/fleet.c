@@ -1,0 +1,147 @@
+#include "fleet.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/err.h"
+#include "environment.h"
+#include "url.h"
+
+/* ── the bootstrap ── */
+
+static bool is_file(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static char *find_in_path(const char *name) {
+    latch_str rest = latch_str_of(getenv("PATH")), folder;
+    while (latch_url_next(&rest, ':', &folder)) {
+        char *path = latch_format("%.*s/%s", (int)folder.len, folder.ptr, name);
+        if (folder.len > 0 && is_file(path) && access(path, X_OK) == 0) return path;
+        free(path);
+    }
+    return NULL;
+}
+
+char *latch_fleet_find_program(const char *name, latch_err *err) {
+    struct stat st;
+    char *found = strchr(name, '/') == NULL ? find_in_path(name) : NULL;
+    if (found != NULL) return found;
+    if (strchr(name, '/') == NULL) {
+        latch_err_set(err, LATCH_E_MISUSE,
+                      is_file(name) ? "%s is not in PATH, but here: say ./%s" : "%s is not in PATH: give its path, as in -- ./%s", name,
+                      name);
+        return NULL;
+    }
+    if (stat(name, &st) != 0)
+        latch_err_set(err, LATCH_E_MISUSE, "%s: %s; build it first (./dev build), or give its path after --", name, strerror(errno));
+    else if (!S_ISREG(st.st_mode))
+        latch_err_set(err, LATCH_E_MISUSE, "%s is no file: the bootstrap is wanted after --", name);
+    else if (access(name, X_OK) != 0)
+        latch_err_set(err, LATCH_E_MISUSE, "%s is not executable: chmod +x %s", name, name);
+    else
+        return latch_copy(latch_str_of(name));
+    return NULL;
+}
+
+static latch_status copy_program(latch_fleet *fleet, char **program, latch_err *err) {
+    size_t count = 0;
+    if (program == NULL || program[0] == NULL)
+        return latch_err_set(err, LATCH_E_MISUSE, "no bootstrap: name it after --, as in: latch-local … -- ./build/release/bootstrap");
+    while (program[count] != NULL)
+        count++;
+    fleet->argv = latch_alloc((count + 1) * sizeof *fleet->argv);
+    fleet->argv[0] = latch_fleet_find_program(program[0], err);
+    if (fleet->argv[0] == NULL) return LATCH_E_MISUSE;
+    for (size_t i = 1; i < count; i++)
+        fleet->argv[i] = latch_copy(latch_str_of(program[i]));
+    return LATCH_OK;
+}
+
+/* ── the functions ── */
+
+static const char *default_template(void) {
+    static const char *const names[] = {"template.yaml", "template.yml"};
+    for (size_t i = 0; i < 2; i++)
+        if (is_file(names[i])) return names[i];
+    return NULL;
+}
+
+static latch_status load_functions(latch_fleet *fleet, latch_err *err) {
+    const char *path = fleet->options.template_path != NULL ? fleet->options.template_path : default_template();
+    if (path != NULL) return latch_template_load(&fleet->functions, path, fleet->region, err);
+    if (fleet->options.function == NULL)
+        return latch_err_set(err, LATCH_E_MISUSE,
+                             "no template.yaml here: give one with --template FILE, or name the one function with --function NAME");
+    latch_template_add_function(&fleet->functions, fleet->options.function);
+    return LATCH_OK;
+}
+
+static latch_status gather_variables(latch_fleet *fleet, latch_err *err) {
+    const latch_variables *own = &fleet->options.variables;
+    if (fleet->options.env_file != NULL) LATCH_TRY(latch_environment_read(fleet->options.env_file, &fleet->given, err));
+    for (size_t i = 0; i < own->count; i++)
+        latch_variables_set(&fleet->given, latch_str_of(own->items[i].name), latch_str_of(own->items[i].value));
+    return LATCH_OK;
+}
+
+static void on_stop_signal(void *arg, int signal) {
+    latch_fleet *fleet = arg;
+    fleet->stop_signal = signal;
+    fleet->stopped = true;
+}
+
+latch_status latch_fleet_start(latch_fleet *fleet, const latch_fleet_options *options, char **program, latch_err *err) {
+    *fleet = (latch_fleet){.options = *options};
+    LATCH_TRY(copy_program(fleet, program, err));
+    LATCH_TRY(gather_variables(fleet, err));
+    fleet->region = latch_environment_region(&fleet->given);
+    LATCH_TRY(load_functions(fleet, err));
+    fleet->sandboxes = latch_alloc(fleet->functions.function_count * sizeof(latch_sandbox *));
+    if (!latch_loop_init(&fleet->loop)) return latch_err_set(err, LATCH_E_MISUSE, "no epoll: %s", strerror(errno));
+    fleet->started = true;
+    return latch_processes_init(&fleet->processes, &fleet->loop, on_stop_signal, fleet, err);
+}
+
+latch_status latch_fleet_sandbox(latch_fleet *fleet, size_t function, latch_sandbox **out, latch_err *err) {
+    *out = fleet->sandboxes[function];
+    if (*out != NULL) return LATCH_OK;
+    latch_sandbox_config config = {.loop = &fleet->loop,
+                                   .processes = &fleet->processes,
+                                   .function = &fleet->functions.functions[function],
+                                   .given = &fleet->given,
+                                   .region = fleet->region,
+                                   .argv = fleet->argv,
+                                   .timeout_ms = fleet->options.timeout_ms,
+                                   .init_timeout_ms = fleet->options.init_timeout_ms,
+                                   .debug = fleet->options.debug,
+                                   .log_short_ids = isatty(STDERR_FILENO) == 1};
+    latch_status status = latch_sandbox_start(&config, &fleet->sandboxes[function], err);
+    *out = fleet->sandboxes[function];
+    return status;
+}
+
+void latch_fleet_stop(latch_fleet *fleet) {
+    if (fleet->started) latch_sandboxes_stop(&fleet->loop, fleet->sandboxes, fleet->functions.function_count);
+}
+
+void latch_fleet_clean_up(latch_fleet *fleet) {
+    latch_fleet_stop(fleet);
+    for (size_t i = 0; fleet->sandboxes != NULL && i < fleet->functions.function_count; i++)
+        latch_sandbox_free(fleet->sandboxes[i]);
+    if (fleet->started) {
+        latch_processes_clean_up(&fleet->processes);
+        latch_loop_clean_up(&fleet->loop);
+    }
+    for (size_t i = 0; fleet->argv != NULL && fleet->argv[i] != NULL; i++)
+        free(fleet->argv[i]);
+    free(fleet->argv);
+    free(fleet->sandboxes);
+    latch_variables_clean_up(&fleet->given);
+    latch_template_clean_up(&fleet->functions);
+    *fleet = (latch_fleet){0};
+}

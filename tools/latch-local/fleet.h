@@ -1,0 +1,54 @@
+/* fleet.h - what `invoke` and `serve` have in common: a template's functions, each in its sandbox, one bootstrap for all of them. */
+#ifndef LATCH_LOCAL_FLEET_H
+#define LATCH_LOCAL_FLEET_H
+
+#include "options.h"
+#include "sandbox.h"
+
+typedef struct latch_fleet_options {
+    const char *template_path; /* NULL: template.yaml or template.yml here */
+    const char *function;      /* without a template: the one function there is; NULL: not given */
+    const char *env_file;
+    latch_variables variables; /* --env */
+    int64_t timeout_ms;        /* 0: each function's own */
+    int64_t init_timeout_ms;
+    bool debug;
+} latch_fleet_options;
+
+#define LATCH_FLEET_DEFAULTS ((latch_fleet_options){.init_timeout_ms = 10000})
+
+/* The rows of an options' table for what is above. */
+#define LATCH_FLEET_OPTIONS(o)                                                                                                             \
+    {"--template", LATCH_OPTION_TEXT, &(o)->template_path, 0, 0}, {"--function", LATCH_OPTION_TEXT, &(o)->function, 0, 0},                 \
+        {"--env-file", LATCH_OPTION_TEXT, &(o)->env_file, 0, 0}, {"--env", LATCH_OPTION_VARIABLE, &(o)->variables, 0, 0},                  \
+        {"--timeout", LATCH_OPTION_SECONDS, &(o)->timeout_ms, 1, 900000},                                                                  \
+        {"--init-timeout", LATCH_OPTION_SECONDS, &(o)->init_timeout_ms, 1, 900000}, {                                                      \
+        "--debug", LATCH_OPTION_FLAG, &(o)->debug, 0, 0                                                                                    \
+    }
+
+typedef struct latch_fleet {
+    latch_loop loop;
+    latch_processes processes;
+    latch_template functions;
+    latch_variables given;
+    latch_sandbox **sandboxes; /* of each function; NULL: not needed so far */
+    char **argv;               /* of the bootstrap */
+    const char *region;
+    latch_fleet_options options;
+    int stop_signal; /* that asked us to end; 0 */
+    bool stopped;    /* what latch_loop_run waits for may be this */
+    bool started;
+} latch_fleet;
+
+/* `program` is the bootstrap and its arguments. LATCH_E_MISUSE, LATCH_E_INPUT: what is missing or wrong, and what to do. clean_up either way. */
+latch_status latch_fleet_start(latch_fleet *fleet, const latch_fleet_options *options, char **program, latch_err *err);
+
+latch_status latch_fleet_sandbox(latch_fleet *fleet, size_t function, latch_sandbox **out, latch_err *err);
+
+void latch_fleet_stop(latch_fleet *fleet);     /* the processes; what waits for them is not called any more */
+void latch_fleet_clean_up(latch_fleet *fleet); /* stop, and everything else */
+
+/* The bootstrap's path: as given, or found in PATH. The caller's to free; NULL: *err says what to do. */
+char *latch_fleet_find_program(const char *name, latch_err *err);
+
+#endif

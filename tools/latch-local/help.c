@@ -1,0 +1,67 @@
+#include "commands.h"
+
+const char latch_help[] =
+    "latch-local: AWS Lambda at your desk, for one bootstrap\n"
+    "\n"
+    "  latch-local invoke EVENT… -- ./bootstrap    play events, print what each was answered\n"
+    "  latch-local serve --port N -- ./bootstrap   turn HTTP requests into events, by template.yaml's routes\n"
+    "\n"
+    "  latch-local COMMAND --help                  its options, with examples\n"
+    "  latch-local --version\n"
+    "\n"
+    "It plays the service's side of the Lambda Runtime API on a loopback port and starts the bootstrap as Lambda does:\n"
+    "one warm process a function, the environment of template.yaml, Lambda's timeouts and limits.\n";
+
+#define COMMON_OPTIONS                                                                                                                     \
+    "  --template FILE       the functions are this template's (default: template.yaml here)\n"                                            \
+    "  --env NAME=VALUE      a variable for the functions, more than once if you like\n"                                                   \
+    "  --env-file FILE       lines of NAME=VALUE; --env goes first\n"                                                                      \
+    "  --timeout S           seconds an invocation may take (default: the function's Timeout in the template, else 3)\n"                   \
+    "  --init-timeout S      seconds a process may take to ask for its first event (default: 10)\n"                                        \
+    "  --debug               no timeouts; each process starts stopped and waits for your debugger\n"                                       \
+    "  --help                this text\n"
+
+const char latch_help_invoke[] =
+    "latch-local invoke: play events in warm processes, print what each was answered\n"
+    "\n"
+    "  latch-local invoke [OPTION…] EVENT… -- ./bootstrap [ARG…]\n"
+    "\n"
+    "  latch-local invoke events -- build/release/bootstrap                  a folder, in the order of its names\n"
+    "  latch-local invoke --plays 2 events -- build/release/bootstrap        all of it, and all of it again\n"
+    "  latch-local invoke api-login -- build/release/bootstrap               events/api-login.json\n"
+    "  echo '{\"a\":1}' | latch-local invoke --function echo - -- ./bootstrap   from standard input\n"
+    "  latch-local invoke --debug events/api-login.json -- ./bootstrap       waits for gdb\n"
+    "\n"
+    "EVENT is a file, a folder of *.json, - for standard input, or NAME for events/NAME.json. A file named HANDLER-what.json is\n"
+    "for the function of template.yaml whose Handler that is. Each function has one process, which stays warm.\n"
+    "\n"
+    "  --function NAME       send every event to this function (its logical id, name or handler)\n"
+    "  --plays N             play the whole list N times, in the same processes (default: 1)\n"
+    "  --events DIR          where NAME is looked up; without an EVENT, all of DIR (default: events)\n"
+    "  --expect DIR          what must be answered is in DIR/NAME.json (default: expect/NAME.json beside the event)\n"
+    "  --json                one JSON object a line, with the answer as it was sent\n"
+    "  --full                answers whole, not cut to the terminal's width\n" COMMON_OPTIONS "\n"
+    "An expectation is {\"first\": …, \"second\": …}, for the first and each later play. Members that it names must match, others\n"
+    "may be there; \"<any>\" \"<string>\" \"<number>\" \"<uuid>\" \"<timestamp>\" \"<absent>\" match by form; an object expected of a\n"
+    "string is looked for in the JSON that the string holds; {\"error\": {\"errorType\": …}} expects the invocation to fail.\n"
+    "\n"
+    "An event is ok when it was answered, and as expected where something is. Logs of the functions go to standard error.\n"
+    "Exit status: 0 all events were ok · 1 one was not, or the run was interrupted · 2 nothing was run\n";
+
+const char latch_help_serve[] =
+    "latch-local serve: turn HTTP requests into events for the functions of template.yaml\n"
+    "\n"
+    "  latch-local serve [OPTION…] -- ./bootstrap [ARG…]\n"
+    "\n"
+    "  latch-local serve --port 3000 -- build/release/bootstrap\n"
+    "  curl -d '{\"sku\":\"tea\",\"qty\":2}' -H 'Idempotency-Key: k-1' http://127.0.0.1:3000/checkout\n"
+    "  latch-local serve --port 0 -- ./bootstrap                   a free port, printed in the first line\n"
+    "\n"
+    "Routes are the template's HttpApi events ({name}, {proxy+}, ANY, $default), events the HTTP API's, payload format 2.0.\n"
+    "A function with a FunctionUrlConfig is at /_url/FUNCTION/…, and everywhere where it is the only one and there are no routes.\n"
+    "A function that fails is a 502, one that is killed at its deadline a 504, a path without a route a 404.\n"
+    "Each function runs one request at a time in one warm process; others wait. Ctrl-C stops everything.\n"
+    "\n"
+    "  --port N              default: 3000; 0: a free one\n"
+    "  --host ADDRESS        to listen on (default: 127.0.0.1)\n"
+    "  --function NAME       without a template: the one function, for every path\n" COMMON_OPTIONS;

@@ -1,0 +1,39 @@
+/*
+ * sandbox.h - one function as Lambda runs it: its Runtime API, its process, its queue, and the time it is given.
+ *
+ * The process starts with the first invocation and stays warm. One that ends, is killed or fails to initialise costs the invocation it
+ * was busy with; the next one gets a fresh process. Invocations run one after the other, in the order they came.
+ */
+#ifndef LATCH_LOCAL_SANDBOX_H
+#define LATCH_LOCAL_SANDBOX_H
+
+#include "api.h"
+#include "process.h"
+#include "template.h"
+
+typedef struct latch_sandbox latch_sandbox;
+
+typedef struct latch_sandbox_config {
+    latch_loop *loop;
+    latch_processes *processes;
+    const latch_function *function;
+    const latch_variables *given; /* --env-file, --env */
+    const char *region;
+    char *const *argv;       /* of the bootstrap; argv[0] is its path */
+    int64_t timeout_ms;      /* 0: the function's own */
+    int64_t init_timeout_ms; /* until its first /next */
+    bool debug;              /* no timeouts, and the process starts stopped, for a debugger */
+    bool log_short_ids;      /* the first 8 characters of request ids in log prefixes, which are dim: for terminals */
+} latch_sandbox_config;
+
+latch_status latch_sandbox_start(const latch_sandbox_config *config, latch_sandbox **out,
+                                 latch_err *err); /* config is copied; no process yet */
+
+/* Queues it; inv->on_over is called once, never from within this call. */
+void latch_sandbox_invoke(latch_sandbox *s, latch_invocation *inv);
+
+/* Stops the processes of all of them: SIGTERM, half a second, SIGKILL. What was not over stays without outcome, its on_over uncalled. */
+void latch_sandboxes_stop(latch_loop *loop, latch_sandbox *const *all, size_t count);
+void latch_sandbox_free(latch_sandbox *s); /* stopped before */
+
+#endif

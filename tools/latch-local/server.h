@@ -1,0 +1,59 @@
+/*
+ * server.h - an HTTP/1.1 server in the loop (libmicrohttpd): whole requests in, replies out, at once or later.
+ *
+ * A request that isn't answered in on_request is held: its connection sleeps until latch_exchange_reply.
+ */
+#ifndef LATCH_LOCAL_SERVER_H
+#define LATCH_LOCAL_SERVER_H
+
+#include "buffer.h"
+#include "core/status.h"
+#include "loop.h"
+
+typedef struct latch_server latch_server;
+typedef struct latch_exchange latch_exchange; /* one request; gone once its reply was sent */
+
+typedef struct latch_server_config {
+    const char *host;      /* an IPv4 or IPv6 address */
+    uint16_t port;         /* 0: a free one */
+    size_t max_body_bytes; /* what is kept of a request's body; the rest is counted and dropped */
+    void (*on_request)(void *arg, latch_exchange *x);
+    void *arg;
+} latch_server_config;
+
+latch_status latch_server_start(latch_loop *loop, const latch_server_config *config, latch_server **out, latch_err *err);
+uint16_t latch_server_port(const latch_server *server);
+void latch_server_stop(latch_server *server); /* held requests are answered 503; NULL: nothing */
+
+/* What came. Everything is borrowed until the reply. */
+const char *latch_exchange_method(const latch_exchange *x);
+const char *latch_exchange_target(const latch_exchange *x);                   /* as sent: path and query, percent-encoded */
+const char *latch_exchange_header(const latch_exchange *x, const char *name); /* the first of that name; NULL */
+void latch_exchange_headers(const latch_exchange *x, void (*each)(void *arg, const char *name, const char *value), void *arg);
+size_t latch_exchange_body_bytes(const latch_exchange *x);                         /* as sent, also where it was not kept */
+latch_buffer latch_exchange_take_body(latch_exchange *x);                          /* the caller's to clean up */
+const char *latch_exchange_client(const latch_exchange *x, char *out, size_t cap); /* "127.0.0.1" */
+bool latch_exchange_is_gone(const latch_exchange *x); /* the client of a held request has closed its connection */
+
+typedef struct latch_field {
+    const char *name, *value;
+} latch_field;
+
+typedef enum latch_keeping {
+    LATCH_COPIED, /* the body's bytes are copied now */
+    LATCH_KEPT,   /* they outlive the server */
+    LATCH_GIVEN   /* malloc'ed, and the server's to free */
+} latch_keeping;
+
+typedef struct latch_reply {
+    unsigned status;
+    const latch_field *headers; /* copied; one that HTTP can't carry is left out */
+    size_t header_count;
+    latch_str body;
+    latch_keeping keeping;
+    bool close; /* the connection too */
+} latch_reply;
+
+void latch_exchange_reply(latch_exchange *x, const latch_reply *reply); /* once */
+
+#endif
