@@ -331,3 +331,42 @@ latch_json latch_at(latch_json array, size_t i) {
     yyjson_val *found = element(array.node->memory, list, i);
     return latch_node_json(array.cx, (struct latch_node){.kind = array.node->kind, .parent = array.node, .place = i, .val = found});
 }
+
+/* ── one pass ───────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* `left` counts what is still to come; `at` is null before the first one, whose place `in` knows. */
+latch_each latch_each_in(latch_json list_or_object) {
+    yyjson_val *of = peek(list_or_object);
+    latch_each each = {.in = list_or_object, .left = yyjson_is_ctn(of) ? yyjson_get_len(of) : 0};
+    if (each.left == 0 || each.in.node->val != NULL) return each;
+    struct latch_node parsed = *each.in.node; /* it was built: its value is known now */
+    parsed.val = of;
+    each.in = latch_node_json(each.in.cx, parsed);
+    if (each.in.node->broken != LATCH_OK) each.left = 0; /* the arena is full */
+    return each;
+}
+
+bool latch_each_next(latch_each *each) {
+    if (each->left == 0) return false;
+    yyjson_val *of = each->in.node->val, *before = (yyjson_val *)(uintptr_t)each->at;
+    yyjson_val *next = before == NULL ? unsafe_yyjson_get_first(of) : unsafe_yyjson_get_next(before);
+    each->index += before != NULL;
+    each->left--;
+    each->at = next;
+    if (!yyjson_is_obj(of)) return true;
+    each->name = (latch_str){yyjson_get_str(next), yyjson_get_len(next)};
+    each->at = next + 1; /* a member's value follows its name */
+    return true;
+}
+
+latch_json latch_each_value(const latch_each *each) {
+    const struct latch_node *in = each->in.node;
+    struct latch_node node = {.kind = in->kind, .parent = in, .place = each->index, .val = (yyjson_val *)(uintptr_t)each->at};
+    if (yyjson_is_obj(in->val)) node.path = each->name.ptr; /* yyjson ends it with a NUL */
+    return latch_node_json(each->in.cx, node);
+}
+
+latch_str latch_each_text(const latch_each *each) {
+    yyjson_val *val = (yyjson_val *)(uintptr_t)each->at;
+    return yyjson_is_str(val) ? (latch_str){yyjson_get_str(val), yyjson_get_len(val)} : LATCH_STR("");
+}
