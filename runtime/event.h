@@ -17,7 +17,8 @@ latch_str latch_event_bytes(const latch_event *event) LATCH_NONNULL;
 LATCH_NODISCARD latch_status latch_event_json(latch_event *event, latch_json *out) LATCH_NONNULL;
 
 /*
- * The last reply counts; without one it is null. Bytes are sent as they are; the service wants JSON in a synchronous invocation.
+ * The last reply counts; without one it is null. Bytes are sent as they are and from where they are, so they live as long as cx (or are
+ * constant); in a synchronous invocation the service wants JSON.
  * LATCH_E_MISUSE, LATCH_E_NOMEM: `v` could not be built.
  */
 LATCH_NODISCARD latch_status latch_event_reply(latch_event *event, latch_json v) LATCH_NONNULL;

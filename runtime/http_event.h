@@ -62,7 +62,7 @@ latch_json latch_http_event(const latch_http *http) LATCH_NONNULL;
 /*
  * ── the reply ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
  *
- * The last reply counts. A body that is not UTF-8 goes out in base64: on a REST API the content type must then be listed under
+ * The last reply counts. The body's bytes live as long as cx (or are constant). One that is not UTF-8 goes out in base64: on a REST API the content type must then be listed under
  * binaryMediaTypes, on a load balancer and with payload format 2.0 it arrives as it is.
  *
  * LATCH_E_MISUSE  a status outside 100 to 599; a header or cookie set before that can't go out: a name that is no token, a control byte in a

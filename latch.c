@@ -1,0 +1,27 @@
+#include "latch.h"
+
+#include "core/ctx_private.h"
+#include "core/log.h"
+#include "runtime/loop.h"
+#include "store/open.h"
+
+static latch_status open_stores(latch_ctx *cx, const latch_handler *handler, void *stores) {
+    return latch_stores_open(cx, handler->stores, stores);
+}
+
+static void close_stores(void *stores) { latch_stores_close(stores); }
+
+int latch_run(const latch_handler *handlers, size_t n) {
+    const latch_log log = latch_log_from_environment();
+    latch_stores stores = {0};
+    const latch_loop_options options = {
+        .handlers = handlers,
+        .count = n,
+        .clock = latch_clock_system(),
+        .log = &log,
+        .open = open_stores,
+        .close = close_stores,
+        .self = &stores,
+    };
+    return latch_loop_run(&options);
+}

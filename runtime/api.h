@@ -1,0 +1,74 @@
+/*
+ * runtime/api.h - the client of the Lambda Runtime API: next, response, error, init error.
+ *
+ * libcurl makes the connection; requests and answers are framed here (runtime/wire.h), because an easy transfer costs about 7 µs and an
+ * invocation has two. Plain HTTP/1.1, one kept connection, one write per request, never a proxy, no timeout on /next.
+ *
+ * What the service says decides what becomes of the process (contracts of the Lambda Runtime API, "Custom runtimes"):
+ *
+ *   202            go on
+ *   400, 403, 410  logged; the invocation is over, go on
+ *   413            logged; the service has failed the invocation already, go on
+ *   500            not recoverable: logged, end the process
+ *   no answer      a POST is sent again (the service keeps one), 50 ms doubling to 5 s later, until the deadline, or 10 times where there is none;
+ *                  /next for ever, but 5 times within 2 s where none was ever answered: then the process ends
+ *   403 on /next   as no answer; so is anything else that isn't 200
+ *
+ * A kept connection that turns out dead is replaced at once, and that is no failure. Not thread-safe: one client per worker.
+ */
+#ifndef LATCH_RUNTIME_API_H
+#define LATCH_RUNTIME_API_H
+
+#include <sys/socket.h>
+
+#include "core/arena.h"
+#include "core/clock.h"
+#include "core/ctx.h"
+#include "runtime/failure.h"
+#include "runtime/invocation.h"
+
+#define LATCH_API_PAYLOAD_MAX_BYTES ((size_t)6291556) /* 6 MiB and 100 bytes: one more is refused with 413 */
+#define LATCH_API_EVENT_MAX_BYTES ((size_t)64 << 20)  /* far above what the service sends today; the arena is the real limit */
+#define LATCH_API_HEAD_BYTES 16384
+#define LATCH_API_ANSWER_BYTES 32768
+
+typedef enum latch_api_verdict {
+    LATCH_API_GO_ON,
+    LATCH_API_END, /* /next brought no request id: the service shuts down */
+    LATCH_API_EXIT /* nothing more can be done; a line was logged */
+} latch_api_verdict;
+
+typedef struct latch_api {
+    char address[256]; /* "127.0.0.1:9001" */
+    latch_ctx *cx;     /* of the process: its clock waits, its log is written to; borrowed */
+    void *easy;        /* libcurl's handle, which owns fd; NULL: not connected */
+    int fd;
+    bool started;                 /* a /next was answered */
+    struct sockaddr_storage peer; /* where fd goes to; of use after the connection is gone, too */
+    socklen_t peer_len;           /* 0: never connected */
+    latch_arena answers;          /* of what a POST answers: an invocation may have filled its own */
+    char head[LATCH_API_HEAD_BYTES];
+    _Alignas(16) char memory[LATCH_API_ANSWER_BYTES];
+} latch_api;
+
+/*
+ * `address` is the value of AWS_LAMBDA_RUNTIME_API; NULL where it isn't set. Sends nothing.
+ * LATCH_E_MISUSE: it is no HOST:PORT, the message says so. LATCH_E_NOMEM: libcurl could not start.
+ */
+LATCH_NODISCARD latch_status latch_api_init(latch_api *api, const char *address, latch_ctx *cx);
+void latch_api_clean_up(latch_api *api);
+
+/* Ahead of the first request, so that it costs no time later. What goes wrong will go wrong again, and be said, in the request. */
+void latch_api_connect(latch_api *api);
+
+/* Waits for an event. GO_ON: *out is filled, its text in `arena`, from which nothing is taken while it waits. */
+LATCH_NODISCARD latch_api_verdict latch_api_next(latch_api *api, latch_arena *arena, latch_invocation *out);
+
+/* At most LATCH_API_PAYLOAD_MAX_BYTES. */
+LATCH_NODISCARD latch_api_verdict latch_api_response(latch_api *api, const latch_invocation *invocation, latch_str payload);
+LATCH_NODISCARD latch_api_verdict latch_api_error(latch_api *api, const latch_invocation *invocation, const latch_failure *failure);
+
+/* The process ends after it, whatever is answered. */
+void latch_api_init_error(latch_api *api, const latch_failure *failure);
+
+#endif

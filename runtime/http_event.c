@@ -1,0 +1,540 @@
+#include "runtime/http_event.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/scope.h"
+#include "core/text.h"
+#include "runtime/api.h"
+#include "runtime/coding.h"
+#include "runtime/outcome.h"
+#include "runtime/route.h"
+
+#define HEADERS_MAX 64 /* of a reply, cookies included */
+
+typedef enum form { HTTP_API, REST, BALANCER } form; /* function URLs have HTTP API's */
+
+typedef struct field {
+    const char *name; /* NULL: a cookie */
+    latch_str value;
+} field;
+
+struct latch_http {
+    latch_ctx *cx;
+    form form;
+    bool multi; /* a load balancer that sends, and so wants, lists of values */
+    latch_json event, context, headers, header_lists, cookies, queries, query_lists, params;
+    latch_str method, path, raw_query, client, body;
+    const latch_route *route; /* NULL: a handler without routes */
+    int status;               /* 0: no reply yet */
+    bool without_body;
+    const char *content_type;
+    latch_str reply;
+    size_t field_count;
+    field fields[HEADERS_MAX];
+    latch_status broken; /* why a header can't go out; LATCH_OK: they all can */
+    char why[160];
+};
+
+#define MAYBE(at) latch_optional(latch_bytes((at), 0, INT64_MAX)) /* absent, null or empty are all empty */
+
+/* ── reading the event ───────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* The name of the stage comes first in the paths of HTTP APIs, unless it is the one without a name. */
+static latch_str without_stage(latch_str path, latch_str stage) {
+    bool named = stage.len > 0 && !latch_str_eq(stage, LATCH_STR("$default"));
+    if (!named || path.len <= stage.len || path.ptr[0] != '/' || memcmp(path.ptr + 1, stage.ptr, stage.len) != 0) return path;
+    latch_str rest = {path.ptr + 1 + stage.len, path.len - 1 - stage.len};
+    return rest.len == 0 ? LATCH_STR("/") : rest.ptr[0] == '/' ? rest : path;
+}
+
+static latch_status read_http_api(latch_http *http) {
+    latch_str stage;
+    LATCH_TRY(latch_read(http->event, "requestContext.http.method", &http->method, "rawPath", MAYBE(&http->path), "rawQueryString",
+                         MAYBE(&http->raw_query), "requestContext.http.sourceIp", MAYBE(&http->client), "requestContext.stage",
+                         MAYBE(&stage), "cookies", latch_optional(&http->cookies)));
+    http->path = without_stage(http->path, stage);
+    return LATCH_OK;
+}
+
+static latch_status read_rest(latch_http *http) {
+    latch_str stage, version;
+    LATCH_TRY(latch_read(http->event, "httpMethod", &http->method, "path", MAYBE(&http->path), "requestContext.identity.sourceIp",
+                         MAYBE(&http->client), "requestContext.stage", MAYBE(&stage), "version", MAYBE(&version)));
+    /* an HTTP API with payload format 1.0 says so; a REST API has no version and no stage in its path */
+    if (latch_str_eq(version, LATCH_STR("1.0"))) http->path = without_stage(http->path, stage);
+    return LATCH_OK;
+}
+
+/* Behind the last comma. */
+static latch_str last_of(latch_str list) {
+    const char *comma = list.len > 0 ? memrchr(list.ptr, ',', list.len) : NULL;
+    if (comma != NULL) list = (latch_str){comma + 1, list.len - (size_t)(comma - list.ptr) - 1};
+    while (list.len > 0 && list.ptr[0] == ' ')
+        list = (latch_str){list.ptr + 1, list.len - 1};
+    return list;
+}
+
+static latch_status read_balancer(latch_http *http) {
+    http->multi = latch_has(http->event, "multiValueHeaders");
+    LATCH_TRY(latch_read(http->event, "httpMethod", &http->method, "path", MAYBE(&http->path)));
+    http->client = last_of(latch_http_header(http, "X-Forwarded-For"));
+    return LATCH_OK;
+}
+
+static latch_status read_body(latch_http *http) {
+    latch_str body;
+    bool encoded;
+    LATCH_TRY(latch_read(http->event, "body", MAYBE(&body), "isBase64Encoded", latch_optional(&encoded)));
+    http->body = body.len > 0 ? body : LATCH_STR("");
+    if (!encoded) return LATCH_OK;
+    if (!latch_base64_decode(http->cx->arena, body, &http->body))
+        return latch_err_set(&http->cx->err, LATCH_E_INPUT, "event.body: is no base64, and isBase64Encoded says so");
+    return http->body.ptr != NULL ? LATCH_OK : latch_err_set(&http->cx->err, LATCH_E_NOMEM, "HTTP event: the arena is full");
+}
+
+static latch_status read_event(latch_http *http, latch_str bytes) {
+    latch_str version;
+    LATCH_TRY(latch_parse(http->cx, "event", bytes, &http->event));
+    LATCH_TRY(latch_read(http->event, "requestContext", &http->context, "version", MAYBE(&version), "headers",
+                         latch_optional(&http->headers), "multiValueHeaders", latch_optional(&http->header_lists), "queryStringParameters",
+                         latch_optional(&http->queries), "multiValueQueryStringParameters", latch_optional(&http->query_lists),
+                         "pathParameters", latch_optional(&http->params)));
+    http->form = latch_has(http->context, "elb")                                               ? BALANCER
+                 : latch_str_eq(version, LATCH_STR("2.0")) || latch_has(http->context, "http") ? HTTP_API
+                                                                                               : REST;
+    LATCH_TRY(http->form == BALANCER ? read_balancer(http) : http->form == REST ? read_rest(http) : read_http_api(http));
+    if (http->path.len == 0) http->path = LATCH_STR("/");
+    return read_body(http);
+}
+
+/* ── what the handler asks for ───────────────────────────────────────────────────────────────────────────────────── */
+
+latch_str latch_http_method(const latch_http *http) { return http->method; }
+latch_str latch_http_path(const latch_http *http) { return http->path; }
+latch_str latch_http_client(const latch_http *http) { return http->client.len > 0 ? http->client : LATCH_STR(""); }
+latch_str latch_http_body(const latch_http *http) { return http->body; }
+latch_json latch_http_context(const latch_http *http) { return http->context; }
+latch_json latch_http_event(const latch_http *http) { return http->event; }
+
+static bool same_name(latch_str a, const char *b) { return a.len == strlen(b) && strncasecmp(a.ptr, b, a.len) == 0; }
+
+/* The texts of a list as one. */
+static latch_str joined(latch_ctx *cx, latch_json list, const char *between) {
+    latch_str all = {"", 0};
+    for (latch_each each = latch_each_in(list); latch_each_next(&each);) {
+        latch_str text = latch_each_text(&each);
+        all = each.index == 0 ? text : latch_ctx_text(cx, "%.*s%s%.*s", LATCH_ARG(all), between, LATCH_ARG(text));
+        if (all.ptr == NULL) return LATCH_STR("");
+    }
+    return all;
+}
+
+/* The member of that name: its value in `lists` where there are such, else in `texts`. False: there is none. */
+static bool find_header(const latch_http *http, const char *name, const char *between, latch_str *out) {
+    for (latch_each each = latch_each_in(http->header_lists); latch_each_next(&each);) {
+        if (!same_name(each.name, name)) continue;
+        *out = joined(http->cx, latch_each_value(&each), between);
+        return true;
+    }
+    for (latch_each each = latch_each_in(http->headers); latch_each_next(&each);) {
+        if (!same_name(each.name, name)) continue;
+        *out = latch_each_text(&each);
+        return true;
+    }
+    return false;
+}
+
+latch_str latch_http_header(const latch_http *http, const char *name) {
+    bool cookie = strcasecmp(name, "cookie") == 0;
+    latch_str value;
+    if (cookie && latch_count(http->cookies) > 0) return joined(http->cx, http->cookies, "; ");
+    return find_header(http, name, cookie ? "; " : ", ", &value) ? value : LATCH_STR("");
+}
+
+latch_str latch_http_cookie(const latch_http *http, const char *name) {
+    latch_str rest = latch_http_header(http, "cookie"), wanted = latch_str_of(name);
+    while (rest.len > 0) {
+        const char *end = memchr(rest.ptr, ';', rest.len);
+        size_t len = end != NULL ? (size_t)(end - rest.ptr) : rest.len, used = end != NULL ? len + 1 : len, from = 0;
+        while (from < len && rest.ptr[from] == ' ')
+            from++;
+        latch_str pair = {rest.ptr + from, len - from};
+        rest = (latch_str){rest.ptr + used, rest.len - used};
+        if (pair.len <= wanted.len || pair.ptr[wanted.len] != '=') continue;
+        if (latch_str_eq((latch_str){pair.ptr, wanted.len}, wanted))
+            return (latch_str){pair.ptr + wanted.len + 1, pair.len - wanted.len - 1};
+    }
+    return LATCH_STR("");
+}
+
+/* ── the query: raw in HTTP API, decoded in REST, pairs that are still encoded from a load balancer ───────────────────────────── */
+
+typedef struct query { /* counts the values of one name and keeps the one that is wanted */
+    latch_arena *arena;
+    latch_str name;
+    size_t wanted, count;
+    latch_str value;
+} query;
+
+static void note(query *q, latch_str name, latch_str value, bool encoded) {
+    if (encoded) name = latch_percent_decode(q->arena, name, true);
+    if (name.ptr == NULL || !latch_str_eq(name, q->name)) return;
+    if (q->count++ != q->wanted) return;
+    if (encoded) value = latch_percent_decode(q->arena, value, true);
+    if (value.len > 0) q->value = value;
+}
+
+static void look_in_raw(query *q, latch_str raw) {
+    while (raw.len > 0) {
+        const char *end = memchr(raw.ptr, '&', raw.len);
+        size_t len = end != NULL ? (size_t)(end - raw.ptr) : raw.len, used = end != NULL ? len + 1 : len;
+        const char *equals = len > 0 ? memchr(raw.ptr, '=', len) : NULL;
+        latch_str name = {raw.ptr, equals != NULL ? (size_t)(equals - raw.ptr) : len};
+        latch_str value = {raw.ptr + len, 0};
+        if (equals != NULL) value = (latch_str){equals + 1, len - name.len - 1};
+        if (len > 0) note(q, name, value, true);
+        raw = (latch_str){raw.ptr + used, raw.len - used};
+    }
+}
+
+static void look_in_lists(query *q, latch_json lists, bool encoded) {
+    for (latch_each each = latch_each_in(lists); latch_each_next(&each);) {
+        for (latch_each value = latch_each_in(latch_each_value(&each)); latch_each_next(&value);)
+            note(q, each.name, latch_each_text(&value), encoded);
+    }
+}
+
+static query look(const latch_http *http, const char *name, size_t wanted) {
+    bool encoded = http->form == BALANCER;
+    query q = {.arena = http->cx->arena, .name = latch_str_of(name), .wanted = wanted, .value = LATCH_STR("")};
+    if (http->form == HTTP_API && http->raw_query.len > 0) {
+        look_in_raw(&q, http->raw_query);
+        return q;
+    }
+    if (latch_has(http->query_lists, "")) {
+        look_in_lists(&q, http->query_lists, encoded);
+        return q;
+    }
+    for (latch_each each = latch_each_in(http->queries); latch_each_next(&each);)
+        note(&q, each.name, latch_each_text(&each), encoded);
+    return q;
+}
+
+latch_str latch_http_query(const latch_http *http, const char *name) { return look(http, name, 0).value; }
+latch_str latch_http_query_at(const latch_http *http, const char *name, size_t i) { return look(http, name, i).value; }
+size_t latch_http_query_count(const latch_http *http, const char *name) { return look(http, name, SIZE_MAX).count; }
+
+latch_str latch_http_param(const latch_http *http, const char *name) {
+    if (http->route != NULL) return latch_route_param(http->cx->arena, http->route, http->path, name);
+    for (latch_each each = latch_each_in(http->params); latch_each_next(&each);) {
+        if (latch_str_eq(each.name, latch_str_of(name))) return latch_each_text(&each);
+    }
+    return LATCH_STR("");
+}
+
+latch_status latch_http_json(latch_http *http, latch_json *out) { return latch_parse(http->cx, "body", http->body, out); }
+
+latch_status latch_http_need_header(latch_http *http, const char *name, latch_str *out) {
+    *out = latch_http_header(http, name);
+    if (out->len > 0) return LATCH_OK;
+    (void)latch_err_set(&http->cx->err, LATCH_E_INPUT, "the header %s is missing", name);
+    http->cx->err.for_client = true;
+    return LATCH_E_INPUT;
+}
+
+/* ── the reply ───────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool is_token(const char *s) {
+    return *s != '\0' && s[strspn(s, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0';
+}
+
+static bool has_control(latch_str s) {
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7F) return true;
+    }
+    return false;
+}
+
+/* The first reason stays: the reply says it. */
+static void break_reply(latch_http *http, latch_status status, const char *name, const char *what) {
+    if (http->broken != LATCH_OK) return;
+    http->broken = status;
+    snprintf(http->why, sizeof http->why, "the header \"%.80s\" %s", name, what);
+}
+
+static void add_field(latch_http *http, const char *name, latch_str value) {
+    const char *label = name != NULL ? name : "set-cookie";
+    latch_str copy = latch_copy(http->cx, value), own = latch_copy(http->cx, latch_str_of(label));
+    if (copy.ptr == NULL || own.ptr == NULL) {
+        break_reply(http, LATCH_E_NOMEM, label, "doesn't fit: the arena is full");
+    } else if (has_control(value)) {
+        break_reply(http, LATCH_E_MISUSE, label, "has a control byte in its value");
+    } else if (!latch_str_is_utf8(value)) {
+        break_reply(http, LATCH_E_MISUSE, label, "has a value that is no UTF-8");
+    } else if (http->field_count == HEADERS_MAX) {
+        break_reply(http, LATCH_E_MISUSE, label, "is one more than the 64 that a reply may have");
+    } else {
+        http->fields[http->field_count++] = (field){name != NULL ? own.ptr : NULL, copy};
+    }
+}
+
+static void drop_field(latch_http *http, const char *name) {
+    size_t kept = 0;
+    for (size_t i = 0; i < http->field_count; i++) {
+        bool same = http->fields[i].name != NULL && strcasecmp(http->fields[i].name, name) == 0;
+        if (!same) http->fields[kept++] = http->fields[i];
+    }
+    http->field_count = kept;
+}
+
+void latch_http_set_header(latch_http *http, const char *name, latch_str value) {
+    if (!is_token(name)) {
+        break_reply(http, LATCH_E_MISUSE, name, "has a name that is no token");
+        return;
+    }
+    drop_field(http, name);
+    if (strcasecmp(name, "set-cookie") == 0) {
+        add_field(http, NULL, value);
+    } else {
+        add_field(http, name, value);
+    }
+}
+
+void latch_http_set_cookie(latch_http *http, latch_str cookie) { add_field(http, NULL, cookie); }
+
+static size_t count_cookies(const latch_http *http) {
+    size_t n = 0;
+    for (size_t i = 0; i < http->field_count; i++)
+        n += http->fields[i].name == NULL;
+    return n;
+}
+
+latch_status latch_http_reply_bytes(latch_http *http, int status, const char *content_type, latch_str body) {
+    latch_err *err = &http->cx->err;
+    if (status < 100 || status > 599) return latch_err_set(err, LATCH_E_MISUSE, "the reply's status is %d, want 100 to 599", status);
+    if (http->broken != LATCH_OK) return latch_err_set(err, http->broken, "%s", http->why);
+    if (has_control(latch_str_of(content_type)) || !latch_str_is_utf8(latch_str_of(content_type)))
+        return latch_err_set(err, LATCH_E_MISUSE, "the reply's content type has a control byte in it, or is no UTF-8");
+    if (http->form == BALANCER && !http->multi && count_cookies(http) > 1)
+        return latch_err_set(err, LATCH_E_MISUSE, "a load balancer takes a second cookie only with lambda.multi_value_headers.enabled");
+    latch_str type = latch_copy(http->cx, latch_str_of(content_type));
+    if (type.ptr == NULL) return latch_err_set(err, LATCH_E_NOMEM, "the reply: the arena is full");
+    http->status = status;
+    http->content_type = type.ptr;
+    http->reply = body;
+    return LATCH_OK;
+}
+
+latch_status latch_http_reply(latch_http *http, int status, latch_json body) {
+    latch_str text;
+    LATCH_TRY(latch_json_text(http->cx, body, &text));
+    return latch_http_reply_bytes(http, status, "application/json", text);
+}
+
+latch_status latch_http_refuse(latch_http *http, int status, const char *message) {
+    return latch_http_reply(http, status, latch_object(http->cx, "error", message));
+}
+
+/* ── writing it in the event's own form ──────────────────────────────────────────────────────────────────────────── */
+
+static void put(latch_text_writer *t, const char *text) { latch_text_put(t, latch_str_of(text)); }
+
+/* "name":"value", or "name":["value"] */
+static void put_field(latch_text_writer *t, const char *name, latch_str value, bool list, bool first) {
+    if (!first) latch_text_char(t, ',');
+    latch_text_json_string(t, latch_str_of(name));
+    put(t, list ? ":[" : ":");
+    latch_text_json_string(t, value);
+    if (list) latch_text_char(t, ']');
+}
+
+static bool has_field(const latch_http *http, const char *name) {
+    for (size_t i = 0; i < http->field_count; i++) {
+        if (http->fields[i].name != NULL && strcasecmp(http->fields[i].name, name) == 0) return true;
+    }
+    return false;
+}
+
+static void put_cookies(latch_text_writer *t, const latch_http *http) {
+    bool first = true;
+    latch_text_char(t, '[');
+    for (size_t i = 0; i < http->field_count; i++) {
+        if (http->fields[i].name != NULL) continue;
+        if (!first) latch_text_char(t, ',');
+        first = false;
+        latch_text_json_string(t, http->fields[i].value);
+    }
+    latch_text_char(t, ']');
+}
+
+static void put_headers(latch_text_writer *t, const latch_http *http) {
+    bool lists = http->form == REST || http->multi, first = true;
+    put(t, lists ? ",\"multiValueHeaders\":{" : ",\"headers\":{");
+    if (*http->content_type != '\0' && !has_field(http, "content-type")) {
+        put_field(t, "content-type", latch_str_of(http->content_type), lists, first);
+        first = false;
+    }
+    for (size_t i = 0; i < http->field_count; i++) {
+        const field *f = &http->fields[i];
+        if (f->name == NULL && (lists || http->form == HTTP_API)) continue;
+        put_field(t, f->name != NULL ? f->name : "set-cookie", f->value, lists, first);
+        first = false;
+    }
+    if (lists && count_cookies(http) > 0) {
+        put(t, first ? "\"set-cookie\":" : ",\"set-cookie\":");
+        put_cookies(t, http);
+    }
+    latch_text_char(t, '}');
+    if (http->form != HTTP_API || count_cookies(http) == 0) return;
+    put(t, ",\"cookies\":");
+    put_cookies(t, http);
+}
+
+/* RFC 9110's phrases of what is common; a load balancer wants one, and any will do. */
+static const char *phrase_of(int status) {
+    static const struct {
+        int status;
+        const char *phrase;
+    } known[] = {
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {301, "Moved Permanently"},
+        {302, "Found"},
+        {303, "See Other"},
+        {304, "Not Modified"},
+        {307, "Temporary Redirect"},
+        {308, "Permanent Redirect"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {409, "Conflict"},
+        {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
+        {500, "Internal Server Error"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (known[i].status == status) return known[i].phrase;
+    }
+    return "Status";
+}
+
+static latch_status write_reply(const latch_http *http, latch_str *out) {
+    latch_ctx *cx = http->cx;
+    latch_str body = http->without_body ? LATCH_STR("") : http->reply;
+    bool binary = !latch_str_is_utf8(body);
+    latch_text_writer t = latch_text_begin(cx->arena);
+    if (body.len > LATCH_API_PAYLOAD_MAX_BYTES) return latch_outcome_fits(cx, body); /* only grows from here */
+    if (binary) body = latch_base64_encode(cx->arena, body);
+    if (body.ptr == NULL && body.len == 0) body = LATCH_STR("");
+    put(&t, "{\"statusCode\":");
+    latch_text_int(&t, http->status);
+    if (http->form == BALANCER) {
+        put(&t, ",\"statusDescription\":\"");
+        latch_text_int(&t, http->status);
+        latch_text_char(&t, ' ');
+        put(&t, phrase_of(http->status));
+        latch_text_char(&t, '"');
+    }
+    put_headers(&t, http);
+    put(&t, ",\"body\":");
+    latch_text_json_string(&t, body);
+    put(&t, binary ? ",\"isBase64Encoded\":true}" : ",\"isBase64Encoded\":false}");
+    *out = latch_text_end(&t);
+    if (out->ptr == NULL) return latch_err_set(&cx->err, t.failed, "the reply: %s", t.why);
+    return latch_outcome_fits(cx, *out);
+}
+
+/* ── from a status to an answer ──────────────────────────────────────────────────────────────────────────────────── */
+
+static const struct {
+    latch_status status;
+    int http;
+    const char *says; /* to the client, where the message is not for it: a store's message has keys in it */
+} answers[] = {
+    {LATCH_E_INPUT, 400, "bad request"},
+    {LATCH_MISSING, 404, "not found"},
+    {LATCH_HELD, 409, "not now"},
+    {LATCH_BUSY, 409, "this is being done"},
+    {LATCH_CONFLICT, 409, "not now"},
+    {LATCH_SEEN, 409, "this was done"},
+    {LATCH_UNDONE, 409, "this was undone"},
+    {LATCH_MISMATCH, 422, "this key was used with another request"},
+    {LATCH_LIMITED, 429, "too many requests"},
+};
+
+/* Whole seconds, and never 0: the client would come back too early. */
+static void say_when(latch_http *http, int64_t retry_at_ms) {
+    int64_t left_ms = retry_at_ms - latch_now_ms(http->cx);
+    if (retry_at_ms <= 0) return;
+    int64_t seconds = left_ms > 0 ? left_ms / 1000 + (left_ms % 1000 > 0) : 1;
+    char text[24];
+    int len = snprintf(text, sizeof text, "%lld", (long long)seconds);
+    latch_http_set_header(http, "retry-after", (latch_str){text, (size_t)len});
+}
+
+/* LATCH_OK: the refusal became a reply. Anything else is an invocation error. */
+static latch_status answer(latch_http *http, latch_status status) {
+    latch_err why = http->cx->err;
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+        if (answers[i].status != status) continue;
+        if (!why.for_client)
+            latch_info(http->cx, "refused", "answer", latch_int(answers[i].http), "errorType", why.type, "why", why.message);
+        say_when(http, why.retry_at_ms);
+        return latch_http_refuse(http, answers[i].http, why.for_client ? why.message : answers[i].says);
+    }
+    return status;
+}
+
+static latch_status skip(latch_http *http) {
+    const latch_err why = http->cx->err;
+    if (!why.for_client) latch_info(http->cx, "skipped", "errorType", why.type, "why", why.message);
+    return latch_http_reply(http, 200, latch_object(http->cx, "skipped", why.for_client ? why.message : why.type));
+}
+
+static latch_status not_allowed(latch_http *http, latch_str allow) {
+    if (allow.len == 0) return latch_http_refuse(http, 404, "no such route");
+    latch_http_set_header(http, "allow", allow);
+    return latch_http_refuse(http, 405, "method not allowed");
+}
+
+/* The handler, or what is said where there is none for this path and method. */
+static latch_status handle(latch_http *http, const latch_handler *handler) {
+    latch_http_fn *run = handler->http;
+    if (handler->routes != NULL) {
+        latch_route_found found;
+        LATCH_TRY(latch_route_find(http->cx, handler, http->method, http->path, &found));
+        if (found.route == NULL) return not_allowed(http, found.allow);
+        http->route = found.route;
+        http->without_body = found.without_body;
+        run = found.route->run;
+    }
+    latch_status status = latch_outcome_check(http->cx, run(http->cx, http));
+    if (status == LATCH_OK && http->status == 0)
+        return latch_err_set(&http->cx->err, LATCH_E_MISUSE, "the handler returned LATCH_OK without a reply");
+    return status;
+}
+
+latch_status latch_http_run(latch_ctx *cx, const latch_handler *handler, latch_str bytes, latch_str *reply) {
+    latch_http http = {.cx = cx, .content_type = ""};
+    *reply = LATCH_STR("");
+    LATCH_TRY(read_event(&http, bytes));
+    latch_status status = handle(&http, handler), ended = status;
+    if (latch_outcome_is_skipped(handler, status)) {
+        status = skip(&http);
+    } else if (status != LATCH_OK) {
+        status = answer(&http, status);
+    }
+    if (status == LATCH_OK && http.broken != LATCH_OK) status = latch_err_set(&cx->err, http.broken, "%s", http.why);
+    if (status == LATCH_OK) status = write_reply(&http, reply);
+    latch_scope_end(cx, status != LATCH_OK ? status : ended);
+    return status;
+}
