@@ -1,107 +1,16 @@
 #include "store/table.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "core/ctx.h"
 #include "core/ctx_private.h"
+#include "store/request.h"
 
 #define TRIES 3
-#define PLACEHOLDERS_MAX 16
 
-/* A list of pairs that grows, for the maps whose names the expressions decide. */
-typedef struct map {
-    latch_pair pairs[PLACEHOLDERS_MAX + 1]; /* the last one ends it */
-    size_t count;
-} map;
-
-static bool has(const map *m, const char *name) {
-    for (size_t i = 0; i < m->count; i++) {
-        if (strcmp(m->pairs[i].name, name) == 0) return true;
-    }
-    return false;
-}
-
-static latch_status add(latch_ctx *cx, map *m, const char *name, latch_value value) {
-    if (m->count == PLACEHOLDERS_MAX) return latch_err_set(&cx->err, LATCH_E_MISUSE, "an expression has over %d names", PLACEHOLDERS_MAX);
-    m->pairs[m->count++] = (latch_pair){name, value};
-    return LATCH_OK;
-}
-
-/* The next "#name" or ":name" from *at on, copied; *at moves past it. NULL in ptr: there are no more, or the arena is full. */
-static latch_status next_placeholder(latch_ctx *cx, const char **at, char sigil, latch_str *out) {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
-    const char *from = strchr(*at, sigil);
-    *out = (latch_str){NULL, 0};
-    if (from == NULL) return LATCH_OK;
-    *at = from + 1 + strspn(from + 1, letters);
-    *out = latch_arena_copy(cx->arena, (latch_str){from, (size_t)(*at - from)});
-    return out->ptr != NULL ? LATCH_OK : latch_err_set(&cx->err, LATCH_E_NOMEM, "table: the arena is full");
-}
-
-static const char *or_default(const char *name, const char *fallback) { return name != NULL ? name : fallback; }
-
-/* "#created" is the attribute "created"; three names are the table's to choose. */
-static const char *attribute_of(const latch_table *table, const char *placeholder) {
-    if (strcmp(placeholder, "#pk") == 0) return or_default(table->pk, "pk");
-    if (strcmp(placeholder, "#sk") == 0) return or_default(table->sk, "sk");
-    if (strcmp(placeholder, "#ttl") == 0) return or_default(table->ttl, "ttl");
-    return placeholder + 1;
-}
-
-static latch_status collect_names(latch_ctx *cx, const char *expression, map *names) {
-    for (const char *at = expression; at != NULL;) {
-        latch_str name;
-        LATCH_TRY(next_placeholder(cx, &at, '#', &name));
-        if (name.ptr == NULL) break;
-        if (!has(names, name.ptr)) LATCH_TRY(add(cx, names, name.ptr, latch_v_cstr_(attribute_of(cx->table, name.ptr))));
-    }
-    return LATCH_OK;
-}
-
-/* {"S": text} or {"N": digits} */
-static latch_json typed(latch_ctx *cx, latch_value v) {
-    if (v.kind == LATCH_V_STR) return latch_object(cx, "S", v);
-    latch_str digits = v.kind == LATCH_V_UINT ? latch_ctx_text(cx, "%" PRIu64, v.as.u) : latch_ctx_text(cx, "%" PRId64, v.as.i);
-    return latch_object(cx, "N", digits);
-}
-
-static latch_status collect_values(latch_ctx *cx, const char *expression, const latch_pair *given, map *values) {
-    for (const char *at = expression; at != NULL;) {
-        latch_str name;
-        LATCH_TRY(next_placeholder(cx, &at, ':', &name));
-        if (name.ptr == NULL) break;
-        if (has(values, name.ptr)) continue;
-        const latch_pair *pair = given;
-        while (pair->name != NULL && strcmp(pair->name, name.ptr) != 0)
-            pair++;
-        if (pair->name == NULL) return latch_err_set(&cx->err, LATCH_E_MISUSE, "table: %s is in an expression and has no value", name.ptr);
-        LATCH_TRY(add(cx, values, name.ptr, latch_v_json_(typed(cx, pair->value))));
-    }
-    return LATCH_OK;
-}
-
-/* The request as DynamoDB takes it. */
-static latch_status document(latch_ctx *cx, const latch_request *r, latch_str *out) {
-    const latch_table *table = cx->table;
-    map key = {0}, names = {0}, values = {0}, members = {0};
-    LATCH_TRY(collect_names(cx, r->update, &names));
-    LATCH_TRY(collect_names(cx, r->condition, &names));
-    LATCH_TRY(collect_values(cx, r->update, r->values, &values));
-    LATCH_TRY(collect_values(cx, r->condition, r->values, &values));
-    LATCH_TRY(add(cx, &key, or_default(table->pk, "pk"), latch_v_json_(latch_object(cx, "S", r->pk))));
-    LATCH_TRY(add(cx, &key, or_default(table->sk, "sk"), latch_v_json_(latch_object(cx, "S", r->sk))));
-    LATCH_TRY(add(cx, &members, "TableName", latch_v_cstr_(table->name)));
-    LATCH_TRY(add(cx, &members, "Key", latch_v_json_(latch_object_(cx, key.pairs))));
-    if (r->update != NULL) {
-        LATCH_TRY(add(cx, &members, "UpdateExpression", latch_v_cstr_(r->update)));
-        LATCH_TRY(add(cx, &members, "ReturnValues", latch_v_cstr_("ALL_NEW")));
-    }
-    LATCH_TRY(add(cx, &members, "ConditionExpression", latch_v_cstr_(r->condition)));
-    LATCH_TRY(add(cx, &members, "ReturnValuesOnConditionCheckFailure", latch_v_cstr_("ALL_OLD")));
-    LATCH_TRY(add(cx, &members, "ExpressionAttributeNames", latch_v_json_(latch_object_(cx, names.pairs))));
-    LATCH_TRY(add(cx, &members, "ExpressionAttributeValues", latch_v_json_(latch_object_(cx, values.pairs))));
-    return latch_json_text(cx, latch_object_(cx, members.pairs), out);
-}
+/* ── what an answer means ───────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static const struct {
     const char *name; /* after the '#' of "__type" */
@@ -110,22 +19,52 @@ static const struct {
     {"ConditionalCheckFailedException", LATCH_CONFLICT},
     {"ValidationException", LATCH_E_MISUSE},
     {"ResourceNotFoundException", LATCH_E_MISUSE},
+    {"ItemCollectionSizeLimitExceededException", LATCH_E_MISUSE},
+    {"LimitExceededException", LATCH_E_MISUSE},
+    {"SerializationException", LATCH_E_MISUSE},
+    {"UnknownOperationException", LATCH_E_MISUSE},
     {"ThrottlingException", LATCH_E_THROTTLED},
     {"ProvisionedThroughputExceededException", LATCH_E_THROTTLED},
     {"RequestLimitExceeded", LATCH_E_THROTTLED},
+    {"TransactionConflictException", LATCH_E_THROTTLED},
     {"AccessDeniedException", LATCH_E_DENIED},
     {"UnrecognizedClientException", LATCH_E_DENIED},
     {"ExpiredTokenException", LATCH_E_DENIED},
+    {"InvalidSignatureException", LATCH_E_DENIED},
+    {"IncompleteSignatureException", LATCH_E_DENIED},
+    {"InvalidClientTokenId", LATCH_E_DENIED},
+    {"MissingAuthenticationToken", LATCH_E_DENIED},
     {"MissingAuthenticationTokenException", LATCH_E_DENIED},
 };
 
-static latch_status status_of(latch_str type) {
+/* "com.amazonaws.dynamodb.v20120810#Name" */
+static latch_str name_of(latch_str type) {
     const char *hash = type.len > 0 ? memchr(type.ptr, '#', type.len) : NULL;
-    latch_str name = hash != NULL ? (latch_str){hash + 1, type.len - (size_t)(hash + 1 - type.ptr)} : type;
+    return hash != NULL ? (latch_str){hash + 1, type.len - (size_t)(hash + 1 - type.ptr)} : type;
+}
+
+static latch_status status_of(latch_str name) {
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
         if (latch_str_eq(name, latch_str_of(errors[i].name))) return errors[i].status;
     }
     return LATCH_E_NETWORK;
+}
+
+static latch_status say(latch_ctx *cx, const latch_request *r, int http_status, latch_str name, latch_str message) {
+    const char *operation = latch_operation_name(r->operation);
+    latch_status status = status_of(name);
+    if (latch_str_eq(name, LATCH_STR("ResourceNotFoundException"))) {
+        return latch_err_set(&cx->err, status,
+                             "%s: there is no table %s: aws dynamodb create-table, with the string keys %s (HASH) and %s (RANGE), "
+                             "PAY_PER_REQUEST, time to live on %s; or LATCH_TABLE names another",
+                             operation, cx->table->name, cx->table->pk != NULL ? cx->table->pk : "pk",
+                             cx->table->sk != NULL ? cx->table->sk : "sk", cx->table->ttl != NULL ? cx->table->ttl : "ttl");
+    }
+    if (latch_str_eq(name, LATCH_STR("LimitExceededException"))) {
+        return latch_err_set(&cx->err, status, "%s: the store is full: delete, shorten times to live, or give it more bytes: %.*s",
+                             operation, LATCH_ARG(message));
+    }
+    return latch_err_set(&cx->err, status, "%s: HTTP %d %.*s: %.*s", operation, http_status, LATCH_ARG(name), LATCH_ARG(message));
 }
 
 /* DynamoDB writes "message" or "Message". */
@@ -133,11 +72,7 @@ static latch_status understand_error(latch_ctx *cx, const latch_request *r, cons
     latch_str type, message, message_too;
     latch_status status = latch_read(body, "__type", latch_optional(&type), "message", latch_optional(&message), "Message",
                                      latch_optional(&message_too), "Item", latch_optional(item));
-    if (status == LATCH_OK) {
-        status = status_of(type);
-        (void)latch_err_set(&cx->err, status, "%s: HTTP %d %.*s: %.*s", r->operation, reply->http_status, LATCH_ARG(type),
-                            LATCH_ARG(message.len > 0 ? message : message_too));
-    }
+    if (status == LATCH_OK) status = say(cx, r, reply->http_status, name_of(type), message.len > 0 ? message : message_too);
     cx->err.maybe_applied = reply->http_status >= 500;
     return status;
 }
@@ -146,43 +81,78 @@ static latch_status understand(latch_ctx *cx, const latch_request *r, const latc
     latch_json body;
     latch_status status = latch_json_parse(cx, LATCH_E_DATA, "answer", reply->body, &body);
     if (status == LATCH_OK && reply->http_status != 200) return understand_error(cx, r, reply, body, item);
-    if (status == LATCH_OK) status = latch_read(body, "Attributes", latch_optional(item));
+    if (status == LATCH_OK) {
+        bool reads = r->operation == LATCH_GET_ITEM;
+        status = reads ? latch_read(body, "Item", latch_optional(item)) : latch_read(body, "Attributes", latch_optional(item));
+    }
     if (status != LATCH_OK) cx->err.maybe_applied = true;
     return status;
 }
 
+/* ── sending ────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
 static latch_status try_once(latch_ctx *cx, const latch_request *r, latch_str request, latch_json *item) {
     const latch_transport *transport = &cx->table->transport;
+    const char *operation = latch_operation_name(r->operation);
     latch_reply reply;
+    *item = (latch_json){cx, NULL};
     if (latch_clock_wall_ms(&cx->clock) >= r->deadline_at_ms) {
-        return latch_err_set(&cx->err, LATCH_E_TIMEOUT, "%s: no time left to send it", r->operation);
+        return latch_err_set(&cx->err, LATCH_E_TIMEOUT, "%s: no time left to send it", operation);
     }
-    LATCH_TRY(transport->call(transport->self, r->operation, request, r->deadline_at_ms, cx->arena, &reply, &cx->err));
+    LATCH_TRY(transport->call(transport->self, operation, request, r->deadline_at_ms, cx->arena, &reply, &cx->err));
     return understand(cx, r, &reply, item);
 }
 
-/* After a lost reply, every end but LATCH_OK leaves open whether the lost try was applied, or still will be. */
+/* Whether the same bytes may go again after a try that ended so. */
+static bool may_repeat(const latch_ctx *cx, const latch_request *r, latch_status status) {
+    return r->repeatable && cx->err.maybe_applied && status != LATCH_E_NOMEM;
+}
+
+/* A lost reply stays open whatever a later try says: the lost one may have been applied, or may still be. A read applies nothing. */
 latch_status latch_table_call(latch_ctx *cx, const latch_request *r, latch_json *item) {
     latch_str request;
     bool lost = false;
-    *item = LATCH_NULL;
-    LATCH_TRY(document(cx, r, &request));
+    *item = (latch_json){cx, NULL};
+    if (cx->table == NULL) return latch_err_set(&cx->err, LATCH_E_MISUSE, "no table is open: this call is not made from a handler");
+    LATCH_TRY(latch_request_text(cx, r, &request));
     latch_status status = LATCH_OK;
-    for (int tries = 0; tries < (r->repeatable ? TRIES : 1); tries++) {
+    for (int tries = 0; tries < TRIES; tries++) {
         status = try_once(cx, r, request, item);
         if (status == LATCH_OK) return status;
         lost = lost || cx->err.maybe_applied;
-        if (!cx->err.maybe_applied || status == LATCH_E_NOMEM) break;
+        if (!may_repeat(cx, r, status)) break;
     }
-    cx->err.maybe_applied = lost;
+    cx->err.maybe_applied = lost && r->operation != LATCH_GET_ITEM;
     return status;
 }
 
+/* ── reading an item ────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+#define ATTRIBUTE_MAX 64
+
+typedef struct path {
+    char text[ATTRIBUTE_MAX + sizeof ".NULL"];
+} path;
+
+/* "created" and "N": "created.N" */
+static path path_of(const char *attribute, const char *type) {
+    path p;
+    size_t len = strnlen(attribute, ATTRIBUTE_MAX), type_len = strlen(type);
+    memcpy(p.text, attribute, len);
+    if (type_len > 0) p.text[len++] = '.';
+    memcpy(p.text + len, type, type_len + 1);
+    return p;
+}
+
+bool latch_item_has(latch_json item, const char *attribute) { return latch_has(item, path_of(attribute, "").text); }
+
+static bool has_value(latch_json item, const char *attribute) {
+    return latch_item_has(item, attribute) && !latch_has(item, path_of(attribute, "NULL").text);
+}
+
 latch_status latch_item_text(latch_json item, const char *attribute, latch_str *out) {
-    latch_str path = latch_ctx_text(item.cx, "%s.S", attribute);
-    *out = (latch_str){"", 0};
-    if (path.ptr == NULL) return latch_err_set(&item.cx->err, LATCH_E_NOMEM, "item: the arena is full");
-    return latch_read_(item, (const latch_field[]){{path.ptr, latch_i_str_(out)}, {NULL, latch_i_str_(NULL)}});
+    path p = path_of(attribute, "S");
+    return latch_read_(item, (const latch_field[]){{p.text, latch_bytes(out, 0, INT64_MAX)}, {NULL, latch_i_str_(NULL)}});
 }
 
 /* Digits to a number that fits: the sum is checked before it is made, on the side of the negatives, which reach one further. */
@@ -200,22 +170,104 @@ static bool whole_number(latch_str digits, int64_t *out) {
 }
 
 latch_status latch_item_int(latch_json item, const char *attribute, int64_t *out) {
-    latch_str path = latch_ctx_text(item.cx, "%s.N", attribute), digits;
+    path p = path_of(attribute, "N");
+    latch_str digits;
     *out = 0;
-    if (path.ptr == NULL) return latch_err_set(&item.cx->err, LATCH_E_NOMEM, "item: the arena is full");
-    LATCH_TRY(latch_read_(item, (const latch_field[]){{path.ptr, latch_i_str_(&digits)}, {NULL, latch_i_str_(NULL)}}));
+    LATCH_TRY(latch_read_(item, (const latch_field[]){{p.text, latch_i_str_(&digits)}, {NULL, latch_i_str_(NULL)}}));
     if (whole_number(digits, out)) return LATCH_OK;
-    return latch_err_set(&item.cx->err, LATCH_E_DATA, "item.%s: is %.*s, want a whole number of 64 bits", path.ptr, LATCH_ARG(digits));
+    return latch_err_set(&item.cx->err, LATCH_E_DATA, "item.%s: is %.*s, want a whole number of 64 bits", p.text, LATCH_ARG(digits));
 }
 
-latch_status latch_table_check_key(latch_ctx *cx, const char *what, latch_str part, size_t max_bytes) {
-    if (part.len == 0) return latch_err_set(&cx->err, LATCH_E_MISUSE, "%s is empty", what);
-    if (part.len > max_bytes)
-        return latch_err_set(&cx->err, LATCH_E_MISUSE, "%s has %zu bytes, want at most %zu", what, part.len, max_bytes);
+latch_status latch_item_text_or(latch_json item, const char *attribute, latch_str missing, latch_str *out) {
+    *out = missing;
+    return has_value(item, attribute) ? latch_item_text(item, attribute, out) : LATCH_OK;
+}
+
+latch_status latch_item_int_or(latch_json item, const char *attribute, int64_t missing, int64_t *out) {
+    *out = missing;
+    return has_value(item, attribute) ? latch_item_int(item, attribute, out) : LATCH_OK;
+}
+
+latch_status latch_item_at_ms(latch_json item, const char *attribute, int64_t *out) {
+    LATCH_TRY(latch_item_int(item, attribute, out));
+    if (*out >= 0 && *out <= LATCH_AT_MS_MAX) return LATCH_OK;
+    return latch_err_set(&item.cx->err, LATCH_E_DATA, "item.%s: is %" PRId64 ", want Unix milliseconds", attribute, *out);
+}
+
+latch_status latch_item_at_ms_or(latch_json item, const char *attribute, int64_t missing, int64_t *out) {
+    *out = missing;
+    return has_value(item, attribute) ? latch_item_at_ms(item, attribute, out) : LATCH_OK;
+}
+
+/* ── what stores have in common ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+#define NAME_MAX_BYTES 64
+#define SKEW_MS (2 * LATCH_SECOND_MS)
+#define SPARE_BYTES ((size_t)16 * 1024)
+
+/* `which` part of a key, of store `of` under `name`: "attempts login: the key". */
+static latch_status complain(latch_ctx *cx, const latch_table_key *of, const char *name, const char *which, const char *wrong) {
+    return latch_err_set(&cx->err, LATCH_E_MISUSE, "%s%s%s: %s %s", of->store, name != NULL ? " " : "", name != NULL ? name : "", which,
+                         wrong);
+}
+
+static latch_status check_part(latch_ctx *cx, const latch_table_key *of, const char *name, const char *which, latch_str part,
+                               size_t max_bytes) {
+    char wrong[64];
+    if (part.len == 0) return complain(cx, of, name, which, "is empty");
+    if (part.len > max_bytes) {
+        snprintf(wrong, sizeof wrong, "has %zu bytes, want at most %zu", part.len, max_bytes);
+        return complain(cx, of, name, which, wrong);
+    }
     for (size_t i = 0; i < part.len; i++) {
         unsigned char c = (unsigned char)part.ptr[i];
-        if (c < 0x20 || c == 0x7F) return latch_err_set(&cx->err, LATCH_E_MISUSE, "%s has the control byte 0x%02x at %zu", what, c, i);
+        if (c >= 0x20 && c != 0x7F) continue;
+        snprintf(wrong, sizeof wrong, "has the control byte 0x%02x at %zu", c, i);
+        return complain(cx, of, name, which, wrong);
     }
-    if (!latch_str_is_utf8(part)) return latch_err_set(&cx->err, LATCH_E_MISUSE, "%s is not UTF-8", what);
+    return latch_str_is_utf8(part) ? LATCH_OK : complain(cx, of, name, which, "is not UTF-8");
+}
+
+latch_status latch_table_pk(latch_ctx *cx, const latch_table_key *of, const char *name, latch_str key, latch_str *pk) {
+    char wrong[96];
+    *pk = (latch_str){NULL, 0};
+    LATCH_TRY(check_part(cx, of, NULL, ".name", latch_str_of(name), NAME_MAX_BYTES));
+    LATCH_TRY(check_part(cx, of, name, "the key", key, of->max_bytes));
+    latch_str made = latch_key(cx, latch_str_of(of->prefix), latch_str_of(name), key);
+    if (made.ptr == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "%s %s: the arena is full", of->store, name);
+    if (made.len <= of->max_bytes) {
+        *pk = made;
+        return LATCH_OK;
+    }
+    snprintf(wrong, sizeof wrong, "has %zu bytes, escaped and with the store's name %zu, want at most %zu", key.len, made.len,
+             of->max_bytes);
+    return complain(cx, of, name, "the key", wrong);
+}
+
+latch_status latch_table_check_span(latch_ctx *cx, const char *store, const char *name, const char *field, int64_t span_ms, int64_t least) {
+    if (span_ms >= least && span_ms <= LATCH_SPAN_MS_MAX) return LATCH_OK;
+    return latch_err_set(&cx->err, LATCH_E_MISUSE, "%s %s: %s is %" PRId64 ", want %" PRId64 " to %" PRId64, store, name, field, span_ms,
+                         least, LATCH_SPAN_MS_MAX);
+}
+
+int64_t latch_table_skew_ms(const latch_ctx *cx) {
+    return cx->table != NULL && cx->table->max_clock_skew_ms > 0 ? cx->table->max_clock_skew_ms : SKEW_MS;
+}
+
+latch_status latch_spare_init(latch_ctx *cx, latch_spare *spare) {
+    void *memory = latch_arena_alloc(cx->arena, SPARE_BYTES);
+    *spare = (latch_spare){.outer = NULL};
+    if (memory == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "store: the arena is full");
+    latch_arena_init(&spare->arena, memory, SPARE_BYTES);
     return LATCH_OK;
+}
+
+void latch_spare_begin(latch_ctx *cx, latch_spare *spare) {
+    spare->outer = cx->arena;
+    cx->arena = &spare->arena;
+}
+
+void latch_spare_end(latch_ctx *cx, latch_spare *spare) {
+    cx->arena = spare->outer;
+    latch_arena_rewind(&spare->arena, 0);
 }

@@ -1,0 +1,189 @@
+#include "store/request.h"
+
+#include <string.h>
+
+#include "core/ctx_private.h"
+#include "core/text.h"
+
+#define PLACEHOLDERS_MAX 24
+
+const char *latch_operation_name(latch_operation operation) {
+    switch (operation) {
+    case LATCH_GET_ITEM:
+        return "GetItem";
+    case LATCH_PUT_ITEM:
+        return "PutItem";
+    case LATCH_UPDATE_ITEM:
+        return "UpdateItem";
+    case LATCH_DELETE_ITEM:
+        break;
+    }
+    return "DeleteItem";
+}
+
+/* The placeholders of one sigil, each once, in the order of the expressions: "#created" or ":now". They point into the expressions. */
+typedef struct placeholders {
+    latch_str names[PLACEHOLDERS_MAX];
+    size_t count;
+} placeholders;
+
+static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
+
+static bool has(const placeholders *p, latch_str name) {
+    for (size_t i = 0; i < p->count; i++) {
+        if (latch_str_eq(p->names[i], name)) return true;
+    }
+    return false;
+}
+
+static void collect(const char *expression, char sigil, placeholders *p, latch_text_writer *t) {
+    for (const char *at = expression != NULL ? strchr(expression, sigil) : NULL; at != NULL; at = strchr(at, sigil)) {
+        const char *from = at++;
+        while (is_letter(*at))
+            at++;
+        latch_str name = {from, (size_t)(at - from)};
+        if (has(p, name)) continue;
+        if (p->count == PLACEHOLDERS_MAX) latch_text_fail(t, LATCH_E_MISUSE, "an expression has too many names");
+        if (p->count == PLACEHOLDERS_MAX) return;
+        p->names[p->count++] = name;
+    }
+}
+
+static void put(latch_text_writer *t, const char *literal) { latch_text_put(t, latch_str_of(literal)); }
+
+static void put_string(latch_text_writer *t, const char *s) { latch_text_json_string(t, latch_str_of(s)); }
+
+static const char *or_default(const char *name, const char *fallback) { return name != NULL ? name : fallback; }
+
+/* Three names are the table's to choose. */
+static latch_str attribute_of(const latch_table *table, latch_str name) {
+    if (latch_str_eq(name, LATCH_STR("pk"))) return latch_str_of(or_default(table->pk, "pk"));
+    if (latch_str_eq(name, LATCH_STR("sk"))) return latch_str_of(or_default(table->sk, "sk"));
+    if (latch_str_eq(name, LATCH_STR("ttl"))) return latch_str_of(or_default(table->ttl, "ttl"));
+    return name;
+}
+
+/* {"S": text}, {"N": digits}, {"BOOL": truth} or {"NULL": true} */
+static void put_value(latch_text_writer *t, latch_value v) {
+    switch (v.kind) {
+    case LATCH_V_STR:
+        put(t, "{\"S\":");
+        latch_text_json_string(t, v.as.str);
+        put(t, "}");
+        return;
+    case LATCH_V_INT:
+        put(t, "{\"N\":\"");
+        latch_text_int(t, v.as.i);
+        put(t, "\"}");
+        return;
+    case LATCH_V_UINT:
+        put(t, "{\"N\":\"");
+        latch_text_uint(t, v.as.u);
+        put(t, "\"}");
+        return;
+    case LATCH_V_BOOL:
+        put(t, v.as.b ? "{\"BOOL\":true}" : "{\"BOOL\":false}");
+        return;
+    case LATCH_V_NULL:
+        put(t, "{\"NULL\":true}");
+        return;
+    case LATCH_V_NUM:
+    case LATCH_V_JSON:
+        break;
+    }
+    latch_text_fail(t, LATCH_E_MISUSE, "a value in it is neither text, whole number, truth nor null");
+}
+
+/* "pk":{"S":…},"sk":{"S":…} */
+static void put_key(latch_text_writer *t, const latch_table *table, const latch_request *r) {
+    put_string(t, or_default(table->pk, "pk"));
+    put(t, ":");
+    put_value(t, latch_v_str_(r->pk));
+    put(t, ",");
+    put_string(t, or_default(table->sk, "sk"));
+    put(t, ":");
+    put_value(t, latch_v_str_(r->sk));
+}
+
+static void put_item(latch_text_writer *t, const latch_table *table, const latch_request *r) {
+    put(t, ",\"Item\":{");
+    put_key(t, table, r);
+    for (const latch_pair *pair = r->item; pair->name != NULL; pair++) {
+        put(t, ",");
+        latch_text_json_string(t, attribute_of(table, latch_str_of(pair->name)));
+        put(t, ":");
+        put_value(t, pair->value);
+    }
+    put(t, "}");
+}
+
+static void put_names(latch_text_writer *t, const latch_table *table, const placeholders *names) {
+    if (names->count == 0) return;
+    put(t, ",\"ExpressionAttributeNames\":");
+    for (size_t i = 0; i < names->count; i++) {
+        latch_str name = names->names[i];
+        put(t, i == 0 ? "{" : ",");
+        latch_text_json_string(t, name);
+        put(t, ":");
+        latch_text_json_string(t, attribute_of(table, (latch_str){name.ptr + 1, name.len - 1}));
+    }
+    put(t, "}");
+}
+
+static void put_values(latch_text_writer *t, const latch_pair *given, const placeholders *values) {
+    if (values->count == 0) return;
+    put(t, ",\"ExpressionAttributeValues\":");
+    for (size_t i = 0; i < values->count; i++) {
+        const latch_pair *pair = given;
+        while (pair != NULL && pair->name != NULL && !latch_str_eq(values->names[i], latch_str_of(pair->name)))
+            pair++;
+        if (pair == NULL || pair->name == NULL) latch_text_fail(t, LATCH_E_MISUSE, "a placeholder in an expression has no value");
+        if (t->failed != LATCH_OK) return;
+        put(t, i == 0 ? "{" : ",");
+        latch_text_json_string(t, values->names[i]);
+        put(t, ":");
+        put_value(t, pair->value);
+    }
+    put(t, "}");
+}
+
+static void put_expression(latch_text_writer *t, const char *member, const char *expression) {
+    if (expression == NULL) return;
+    put(t, member);
+    put(t, expression);
+    put(t, "\"");
+}
+
+static void put_expressions(latch_text_writer *t, const latch_table *table, const latch_request *r) {
+    placeholders names = {.count = 0}, values = {.count = 0};
+    collect(r->update, '#', &names, t);
+    collect(r->condition, '#', &names, t);
+    collect(r->update, ':', &values, t);
+    collect(r->condition, ':', &values, t);
+    put_expression(t, ",\"UpdateExpression\":\"", r->update);
+    if (r->operation == LATCH_UPDATE_ITEM && r->returns == LATCH_RETURNS_ITEM) put(t, ",\"ReturnValues\":\"ALL_NEW\"");
+    put_expression(t, ",\"ConditionExpression\":\"", r->condition);
+    if (r->condition != NULL && r->returns != LATCH_RETURNS_NOTHING) put(t, ",\"ReturnValuesOnConditionCheckFailure\":\"ALL_OLD\"");
+    put_names(t, table, &names);
+    put_values(t, r->values, &values);
+}
+
+latch_status latch_request_text(latch_ctx *cx, const latch_request *r, latch_str *out) {
+    const latch_table *table = cx->table;
+    latch_text_writer t = latch_text_begin(cx->arena);
+    put(&t, "{\"TableName\":");
+    put_string(&t, table->name);
+    if (r->operation == LATCH_PUT_ITEM) {
+        put_item(&t, table, r);
+    } else {
+        put(&t, ",\"Key\":{");
+        put_key(&t, table, r);
+        put(&t, "}");
+    }
+    if (r->operation == LATCH_GET_ITEM && !r->eventual) put(&t, ",\"ConsistentRead\":true");
+    if (r->operation != LATCH_GET_ITEM) put_expressions(&t, table, r);
+    put(&t, "}");
+    *out = latch_text_end(&t);
+    if (out->ptr != NULL) return LATCH_OK;
+    return latch_err_set(&cx->err, t.failed, "%s of %.*s: %s", latch_operation_name(r->operation), LATCH_ARG(r->pk), t.why);
+}
