@@ -89,7 +89,10 @@ bool latch_update_writes(const latch_update *u, latch_str attribute);
 bool latch_update_apply(const latch_update *u, const latch_item *old, const latch_item *key, latch_item *out, latch_arena *arena,
                         latch_fault *fault);
 
-/* The parts of `item` (before or after) that the update's paths name, for UPDATED_OLD and UPDATED_NEW. False: the arena is full. */
+/*
+ * For UPDATED_OLD and UPDATED_NEW: the top-level attributes of `item` (before or after) in which a path of the update leads to something.
+ * Whole attributes, as Local answers; the API's reference says "updated attributes". False: the arena is full.
+ */
 bool latch_update_touched(const latch_update *u, const latch_item *item, latch_item *out, latch_arena *arena);
 
 #endif

@@ -8,7 +8,8 @@ bool latch_fault_full(latch_fault *fault) {
     return false;
 }
 
-static bool set(latch_fault *fault, latch_arena *arena, const char *name, const char *fmt, va_list ap) {
+__attribute__((format(printf, 4, 0))) static bool set(latch_fault *fault, latch_arena *arena, const char *name, const char *fmt,
+                                                      va_list ap) {
     va_list again;
     if (fault->name != NULL) return false;
     va_copy(again, ap);

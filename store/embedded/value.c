@@ -447,6 +447,12 @@ int latch_av_compare(const latch_av *a, const latch_av *b, bool *comparable) {
     return *comparable ? order_of(a, b) : 0;
 }
 
+bool latch_av_begins_with(const latch_av *v, const latch_av *with) {
+    if (v->type != with->type || (v->type != LATCH_TYPE_S && v->type != LATCH_TYPE_B)) return false;
+    latch_str a = v->as.text, b = with->as.text;
+    return b.len <= a.len && (b.len == 0 || memcmp(a.ptr, b.ptr, b.len) == 0);
+}
+
 /* ── measuring ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 #define CONTAINER_BYTES 3 /* of a map or list, and one more for each element; measured on DynamoDB Local */

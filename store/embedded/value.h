@@ -70,6 +70,7 @@ const latch_av *latch_item_get(const latch_item *item, latch_str name); /* NULL:
 bool latch_av_equal(const latch_av *a, const latch_av *b); /* deep; sets without order; 1 equals 1.0 */
 /* Of two S, N or B: <0, 0, >0; bytes compare unsigned. *comparable is false for other types or two types. */
 int latch_av_compare(const latch_av *a, const latch_av *b, bool *comparable);
+bool latch_av_begins_with(const latch_av *v, const latch_av *with); /* both S or both B */
 
 /* DynamoDB's size: names and values in UTF-8 and its overheads, not JSON's text. */
 size_t latch_av_bytes(const latch_av *v);

@@ -1,0 +1,23 @@
+/*
+ * store/embedded/paths.h - the paths of a projection or an update as a tree: no two overlap, none takes a map for a list.
+ *
+ * DynamoDB goes through a list of paths from its end, and so do its errors: the last path is added first. Elements are sorted by index.
+ */
+#ifndef LATCH_STORE_EMBEDDED_PATHS_H
+#define LATCH_STORE_EMBEDDED_PATHS_H
+
+#include "store/embedded/parser.h"
+
+typedef struct latch_path_node latch_path_node;
+struct latch_path_node {
+    const latch_path_part *part;
+    const latch_path *path; /* that ends here; NULL: it goes on below */
+    size_t place;           /* of that path among all */
+    latch_path_node *first; /* below: all names or all elements */
+    latch_path_node *next;  /* beside */
+};
+
+/* Adds a path below `root`. False: *fault, where an earlier one is part of it or it of an earlier one, or the arena is full. */
+bool latch_paths_add(latch_parser *p, latch_path_node *root, const latch_path *path, size_t place, latch_fault *fault);
+
+#endif
