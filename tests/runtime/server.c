@@ -1,0 +1,254 @@
+#include "tests/runtime/server.h"
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define HEAD_MAX ((size_t)1 << 17)
+#define CONNECTIONS_MAX 512
+
+typedef struct connection {
+    server *server;
+    int fd, number;
+    size_t len; /* bytes of buffer that are in use */
+    char *buffer;
+    char *body; /* of the request at hand; NULL: not kept */
+    size_t body_len;
+} connection;
+
+static void fail(const char *what) {
+    perror(what);
+    abort();
+}
+
+/* Waits for bytes, or for the end of the test. */
+static bool readable(const server *s, int fd) {
+    struct pollfd at = {.fd = fd, .events = POLLIN};
+    while (!atomic_load(&s->stopping)) {
+        if (poll(&at, 1, 20) > 0) return true;
+    }
+    return false;
+}
+
+static bool send_all(int fd, const char *bytes, size_t len) {
+    while (len > 0) {
+        ssize_t n = send(fd, bytes, len, MSG_NOSIGNAL);
+        if (n <= 0) return false;
+        bytes += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+static bool dribble(int fd, const char *bytes, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        if (!send_all(fd, bytes + i, 1)) return false;
+        if (i % 16 == 0) usleep(1); /* lets the reader see a part */
+    }
+    return true;
+}
+
+/* ── requests ────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static const char *find_header(const char *head, const char *name, size_t *len) {
+    size_t name_len = strlen(name);
+    for (const char *line = strstr(head, "\r\n"); line != NULL && line[2] != '\r'; line = strstr(line + 2, "\r\n")) {
+        if (strncasecmp(line + 2, name, name_len) != 0 || line[2 + name_len] != ':') continue;
+        const char *value = line + 3 + name_len + strspn(line + 3 + name_len, " ");
+        *len = strcspn(value, "\r");
+        return value;
+    }
+    return NULL;
+}
+
+/* Reads up to the empty line; what comes behind it stays in the buffer. The head's length, or 0. */
+static size_t read_head(connection *c) {
+    for (;;) {
+        c->buffer[c->len] = '\0';
+        char *end = strstr(c->buffer, "\r\n\r\n");
+        if (end != NULL) return (size_t)(end - c->buffer) + 4;
+        if (c->len + 1 >= HEAD_MAX || !readable(c->server, c->fd)) return 0;
+        ssize_t n = recv(c->fd, c->buffer + c->len, HEAD_MAX - 1 - c->len, 0);
+        if (n <= 0) return 0;
+        c->len += (size_t)n;
+    }
+}
+
+static bool read_body(connection *c, size_t head_len, size_t body_len) {
+    size_t have = c->len - head_len;
+    if (have > body_len) have = body_len;
+    c->body = malloc(body_len + 1);
+    if (c->body == NULL) fail("malloc");
+    memcpy(c->body, c->buffer + head_len, have);
+    c->body_len = body_len;
+    memmove(c->buffer, c->buffer + head_len + have, c->len - head_len - have);
+    c->len -= head_len + have;
+    while (have < body_len) {
+        if (!readable(c->server, c->fd)) return false;
+        ssize_t n = recv(c->fd, c->body + have, body_len - have, 0);
+        if (n <= 0) return false;
+        have += (size_t)n;
+    }
+    c->body[body_len] = '\0';
+    return true;
+}
+
+/* Keeps head and body for the test. */
+static void remember(connection *c, const char *head, bool whole) {
+    server *s = c->server;
+    pthread_mutex_lock(&s->lock);
+    size_t i = atomic_load(&s->count);
+    if (!s->forgets && i < SERVER_REQUESTS_MAX) {
+        s->requests[i].head = strdup(head);
+        s->requests[i].body = whole ? c->body : strdup("");
+        s->requests[i].body_len = whole ? c->body_len : 0;
+        s->requests[i].connection = c->number;
+        if (whole) c->body = NULL;
+    }
+    free(c->body);
+    c->body = NULL;
+    atomic_fetch_add(&s->count, 1);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static const server_step *next_step(server *s, bool asks_for_event) {
+    static const server_step shutdown_step = {.answer = SHUTDOWN}, accepted_step = {.answer = ACCEPTED};
+    const server_step *step = asks_for_event ? &shutdown_step : &accepted_step;
+    pthread_mutex_lock(&s->lock);
+    if (s->at < s->step_count) {
+        step = &s->steps[s->at];
+        if (++s->done >= step->times) s->at++, s->done = 0;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return step;
+}
+
+/* True: the connection goes on. */
+static bool answer(connection *c, const server_step *step) {
+    size_t len = step->answer_len > 0 ? step->answer_len : step->answer != NULL ? strlen(step->answer) : 0;
+    switch (step->way) {
+    case ANSWERS:
+        return send_all(c->fd, step->answer, len);
+    case DRIBBLES:
+        return dribble(c->fd, step->answer, len);
+    case CUTS:
+    case CUTS_UNREAD:
+        return false;
+    case CUTS_ANSWER:
+        (void)send_all(c->fd, step->answer, len - 1);
+        return false;
+    case CUTS_AFTER:
+    case ANSWERS_UNREAD:
+        (void)send_all(c->fd, step->answer, len);
+        return false;
+    }
+    return false;
+}
+
+static bool serve_one(connection *c) {
+    size_t head_len = read_head(c), value_len, body_len = 0;
+    char head[8192];
+    if (head_len == 0) return false;
+    snprintf(head, sizeof head, "%.*s", (int)head_len, c->buffer);
+    bool asks = strncmp(head, "GET ", 4) == 0;
+    const server_step *step = next_step(c->server, asks);
+    const char *length = find_header(head, "Content-Length", &value_len);
+    if (length != NULL) body_len = strtoul(length, NULL, 10);
+    bool unread = step->way == CUTS_UNREAD || step->way == ANSWERS_UNREAD;
+    bool whole = !unread && read_body(c, head_len, body_len);
+    remember(c, head, whole);
+    return (whole || unread) && answer(c, step);
+}
+
+static void *serve(void *arg) {
+    connection *c = arg;
+    int on = 1;
+    c->buffer = malloc(HEAD_MAX);
+    if (c->buffer == NULL) fail("malloc");
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    while (serve_one(c))
+        continue;
+    close(c->fd);
+    free(c->body);
+    free(c->buffer);
+    free(c);
+    return NULL;
+}
+
+/* A thread for each connection: a crash is reported on one of its own, beside the one that waits. */
+static void *run(void *arg) {
+    server *s = arg;
+    pthread_t threads[CONNECTIONS_MAX];
+    size_t count = 0;
+    while (readable(s, s->listener)) {
+        connection *c = calloc(1, sizeof *c);
+        if (c == NULL || count == CONNECTIONS_MAX) fail("too many connections");
+        *c = (connection){.server = s, .fd = accept(s->listener, NULL, NULL)};
+        if (c->fd < 0) fail("accept");
+        c->number = atomic_fetch_add(&s->connections, 1) + 1;
+        if (pthread_create(&threads[count++], NULL, serve, c) != 0) fail("pthread_create");
+    }
+    for (size_t i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+    return NULL;
+}
+
+/* ── for the test ────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+void server_start(server *s, const server_step *steps, size_t count) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    pthread_mutex_init(&s->lock, NULL);
+    s->steps = steps;
+    s->step_count = count;
+    s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (s->listener < 0 || bind(s->listener, (struct sockaddr *)&at, sizeof at) != 0 || listen(s->listener, 16) != 0) fail("listen");
+    if (getsockname(s->listener, (struct sockaddr *)&at, &len) != 0) fail("getsockname");
+    snprintf(s->address, sizeof s->address, "127.0.0.1:%u", (unsigned)ntohs(at.sin_port));
+    if (pthread_create(&s->thread, NULL, run, s) != 0) fail("pthread_create");
+}
+
+void server_stop(server *s) {
+    atomic_store(&s->stopping, true);
+    pthread_join(s->thread, NULL);
+    close(s->listener);
+    pthread_mutex_destroy(&s->lock);
+}
+
+void server_forget(server *s) {
+    for (size_t i = 0; i < SERVER_REQUESTS_MAX; i++) {
+        free(s->requests[i].head);
+        free(s->requests[i].body);
+        s->requests[i] = (server_request){0};
+    }
+}
+
+const char *server_header(const server_request *request, const char *name) {
+    static char value[8192];
+    size_t len = 0;
+    const char *at = request->head != NULL ? find_header(request->head, name, &len) : NULL;
+    snprintf(value, sizeof value, "%.*s", (int)len, at != NULL ? at : "");
+    return value;
+}
+
+const char *server_line(const server_request *request) {
+    static char line[4096];
+    const char *head = request->head != NULL ? request->head : "", *end = strstr(head, " HTTP/1.1\r\n");
+    snprintf(line, sizeof line, "%.*s", end != NULL ? (int)(end - head) : 0, head);
+    return line;
+}
+
+char *server_event(const char *headers, const char *body, size_t body_len, size_t *len) {
+    char *text = malloc(body_len + strlen(headers) + 128);
+    if (text == NULL) fail("malloc");
+    int n = sprintf(text, "HTTP/1.1 200 OK\r\n%sContent-Length: %zu\r\n\r\n", headers, body_len);
+    memcpy(text + n, body, body_len);
+    *len = (size_t)n + body_len;
+    return text;
+}

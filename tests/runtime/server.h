@@ -1,0 +1,79 @@
+/*
+ * server.h - a Runtime API for tests: it answers what a script says, in its order, on a port of its own, and remembers what it was asked.
+ *
+ *     static const server_step script[] = {{.answer = EVENT("r-1", "{}")}, {.answer = ACCEPTED}};
+ *     server_start(&server, script, COUNT_OF(script));
+ *     … run the loop against server.address …
+ *     server_stop(&server);
+ *     assert_string_equal(server.requests[1].body, "null");
+ *
+ * It asserts nothing: what it saw is looked at by the test, after stop.
+ */
+#ifndef TESTS_RUNTIME_SERVER_H
+#define TESTS_RUNTIME_SERVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SERVER_REQUESTS_MAX 256
+
+#define ACCEPTED "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
+/* Neither has a request id: the first one ends a loop well. */
+#define SHUTDOWN "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+typedef enum server_way {
+    ANSWERS,
+    DRIBBLES,      /* byte by byte */
+    CUTS,          /* reads the request and closes */
+    CUTS_ANSWER,   /* sends the answer but for its last byte, then closes */
+    CUTS_AFTER,    /* sends the answer and closes without having said so */
+    CUTS_UNREAD,   /* closes after the request's head, its body unread */
+    ANSWERS_UNREAD /* sends the answer after the request's head, its body unread, and closes */
+} server_way;
+
+typedef struct server_step {
+    const char *answer;
+    size_t answer_len; /* 0: strlen */
+    server_way way;
+    int times; /* 0: once */
+} server_step;
+
+typedef struct server_request {
+    char *head; /* NUL-terminated, with its last empty line */
+    char *body; /* NUL-terminated */
+    size_t body_len;
+    int connection; /* 1 for the first that was accepted */
+} server_request;
+
+typedef struct server {
+    char address[32];
+    int listener;
+    pthread_t thread;
+    pthread_mutex_t lock; /* of steps and requests */
+    const server_step *steps;
+    size_t step_count, at;
+    int done; /* of a step with `times` */
+    atomic_bool stopping;
+    atomic_size_t count;    /* requests, also those that found no place */
+    atomic_int connections; /* accepted */
+    bool forgets;           /* keeps none of the requests: for long runs */
+    server_request requests[SERVER_REQUESTS_MAX];
+} server;
+
+/* After the last step: /next is answered SHUTDOWN, a POST ACCEPTED. `server` is zero but for `forgets`. */
+void server_start(server *s, const server_step *steps, size_t count);
+void server_stop(server *s);   /* the requests stay */
+void server_forget(server *s); /* frees them */
+
+/* A header's value of the request, without case; "" where it isn't there. Overwritten by the next call. */
+const char *server_header(const server_request *request, const char *name);
+
+/* "POST /2018-06-01/runtime/invocation/r-1/response" */
+const char *server_line(const server_request *request);
+
+/* An answer to /next with this event; malloc'd. `headers` are whole lines, each with its CR LF. */
+char *server_event(const char *headers, const char *body, size_t body_len, size_t *len);
+
+#endif
