@@ -65,6 +65,7 @@ void latch_embedded_clean_up(latch_embedded *engine) {
     for (size_t i = 0; i < engine->table_count; i++)
         latch_memtable_release(engine->tables[i]);
     latch_budget_free(&engine->budget, engine->tables);
+    latch_tokens_clean_up(engine);
     pthread_rwlock_destroy(&engine->lock);
     free(engine);
 }
@@ -287,6 +288,12 @@ static const struct {
     {"PutItem", latch_op_put_item},
     {"UpdateItem", latch_op_update_item},
     {"DeleteItem", latch_op_delete_item},
+    {"Query", latch_op_query},
+    {"Scan", latch_op_scan},
+    {"BatchGetItem", latch_op_batch_get},
+    {"BatchWriteItem", latch_op_batch_write},
+    {"TransactGetItems", latch_op_transact_get},
+    {"TransactWriteItems", latch_op_transact_write},
     {"CreateTable", latch_op_create_table},
     {"DescribeTable", latch_op_describe_table},
     {"DeleteTable", latch_op_delete_table},

@@ -82,6 +82,8 @@ bool latch_member_true(yyjson_val *object, const char *name);
 
 /* Every member that DynamoDB knows has the JSON type that it should have: else a SerializationException. */
 bool latch_op_check_types(latch_op *op, yyjson_val *object);
+/* A list of objects, or an object, with members of the right types; null is. */
+bool latch_op_check_shape(latch_op *op, yyjson_val *value, bool is_list);
 /* Expected, AttributesToGet and the like are refused: expressions do the same. */
 bool latch_op_refuse_legacy(latch_op *op, yyjson_val *object);
 /* The value is one of `values` (NULL at their end) or absent: *out is its place, 0 where absent. */
@@ -171,7 +173,29 @@ typedef enum latch_write_outcome {
 bool latch_write_read(latch_op *op, yyjson_val *object, latch_verb verb, latch_write *out);
 latch_write_outcome latch_write_prepare(latch_op *op, latch_write *write); /* under the write lock; then make or not, and drop */
 
+/* ── batch.c ─────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+bool latch_position_same(const latch_position *a, const latch_position *b); /* of one table */
+
+typedef struct latch_usages { /* of a request's tables */
+    latch_usage *of;
+    size_t count;
+} latch_usages;
+bool latch_usages_init(latch_op *op, latch_usages *out, size_t room);
+latch_usage *latch_usages_find(latch_op *op, latch_usages *usages, const latch_memtable *table); /* or a new one; NULL with a fault */
+bool latch_usages_answer(latch_op *op, const latch_usages *usages, latch_capacity_mode mode, const char *kind);
+
 /* ── transact.c ────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct latch_writes { /* of one request */
+    latch_write *of;
+    size_t count;
+} latch_writes;
+bool latch_writes_init(latch_op *op, latch_writes *out, size_t room);
+bool latch_writes_repeat(const latch_writes *all, const latch_write *w); /* one of them is on the same item */
+bool latch_writes_lock(latch_op *op, const latch_writes *all);           /* for write; false, unlocked: a table is gone */
+void latch_writes_make(latch_op *op, latch_writes *all);                 /* under the write lock; all are prepared */
+void latch_writes_drop(latch_writes *all);
 
 void latch_tokens_clean_up(latch_embedded *engine);
 

@@ -151,6 +151,12 @@ bool latch_op_check_types(latch_op *op, yyjson_val *object) {
     return true;
 }
 
+bool latch_op_check_shape(latch_op *op, yyjson_val *value, bool is_list) {
+    shape want = is_list ? OBJECTS : OBJECT;
+    if (value == NULL || yyjson_is_null(value)) return true;
+    return fits(value, want) ? check_inside(op, "", value, want) : wrong_type(op, value, want);
+}
+
 bool latch_op_refuse_legacy(latch_op *op, yyjson_val *object) {
     static const struct {
         const char *name, *instead;

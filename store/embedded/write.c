@@ -38,7 +38,7 @@ bool latch_write_read(latch_op *op, yyjson_val *object, latch_verb verb, latch_w
     w->old_on_failure = on_failure == 0 && latch_member(object, "ReturnValuesOnConditionCheckFailure") != NULL;
     if (!read_item(op, object, w) || !latch_op_read_expressions(op, object, kinds_of(verb), NULL, &w->x)) return false;
     w->at = latch_memtable_position(w->table, &w->item);
-    return check_update(op, w);
+    return true;
 }
 
 /* ── doing ─────────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -50,6 +50,7 @@ static bool compute(latch_op *op, latch_write *w, latch_item *made, const latch_
     if (w->verb != LATCH_UPDATE) return true;
     *out = made;
     *made = old != NULL ? *old : w->item;
+    if (!check_update(op, w)) return false;
     if (w->x.update != NULL && !latch_update_apply(w->x.update, old, &w->item, made, op->arena, &op->fault)) return false;
     return latch_schema_check_item(&w->table->schema, made, true, op->arena, &op->fault);
 }
