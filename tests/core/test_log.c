@@ -1,0 +1,312 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <yyjson.h>
+
+#include "core/log.h"
+#include "tests/check.h"
+#include "tests/core/room.h"
+
+#define RECORD_BYTES ((size_t)16384)
+
+static room r;
+static latch_log logs;
+static int ends[2]; /* a write into ends[0] is a message at ends[1] */
+static char record[RECORD_BYTES];
+
+static int set_up(void **state) {
+    (void)state;
+    room_open(&r, (size_t)1 << 16);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) != 0) return -1;
+    logs = (latch_log){.fd = ends[0]};
+    r.cx.log = &logs;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    close(ends[0]);
+    close(ends[1]);
+    room_close(&r);
+    return 0;
+}
+
+/* The next write, whole; its length, 0 where there was none. */
+static size_t next_write(void) {
+    ssize_t n = recv(ends[1], record, sizeof record - 1, MSG_DONTWAIT);
+    record[n > 0 ? n : 0] = '\0';
+    return n > 0 ? (size_t)n : 0;
+}
+
+#define assert_record(expected)                                                                                                            \
+    do {                                                                                                                                   \
+        assert_int_equal(next_write(), strlen(expected));                                                                                  \
+        assert_string_equal(record, expected);                                                                                             \
+        assert_int_equal(next_write(), 0); /* one write a record */                                                                        \
+    } while (0)
+
+static void writes_text_records(void **state) {
+    (void)state;
+    latch_info(&r.cx, "shipped", "order_id", LATCH_STR("o-1"), "qty", 3L);
+    assert_record("2026-11-21T09:30:00.123Z\tr-1\tINFO\tshipped {\"order_id\":\"o-1\",\"qty\":3}\n");
+    latch_warn(&r.cx, "no values");
+    assert_record("2026-11-21T09:30:00.123Z\tr-1\tWARN\tno values\n");
+    latch_debug(&r.cx, "");
+    assert_record("2026-11-21T09:30:00.123Z\tr-1\tDEBUG\t\n");
+    r.cx.request_id = (latch_str){NULL, 0};
+    latch_log(&r.cx, LATCH_FATAL, "before any event", "d", 0.5, "o", latch_object(&r.cx, "l", latch_array(&r.cx)));
+    assert_record("2026-11-21T09:30:00.123Z\t\tFATAL\tbefore any event {\"d\":0.5,\"o\":{\"l\":[]}}\n");
+}
+
+static void writes_json_records(void **state) {
+    (void)state;
+    logs.format = LATCH_LOG_JSON;
+    latch_info(&r.cx, "said \"yes\"\n", "order_id", LATCH_STR("o-1"), "list", latch_append(latch_array(&r.cx), 1L));
+    assert_record(
+        "{\"timestamp\":\"2026-11-21T09:30:00.123Z\",\"level\":\"INFO\",\"requestId\":\"r-1\",\"message\":\"said \\\"yes\\\"\\n\","
+        "\"order_id\":\"o-1\",\"list\":[1]}\n");
+    r.cx.request_id = (latch_str){NULL, 0};
+    latch_log(&r.cx, LATCH_ERROR, "before any event");
+    assert_record("{\"timestamp\":\"2026-11-21T09:30:00.123Z\",\"level\":\"ERROR\",\"message\":\"before any event\"}\n");
+}
+
+static void leaves_reserved_names_to_the_record(void **state) {
+    static const char *const reserved[] = {"timestamp", "level", "requestId", "tenantId", "message"};
+    (void)state;
+    logs.format = LATCH_LOG_JSON;
+    for (size_t i = 0; i < COUNT_OF(reserved); i++) {
+        char want[256];
+        latch_log_write(&r.cx, LATCH_INFO, "m", (const latch_pair[]){{reserved[i], latch_v_cstr_("mine")}, {NULL, latch_v_cstr_(NULL)}});
+        snprintf(
+            want, sizeof want,
+            "{\"timestamp\":\"2026-11-21T09:30:00.123Z\",\"level\":\"INFO\",\"requestId\":\"r-1\",\"message\":\"m\",\"%s_\":\"mine\"}\n",
+            reserved[i]);
+        assert_record(want);
+    }
+    latch_info(&r.cx, "m", "levels", 1L, "errorType", "x");
+    assert_record("{\"timestamp\":\"2026-11-21T09:30:00.123Z\",\"level\":\"INFO\",\"requestId\":\"r-1\",\"message\":\"m\",\"levels\":1,"
+                  "\"errorType\":\"x\"}\n");
+}
+
+static void writes_sixteen_pairs(void **state) {
+    (void)state;
+    logs.format = LATCH_LOG_JSON;
+    latch_info(&r.cx, "m", "a", 1L, "b", 2L, "c", 3L, "d", 4L, "e", 5L, "f", 6L, "g", 7L, "h", 8L, "i", 9L, "j", 10L, "k", 11L, "l", 12L,
+               "m", 13L, "n", 14L, "o", 15L, "p", 16L);
+    assert_true(next_write() > 0);
+    assert_non_null(strstr(record, "\"message\":\"m\",\"a\":1,\"b\":2,"));
+    assert_non_null(strstr(record, ",\"o\":15,\"p\":16}\n"));
+}
+
+static void leaves_out_what_is_below_its_level(void **state) {
+    (void)state;
+    for (int least = LATCH_TRACE; least <= LATCH_FATAL; least++) {
+        logs.least = (latch_level)least;
+        for (int level = LATCH_TRACE; level <= LATCH_FATAL; level++) {
+            latch_log(&r.cx, (latch_level)level, "m");
+            size_t len = next_write();
+            assert_true((len > 0) == (level >= least));
+            if (len > 0) assert_non_null(strstr(record, latch_level_name((latch_level)level)));
+        }
+    }
+    r.cx.log = NULL; /* nowhere to go */
+    latch_log(&r.cx, LATCH_FATAL, "m");
+    assert_int_equal(next_write(), 0);
+}
+
+static void folds_newlines(void **state) {
+    (void)state;
+    latch_info(&r.cx, "one\ntwo\n\nthree", "value", "a\nb");
+    assert_record("2026-11-21T09:30:00.123Z\tr-1\tINFO\tone\rtwo\r\rthree {\"value\":\"a\\nb\"}\n");
+    logs.framed = true;
+    latch_info(&r.cx, "one\ntwo");
+    assert_int_equal(next_write(), 16 + 24 + 17);
+    assert_null(strchr(record + 16, '\n'));
+}
+
+/* u32 type, u32 length, u64 microseconds, big-endian; then the record, without a newline. */
+static void frames_records_byte_by_byte(void **state) {
+    static const struct {
+        latch_log_format format;
+        latch_level level;
+        unsigned char type[4];
+    } rows[] = {
+        {LATCH_LOG_TEXT, LATCH_TRACE, {0xa5, 0x5a, 0x00, 0x07}}, {LATCH_LOG_TEXT, LATCH_DEBUG, {0xa5, 0x5a, 0x00, 0x0b}},
+        {LATCH_LOG_TEXT, LATCH_INFO, {0xa5, 0x5a, 0x00, 0x0f}},  {LATCH_LOG_TEXT, LATCH_WARN, {0xa5, 0x5a, 0x00, 0x13}},
+        {LATCH_LOG_TEXT, LATCH_ERROR, {0xa5, 0x5a, 0x00, 0x17}}, {LATCH_LOG_TEXT, LATCH_FATAL, {0xa5, 0x5a, 0x00, 0x1b}},
+        {LATCH_LOG_JSON, LATCH_INFO, {0xa5, 0x5a, 0x00, 0x0e}},  {LATCH_LOG_JSON, LATCH_FATAL, {0xa5, 0x5a, 0x00, 0x1a}},
+    };
+    static const unsigned char at[8] = {0x00, 0x06, 0x60, 0xc6, 0x01, 0x32, 0x38, 0x40}; /* 1795253400123456 */
+    (void)state;
+    logs.framed = true;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        logs.format = rows[i].format;
+        latch_log(&r.cx, rows[i].level, "hello", "k", "v");
+        size_t len = next_write();
+        assert_true(len > 16);
+        assert_memory_equal(record, rows[i].type, 4);
+        const unsigned char *bytes = (const unsigned char *)record;
+        assert_int_equal((size_t)bytes[4] << 24 | (size_t)bytes[5] << 16 | (size_t)bytes[6] << 8 | bytes[7], len - 16);
+        assert_memory_equal(record + 8, at, 8);
+        assert_int_equal(record[len - 1], '}');
+        if (rows[i].format == LATCH_LOG_TEXT) assert_non_null(strstr(record + 16, "\thello {\"k\":\"v\"}"));
+        assert_int_equal(next_write(), 0);
+    }
+}
+
+static void loses_no_record_to_bad_values(void **state) {
+    latch_json broken = latch_object(&r.cx, "x", LATCH_STR("\xFF"));
+    (void)state;
+    latch_info(&r.cx, "m", "bad", LATCH_STR("a\xFFz"), "nan", 0.0 / (double)(r.wall_us - r.wall_us), "broken", broken, "good", 1L);
+    assert_record("2026-11-21T09:30:00.123Z\tr-1\tINFO\tm {\"bad\":\"a\xEF\xBF\xBDz\",\"nan\":null,\"broken\":null,\"good\":1}\n");
+    logs.format = LATCH_LOG_JSON;
+    latch_info(&r.cx, "m\xC0", "bad", LATCH_STR("\0"), "\xFF", 1L);
+    assert_record("{\"timestamp\":\"2026-11-21T09:30:00.123Z\",\"level\":\"INFO\",\"requestId\":\"r-1\",\"message\":\"m\xEF\xBF\xBD\","
+                  "\"bad\":\"\\u0000\",\"\xEF\xBF\xBD\":1}\n");
+}
+
+static void leaves_arena_and_error_as_they_were(void **state) {
+    (void)state;
+    (void)latch_err_set(&r.cx.err, LATCH_HELD, "the handler's own");
+    char *own = latch_arena_alloc(&r.arena, 10);
+    memset(own, 'o', 10);
+    size_t mark = latch_arena_mark(&r.arena);
+    for (int i = 0; i < 10000; i++) {
+        latch_info(&r.cx, "m", "k", "a longer value than the last one", "bad", LATCH_STR("\xFF"));
+        (void)next_write();
+    }
+    assert_int_equal(latch_arena_mark(&r.arena), mark);
+    assert_string_equal(r.cx.err.message, "the handler's own");
+    assert_memory_equal(own, "oooooooooo", 10);
+}
+
+/* Whatever room is left: a record, whole or its message alone; in JSON it is JSON. */
+static void writes_in_a_full_arena(void **state) {
+    static const char long_message[] = "0123456789\"\\\n\x01\xC3\xA9\xFF 0123456789\"\\\n\x01\xC3\xA9\xFF 0123456789\"\\\n\x01\xC3\xA9\xFF "
+                                       "0123456789\"\\\n\x01\xC3\xA9\xFF";
+    static char longest[4000];
+    (void)state;
+    memset(longest, '\x01', sizeof longest - 1);
+    for (int json = 0; json < 2; json++) {
+        for (size_t left = 0; left < 1200; left += 1 + left / 8) {
+            room small;
+            room_open(&small, left);
+            small.cx.log = &logs;
+            logs.format = json == 1 ? LATCH_LOG_JSON : LATCH_LOG_TEXT;
+            const char *message = left % 2 == 0 ? long_message : longest;
+            latch_log(&small.cx, LATCH_ERROR, message, "key", "value");
+            size_t len = next_write();
+            assert_true(len > 100 && record[len - 1] == '\n');
+            assert_true(memchr(record, '\n', len - 1) == NULL);
+            yyjson_doc *doc = yyjson_read(record, len, 0);
+            assert_int_equal(doc != NULL, json);
+            if (json == 1 && message == longest)
+                assert_in_range(yyjson_get_len(yyjson_obj_get(yyjson_doc_get_root(doc), "message")), 512, 3999);
+            yyjson_doc_free(doc);
+            assert_int_equal(next_write(), 0);
+            room_close(&small);
+        }
+    }
+}
+
+static void *drain(void *bytes) {
+    for (ssize_t n; (n = read(ends[1], record, sizeof record)) > 0;)
+        *(size_t *)bytes += (size_t)n;
+    return NULL;
+}
+
+/* A pipe that takes less than a record, and says "later": the rest is written when its reader has taken some. */
+static void waits_for_a_slow_reader(void **state) {
+    static char value[300000];
+    size_t bytes = 0;
+    pthread_t reader;
+    room big;
+    (void)state;
+    memset(value, 'v', sizeof value - 1);
+    close(ends[0]);
+    close(ends[1]);
+    int pipe_ends[2];
+    assert_int_equal(pipe2(pipe_ends, O_CLOEXEC), 0);
+    assert_int_equal(fcntl(pipe_ends[1], F_SETFL, O_NONBLOCK), 0);
+    ends[0] = pipe_ends[1];
+    ends[1] = pipe_ends[0];
+    logs.fd = ends[0];
+    room_open(&big, (size_t)2 << 20);
+    big.cx.log = &logs;
+    assert_int_equal(pthread_create(&reader, NULL, drain, &bytes), 0);
+    for (int i = 0; i < 10; i++)
+        latch_info(&big.cx, "m", "value", value);
+    close(ends[0]);
+    assert_int_equal(pthread_join(reader, NULL), 0);
+    ends[0] = -1;
+    assert_int_equal(bytes, 10 * (strlen(value) + strlen("2026-11-21T09:30:00.123Z\tr-1\tINFO\tm {\"value\":\"\"}\n")));
+    room_close(&big);
+}
+
+static void goes_on_where_nobody_reads(void **state) {
+    (void)state;
+    logs.fd = -1;
+    latch_info(&r.cx, "lost"); /* a log has nowhere to complain */
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    assert_true(full >= 0);
+    logs.fd = full;
+    latch_info(&r.cx, "lost too");
+    close(full);
+    assert_int_equal(next_write(), 0);
+}
+
+static void reads_its_environment(void **state) {
+    static const struct {
+        const char *format, *level, *fd;
+        latch_log want;
+    } rows[] = {
+        {NULL, NULL, NULL, {.fd = 1}},
+        {"TEXT", "TRACE", NULL, {.fd = 1}},
+        {"JSON", "WARN", NULL, {.fd = 1, .format = LATCH_LOG_JSON, .least = LATCH_WARN}},
+        {"json", "fatal", NULL, {.fd = 1, .format = LATCH_LOG_JSON, .least = LATCH_FATAL}},
+        {"XML", "LOUD", "many", {.fd = 1}},
+        {"", "", "", {.fd = 1}},
+        {NULL, "INFO", "62", {.fd = 62, .framed = true, .least = LATCH_INFO}},
+        {NULL, NULL, "0", {.fd = 0, .framed = true}},
+        {NULL, NULL, "-1", {.fd = 1}},
+        {NULL, NULL, "62x", {.fd = 1}},
+        {NULL, NULL, "99999999999", {.fd = 1}},
+        {NULL, "ERROR", "2147483647", {.fd = INT32_MAX, .framed = true, .least = LATCH_ERROR}},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const char *names[] = {"AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL", "_LAMBDA_TELEMETRY_LOG_FD"};
+        const char *values[] = {rows[i].format, rows[i].level, rows[i].fd};
+        for (size_t k = 0; k < 3; k++)
+            assert_int_equal(values[k] != NULL ? setenv(names[k], values[k], 1) : unsetenv(names[k]), 0);
+        latch_log log = latch_log_from_environment();
+        if (log.fd != rows[i].want.fd || log.framed != rows[i].want.framed || log.format != rows[i].want.format ||
+            log.least != rows[i].want.least)
+            fail_msg("row %zu: fd %d, framed %d, format %d, least %d", i, log.fd, log.framed, (int)log.format, (int)log.least);
+        assert_null(getenv("_LAMBDA_TELEMETRY_LOG_FD")); /* children must not write there */
+    }
+}
+
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+// clang-format off
+static const struct CMUnitTest tests[] = {
+    ROW(writes_text_records),
+    ROW(writes_json_records),
+    ROW(leaves_reserved_names_to_the_record),
+    ROW(writes_sixteen_pairs),
+    ROW(leaves_out_what_is_below_its_level),
+    ROW(folds_newlines),
+    ROW(frames_records_byte_by_byte),
+    ROW(loses_no_record_to_bad_values),
+    ROW(leaves_arena_and_error_as_they_were),
+    ROW(writes_in_a_full_arena),
+    ROW(waits_for_a_slow_reader),
+    ROW(goes_on_where_nobody_reads),
+    ROW(reads_its_environment),
+};
+// clang-format on
+
+CHECK_MAIN(tests)
