@@ -389,3 +389,11 @@ bool latch_condition_names(const latch_condition *c, latch_str attribute) {
         if (latch_str_eq(o->as.path.parts[0].name, attribute)) return true;
     return false;
 }
+
+bool latch_condition_attribute(const latch_condition *c, size_t i, latch_str *out) {
+    const latch_operand *o = c->paths;
+    while (o != NULL && i-- > 0)
+        o = o->other_path;
+    if (o != NULL) *out = o->as.path.parts[0].name;
+    return o != NULL;
+}

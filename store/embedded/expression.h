@@ -43,6 +43,9 @@ bool latch_condition_holds(const latch_condition *c, const latch_item *item);
 /* True where the condition names this top-level attribute: a filter may not name the key. */
 bool latch_condition_names(const latch_condition *c, latch_str attribute);
 
+/* The i-th top-level attribute that it names, one perhaps several times; false: there are no more. An index may not have it. */
+bool latch_condition_attribute(const latch_condition *c, size_t i, latch_str *out);
+
 /* ── key conditions ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 typedef enum latch_key_operator {
@@ -73,6 +76,8 @@ typedef struct latch_projection latch_projection;
 bool latch_projection_parse(latch_str text, latch_placeholders *p, const latch_projection **out, latch_fault *fault);
 /* What the item has of it; list elements close up. False: the arena is full. */
 bool latch_project(const latch_projection *projection, const latch_item *item, latch_item *out, latch_arena *arena);
+/* The i-th top-level attribute that it names; false: there are no more. */
+bool latch_projection_attribute(const latch_projection *projection, size_t i, latch_str *out);
 
 /* ── updates ───────────────────────────────────────────────────────────────────────────────────────────────────────── */
 

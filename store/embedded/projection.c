@@ -113,3 +113,11 @@ static bool project_value(const latch_path_node *node, const latch_av *from, lat
 bool latch_project(const latch_projection *projection, const latch_item *item, latch_item *out, latch_arena *arena) {
     return project_map(&projection->root, item, out, arena);
 }
+
+bool latch_projection_attribute(const latch_projection *projection, size_t i, latch_str *out) {
+    const latch_path_node *n = projection->root.first;
+    while (n != NULL && i-- > 0)
+        n = n->next;
+    if (n != NULL) *out = n->part->name;
+    return n != NULL;
+}
