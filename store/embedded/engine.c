@@ -83,7 +83,7 @@ latch_embedded_stats latch_embedded_measure(latch_embedded *engine) {
 
 /* ── tables ────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static int compare_names(latch_str a, latch_str b) {
+int latch_name_order(latch_str a, latch_str b) {
     size_t len = a.len < b.len ? a.len : b.len;
     int order = len > 0 ? memcmp(a.ptr, b.ptr, len) : 0;
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
@@ -93,7 +93,7 @@ latch_memtable *latch_engine_find(const latch_embedded *engine, latch_str name, 
     size_t low = 0, high = engine->table_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = compare_names(engine->tables[middle]->schema.name, name);
+        int order = latch_name_order(engine->tables[middle]->schema.name, name);
         if (order == 0) low = middle;
         if (order == 0) break;
         if (order < 0) low = middle + 1;

@@ -58,6 +58,7 @@ bool latch_op_over_bound(latch_op *op);                                         
 bool latch_op_missing_table(latch_op *op);                                                   /* ResourceNotFoundException; returns false */
 bool latch_op_hold(latch_op *op, latch_stored *stored);                                      /* under the lock, either; NULL: nothing */
 bool latch_op_hold_table(latch_op *op, latch_memtable *table);                               /* likewise */
+int latch_name_order(latch_str a, latch_str b);                                              /* of bytes: <0, 0, >0 */
 latch_memtable *latch_engine_find(const latch_embedded *engine, latch_str name, size_t *at); /* read; `at`: where it is or would be */
 void latch_engine_schedule(latch_embedded *engine, const latch_memtable *table);             /* write; after a change */
 bool latch_op_lock_for_write(latch_op *op, const latch_memtable *table);                     /* false, unlocked: the table is gone */

@@ -1,4 +1,5 @@
 /* Query and Scan: a page of one order, from a place in it on. */
+#include <stdio.h>
 #include <string.h>
 
 #include "store/embedded/hash.h"
@@ -242,6 +243,68 @@ static bool check_filter(latch_op *op, const page *p) {
     return true;
 }
 
+/* ── what an index has ─────────────────────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct names { /* sorted, no two equal */
+    latch_str *of;
+    size_t count;
+} names;
+
+static void add_name(names *all, latch_str name) {
+    size_t at = all->count;
+    while (at > 0 && latch_name_order(name, all->of[at - 1]) < 0)
+        at--;
+    if (at > 0 && latch_str_eq(name, all->of[at - 1])) return;
+    memmove(&all->of[at + 1], &all->of[at], (all->count - at) * sizeof *all->of);
+    all->of[at] = name;
+    all->count++;
+}
+
+static bool nth_name(const page *p, bool of_filter, size_t i, latch_str *out) {
+    if (of_filter) return p->x.filter != NULL && latch_condition_attribute(p->x.filter, i, out);
+    return p->x.projection != NULL && latch_projection_attribute(p->x.projection, i, out);
+}
+
+/* "[a, b]": what it names and the index doesn't project; ptr NULL: nothing, or the arena is full, with a fault. */
+static latch_str not_projected(latch_op *op, const page *p, bool of_filter) {
+    names missing = {0};
+    latch_str name;
+    size_t room = 0, len = 0, bytes = 3;
+    while (nth_name(p, of_filter, room, &name))
+        room++;
+    missing.of = latch_arena_alloc(op->arena, (room + 1) * sizeof *missing.of);
+    for (size_t i = 0; missing.of != NULL && i < room; i++)
+        if (nth_name(p, of_filter, i, &name) && !latch_schema_projects(&p->table->schema, p->index, name)) add_name(&missing, name);
+    for (size_t i = 0; i < missing.count; i++)
+        bytes += missing.of[i].len + 2;
+    char *text = missing.of != NULL ? latch_arena_alloc(op->arena, bytes) : NULL;
+    if (text == NULL) (void)latch_op_full(op);
+    if (text == NULL || missing.count == 0) return (latch_str){NULL, 0};
+    for (size_t i = 0; i < missing.count; i++) {
+        len += (size_t)snprintf(text + len, bytes - len, "%s", i == 0 ? "[" : ", ");
+        memcpy(text + len, missing.of[i].ptr, missing.of[i].len);
+        len += missing.of[i].len;
+    }
+    text[len++] = ']';
+    return (latch_str){text, len};
+}
+
+static bool check_projected(latch_op *op, const page *p) {
+    if (p->index == NULL || p->index->projected == LATCH_PROJECTED_ALL) return true;
+    latch_str of_filter = not_projected(op, p, true), index = p->index->name;
+    if (of_filter.ptr != NULL)
+        return latch_invalid(&op->fault, op->arena,
+                             "One or more parameter values were invalid: Secondary index %.*s does not project one or more filter "
+                             "attributes: %.*s",
+                             (int)index.len, index.ptr, (int)of_filter.len, of_filter.ptr);
+    latch_str of_projection = p->index->global ? not_projected(op, p, false) : (latch_str){NULL, 0};
+    if (of_projection.ptr != NULL)
+        return latch_invalid(&op->fault, op->arena,
+                             "One or more parameter values were invalid: Global secondary index %.*s does not project %.*s", (int)index.len,
+                             index.ptr, (int)of_projection.len, of_projection.ptr);
+    return op->fault.name == NULL;
+}
+
 /* ── where it starts ───────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static bool check_start_value(latch_op *op, const page *p, latch_str name, latch_type type) {
@@ -386,7 +449,7 @@ bool latch_op_query(latch_op *op) {
         return latch_invalid(&op->fault, op->arena,
                              "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.");
     if (!latch_op_read_expressions(op, op->request, kinds, p.keys, &p.x)) return false;
-    if (!check_filter(op, &p) || !check_key_condition(op, &p) || !read_start(op, &p)) return false;
+    if (!check_filter(op, &p) || !check_projected(op, &p) || !check_key_condition(op, &p) || !read_start(op, &p)) return false;
     p.hash = latch_hash_key(p.table->seed, &p.x.key_condition.hash);
     return collect(op, &p) && answer(op, &p, mode);
 }
@@ -420,6 +483,7 @@ bool latch_op_scan(latch_op *op) {
     page p = {0};
     latch_capacity_mode mode;
     if (!read_common(op, &p, kinds, &mode) || !read_segment(op, &p)) return false;
-    if (!latch_op_read_expressions(op, op->request, kinds, NULL, &p.x) || !read_start(op, &p)) return false;
+    if (!latch_op_read_expressions(op, op->request, kinds, NULL, &p.x)) return false;
+    if (!check_projected(op, &p) || !read_start(op, &p)) return false;
     return collect(op, &p) && answer(op, &p, mode);
 }

@@ -135,6 +135,10 @@ static bool read_throughput(yyjson_val *json, bool required, const char *missing
     *read = *write = 0;
     if (json == NULL && required) return latch_invalid(fault, arena, "%s", missing);
     if (json == NULL) return true;
+    if (!required) /* DynamoDB Local takes them */
+        return latch_invalid(fault, arena,
+                             "One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified "
+                             "when BillingMode is PAY_PER_REQUEST");
     *read = yyjson_get_sint(yyjson_obj_get(json, "ReadCapacityUnits"));
     *write = yyjson_get_sint(yyjson_obj_get(json, "WriteCapacityUnits"));
     if (*read >= 1 && *write >= 1) return true;
@@ -153,8 +157,7 @@ static bool read_included(yyjson_val *json, latch_index_schema *out, latch_arena
         yyjson_val *name = yyjson_arr_get(json, i);
         latch_str text = yyjson_is_str(name) ? (latch_str){yyjson_get_str(name), yyjson_get_len(name)} : (latch_str){NULL, 0};
         for (size_t j = 0; j < i; j++)
-            if (latch_str_eq(out->included[j], text))
-                return latch_invalid(fault, arena, "Cannot have two attributes with the same name");
+            if (latch_str_eq(out->included[j], text)) return latch_invalid(fault, arena, "Cannot have two attributes with the same name");
         if (!check_attribute_name(text, arena, fault) || !copy(&out->included[i], text, arena, fault)) return false;
         out->included_count++;
     }
@@ -252,6 +255,10 @@ static bool read_billing(yyjson_val *request, latch_schema *out, latch_arena *ar
                              "1 validation error detected: Value '%.*s' at 'billingMode' failed to satisfy constraint: Member must satisfy "
                              "enum value set: [PROVISIONED, PAY_PER_REQUEST]",
                              (int)(mode.len < 200 ? mode.len : 200), mode.ptr);
+    return true;
+}
+
+static bool read_units(yyjson_val *request, latch_schema *out, latch_arena *arena, latch_fault *fault) {
     return read_throughput(yyjson_obj_get(request, "ProvisionedThroughput"), !out->on_demand,
                            "No provisioned throughput specified for the table", &out->read_units, &out->write_units, arena, fault);
 }
@@ -263,6 +270,7 @@ bool latch_schema_read(yyjson_val *request, latch_schema *out, latch_arena *aren
     if (!read_definitions(yyjson_obj_get(request, "AttributeDefinitions"), out, arena, fault)) return false;
     if (!read_keys(yyjson_obj_get(request, "KeySchema"), "", out, &out->keys, arena, fault)) return false;
     if (!read_billing(request, out, arena, fault) || !read_indexes(request, out, arena, fault)) return false;
+    if (!read_units(request, out, arena, fault)) return false;
     out->is_protected = yyjson_get_bool(yyjson_obj_get(request, "DeletionProtectionEnabled"));
     if (yyjson_get_bool(yyjson_obj_get(yyjson_obj_get(request, "StreamSpecification"), "StreamEnabled")))
         return latch_invalid(fault, arena, "The embedded store has no streams: leave StreamSpecification out");
