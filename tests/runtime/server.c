@@ -129,26 +129,30 @@ static const server_step *next_step(server *s, bool asks_for_event) {
     return step;
 }
 
+/* The bytes of the step's answer; malloc'd. */
+static char *write_answer(const server_step *step, size_t *len) {
+    const char *headers = step->headers != NULL ? step->headers : REQUEST_1, *event = step->event != NULL ? step->event : "";
+    size_t event_len = step->event_len > 0 ? step->event_len : strlen(event), most = event_len + strlen(headers) + 128;
+    char *text = step->answer != NULL ? strdup(step->answer) : malloc(most);
+    if (text == NULL) fail("malloc");
+    *len = strlen(step->answer != NULL ? step->answer : "");
+    if (step->answer != NULL) return text;
+    *len = (size_t)snprintf(text, most, "HTTP/1.1 200 OK\r\n%sContent-Length: %zu\r\n\r\n", headers, event_len);
+    memcpy(text + *len, event, event_len);
+    *len += event_len;
+    return text;
+}
+
 /* True: the connection goes on. */
 static bool answer(connection *c, const server_step *step) {
-    size_t len = step->answer_len > 0 ? step->answer_len : step->answer != NULL ? strlen(step->answer) : 0;
-    switch (step->way) {
-    case ANSWERS:
-        return send_all(c->fd, step->answer, len);
-    case DRIBBLES:
-        return dribble(c->fd, step->answer, len);
-    case CUTS:
-    case CUTS_UNREAD:
-        return false;
-    case CUTS_ANSWER:
-        (void)send_all(c->fd, step->answer, len - 1);
-        return false;
-    case CUTS_AFTER:
-    case ANSWERS_UNREAD:
-        (void)send_all(c->fd, step->answer, len);
-        return false;
-    }
-    return false;
+    size_t len;
+    char *text = write_answer(step, &len);
+    bool sent = false;
+    if (step->way == DRIBBLES) sent = dribble(c->fd, text, len);
+    if (step->way == CUTS_ANSWER) (void)send_all(c->fd, text, len - 1);
+    if (step->way == ANSWERS || step->way == CUTS_AFTER || step->way == ANSWERS_UNREAD) sent = send_all(c->fd, text, len);
+    free(text);
+    return sent && (step->way == ANSWERS || step->way == DRIBBLES);
 }
 
 static bool serve_one(connection *c) {
@@ -242,13 +246,4 @@ const char *server_line(const server_request *request) {
     const char *head = request->head != NULL ? request->head : "", *end = strstr(head, " HTTP/1.1\r\n");
     snprintf(line, sizeof line, "%.*s", end != NULL ? (int)(end - head) : 0, head);
     return line;
-}
-
-char *server_event(const char *headers, const char *body, size_t body_len, size_t *len) {
-    char *text = malloc(body_len + strlen(headers) + 128);
-    if (text == NULL) fail("malloc");
-    int n = sprintf(text, "HTTP/1.1 200 OK\r\n%sContent-Length: %zu\r\n\r\n", headers, body_len);
-    memcpy(text + n, body, body_len);
-    *len = (size_t)n + body_len;
-    return text;
 }

@@ -1,7 +1,7 @@
 /*
  * server.h - a Runtime API for tests: it answers what a script says, in its order, on a port of its own, and remembers what it was asked.
  *
- *     static const server_step script[] = {{.answer = EVENT("r-1", "{}")}, {.answer = ACCEPTED}};
+ *     static const server_step script[] = {{.event = "{}"}, {.answer = ACCEPTED}};
  *     server_start(&server, script, COUNT_OF(script));
  *     … run the loop against server.address …
  *     server_stop(&server);
@@ -34,11 +34,14 @@ typedef enum server_way {
 } server_way;
 
 typedef struct server_step {
-    const char *answer;
-    size_t answer_len; /* 0: strlen */
+    const char *answer;  /* as it goes out; NULL: 200 with the event */
+    const char *event;   /* NULL: an empty one */
+    size_t event_len;    /* 0: strlen */
+    const char *headers; /* of the event, whole lines with their CR LF; NULL: REQUEST_1 */
     server_way way;
     int times; /* 0: once */
 } server_step;
+#define REQUEST_1 "Lambda-Runtime-Aws-Request-Id: r-1\r\n"
 
 typedef struct server_request {
     char *head; /* NUL-terminated, with its last empty line */
@@ -72,8 +75,5 @@ const char *server_header(const server_request *request, const char *name);
 
 /* "POST /2018-06-01/runtime/invocation/r-1/response" */
 const char *server_line(const server_request *request);
-
-/* An answer to /next with this event; malloc'd. `headers` are whole lines, each with its CR LF. */
-char *server_event(const char *headers, const char *body, size_t body_len, size_t *len);
 
 #endif
