@@ -72,6 +72,7 @@ static latch_status understand_error(latch_ctx *cx, const latch_request *r, cons
     latch_str type, message, message_too;
     latch_status status = latch_read(body, "__type", latch_optional(&type), "message", latch_optional(&message), "Message",
                                      latch_optional(&message_too), "Item", latch_optional(item));
+    *item = latch_json_named(cx, "item", *item);
     if (status == LATCH_OK) status = say(cx, r, reply->http_status, name_of(type), message.len > 0 ? message : message_too);
     cx->err.maybe_applied = reply->http_status >= 500;
     return status;
@@ -84,6 +85,7 @@ static latch_status understand(latch_ctx *cx, const latch_request *r, const latc
     if (status == LATCH_OK) {
         bool reads = r->operation == LATCH_GET_ITEM;
         status = reads ? latch_read(body, "Item", latch_optional(item)) : latch_read(body, "Attributes", latch_optional(item));
+        *item = latch_json_named(cx, "item", *item);
     }
     if (status != LATCH_OK) cx->err.maybe_applied = true;
     return status;
