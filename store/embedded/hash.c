@@ -24,7 +24,7 @@ static void take(sip *s, uint64_t word) {
     s->a ^= word;
 }
 
-uint64_t latch_hash_bytes(uint64_t seed, latch_str bytes) {
+uint64_t latch_siphash_bytes(uint64_t seed, latch_str bytes) {
     const uint64_t k0 = seed, k1 = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
     sip s = {k0 ^ UINT64_C(0x736f6d6570736575), k1 ^ UINT64_C(0x646f72616e646f6d), k0 ^ UINT64_C(0x6c7967656e657261),
              k1 ^ UINT64_C(0x7465646279746573)};
@@ -42,18 +42,18 @@ uint64_t latch_hash_bytes(uint64_t seed, latch_str bytes) {
     return s.a ^ s.b ^ s.c ^ s.d;
 }
 
-uint64_t latch_hash_key(uint64_t seed, const latch_av *key) {
-    if (key->type != LATCH_TYPE_N) return latch_hash_bytes(seed, key->as.text);
+uint64_t latch_siphash_key(uint64_t seed, const latch_av *key) {
+    if (key->type != LATCH_TYPE_N) return latch_siphash_bytes(seed, key->as.text);
     const latch_number *n = key->as.number;
     char bytes[4 + LATCH_NUMBER_DIGITS] = {(char)n->sign, (char)(n->exponent & 0xff), (char)((n->exponent >> 8) & 0xff), (char)n->count};
     memcpy(bytes + 4, n->digits, n->count);
-    return latch_hash_bytes(seed, (latch_str){bytes, (size_t)n->count + 4});
+    return latch_siphash_bytes(seed, (latch_str){bytes, (size_t)n->count + 4});
 }
 
 /* What two values hash to together, in this order. */
 static uint64_t both(uint64_t seed, uint64_t a, uint64_t b) {
     uint64_t pair[2] = {a, b};
-    return latch_hash_bytes(seed, (latch_str){(const char *)pair, sizeof pair});
+    return latch_siphash_bytes(seed, (latch_str){(const char *)pair, sizeof pair});
 }
 
 static uint64_t hash_json(uint64_t seed, yyjson_val *json, int depth) {
@@ -64,7 +64,7 @@ static uint64_t hash_json(uint64_t seed, yyjson_val *json, int depth) {
     if (yyjson_is_str(json) || yyjson_is_raw(json))
         return both(
             seed, sum,
-            latch_hash_bytes(seed, (latch_str){yyjson_is_str(json) ? yyjson_get_str(json) : yyjson_get_raw(json), yyjson_get_len(json)}));
+            latch_siphash_bytes(seed, (latch_str){yyjson_is_str(json) ? yyjson_get_str(json) : yyjson_get_raw(json), yyjson_get_len(json)}));
     if (yyjson_is_num(json)) return both(seed, sum, json->uni.u64);
     if (yyjson_is_arr(json)) yyjson_arr_foreach(json, i, max, value) sum = both(seed, sum, hash_json(seed, value, depth + 1));
     /* a sum: order doesn't count in an object */
@@ -73,4 +73,4 @@ static uint64_t hash_json(uint64_t seed, yyjson_val *json, int depth) {
     return sum;
 }
 
-uint64_t latch_hash_json(uint64_t seed, yyjson_val *json) { return hash_json(seed, json, 0); }
+uint64_t latch_siphash_json(uint64_t seed, yyjson_val *json) { return hash_json(seed, json, 0); }

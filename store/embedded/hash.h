@@ -4,8 +4,8 @@
 
 #include "store/embedded/value.h"
 
-uint64_t latch_hash_bytes(uint64_t seed, latch_str bytes);
-uint64_t latch_hash_key(uint64_t seed, const latch_av *key); /* of an S, N or B; 1 and 1.0 are one number */
-uint64_t latch_hash_json(uint64_t seed, yyjson_val *json);   /* members in any order; at most 128 levels are looked at */
+uint64_t latch_siphash_bytes(uint64_t seed, latch_str bytes);
+uint64_t latch_siphash_key(uint64_t seed, const latch_av *key); /* of an S, N or B; 1 and 1.0 are one number */
+uint64_t latch_siphash_json(uint64_t seed, yyjson_val *json);   /* members in any order; at most 128 levels are looked at */
 
 #endif

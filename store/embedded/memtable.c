@@ -22,7 +22,7 @@ static latch_treap_node *ttl_node(const latch_memtable *table, latch_stored *sto
 static latch_index *make_indexes(latch_memtable *table) {
     latch_index *indexes = latch_budget_alloc(table->budget, orders_of(table) * sizeof *indexes, 0);
     for (size_t i = 0; indexes != NULL && i < orders_of(table); i++) {
-        if (latch_index_init(&indexes[i], table->budget, i > 0, latch_hash_bytes(table->seed, (latch_str){(const char *)&i, sizeof i})))
+        if (latch_index_init(&indexes[i], table->budget, i > 0, latch_siphash_bytes(table->seed, (latch_str){(const char *)&i, sizeof i})))
             continue;
         while (i-- > 0)
             latch_index_clean_up(&indexes[i], table->budget);
@@ -101,7 +101,7 @@ latch_memtable *latch_memtable_make(yyjson_val *request, size_t words_bytes, lat
 latch_position latch_memtable_position(const latch_memtable *table, const latch_item *item) {
     const latch_keys *keys = &table->schema.keys;
     latch_position position = {.partition = latch_item_get(item, keys->partition)};
-    position.hash = latch_hash_key(table->seed, position.partition);
+    position.hash = latch_siphash_key(table->seed, position.partition);
     if (keys->sort.len > 0) position.sort = latch_item_get(item, keys->sort);
     return position;
 }
@@ -133,7 +133,7 @@ static void set_keys(const latch_memtable *table, latch_stored *stored, size_t o
     if (hash_at == LATCH_NO_KEY || (keys->sort.len > 0 && sort_at == LATCH_NO_KEY)) return;
     node->hash_at = hash_at;
     node->sort_at = sort_at;
-    node->hash = latch_hash_key(table->seed, &stored->item.attributes[hash_at].value);
+    node->hash = latch_siphash_key(table->seed, &stored->item.attributes[hash_at].value);
 }
 
 /* The first second at which the item has expired; 0: never. */
@@ -184,7 +184,7 @@ static void expect(latch_memtable *table, latch_stored *stored, int64_t now_ms) 
     if (at_s == 0) return;
     node->hash = (uint64_t)at_s;
     node->hash_at = 0; /* it is in this tree */
-    node->priority = (uint32_t)latch_hash_bytes(table->seed, (latch_str){(const char *)&node, sizeof node});
+    node->priority = (uint32_t)latch_siphash_bytes(table->seed, (latch_str){(const char *)&node, sizeof node});
     latch_treap_insert(&table->expiring, node, by_address);
 }
 

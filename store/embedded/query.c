@@ -330,7 +330,7 @@ static size_t start_size(const page *p) {
 static void aim(page *p) {
     const latch_keys *own = &p->table->schema.keys;
     p->start = (latch_position){.partition = latch_item_get(&p->start_key, p->keys->partition)};
-    p->start.hash = latch_hash_key(p->table->seed, p->start.partition);
+    p->start.hash = latch_siphash_key(p->table->seed, p->start.partition);
     if (p->keys->sort.len > 0) p->start.sort = latch_item_get(&p->start_key, p->keys->sort);
     if (p->index == NULL) return;
     p->start.table_partition = latch_item_get(&p->start_key, own->partition);
@@ -450,7 +450,7 @@ bool latch_op_query(latch_op *op) {
                              "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.");
     if (!latch_op_read_expressions(op, op->request, kinds, p.keys, &p.x)) return false;
     if (!check_filter(op, &p) || !check_projected(op, &p) || !check_key_condition(op, &p) || !read_start(op, &p)) return false;
-    p.hash = latch_hash_key(p.table->seed, &p.x.key_condition.hash);
+    p.hash = latch_siphash_key(p.table->seed, &p.x.key_condition.hash);
     return collect(op, &p) && answer(op, &p, mode);
 }
 

@@ -106,7 +106,7 @@ static token *make_token(latch_embedded *engine, const token *from) {
 /* write */
 static void remember(latch_embedded *engine, token *made) {
     latch_tokens *all = engine->tokens;
-    made->node.priority = (uint32_t)latch_hash_bytes(~engine->seed, (latch_str){made->text, made->len});
+    made->node.priority = (uint32_t)latch_siphash_bytes(~engine->seed, (latch_str){made->text, made->len});
     latch_treap_insert(&all->root, &made->node, by_text);
     if (all->newest != NULL) all->newest->next = made;
     if (all->oldest == NULL) all->oldest = made;
@@ -125,9 +125,9 @@ static bool read_token(latch_op *op, token *out) {
             (int)(text.len < 200 ? text.len : 200), text.ptr);
     if (text.len == 0) return true;
     memcpy(out->text, text.ptr, text.len);
-    out->node.hash = latch_hash_bytes(op->engine->seed, text);
-    out->request[0] = latch_hash_json(op->engine->seed, items);
-    out->request[1] = latch_hash_json(~op->engine->seed, items);
+    out->node.hash = latch_siphash_bytes(op->engine->seed, text);
+    out->request[0] = latch_siphash_json(op->engine->seed, items);
+    out->request[1] = latch_siphash_json(~op->engine->seed, items);
     return true;
 }
 
