@@ -264,6 +264,8 @@ static latch_status explain(latch_ctx *cx, CURL *easy, const latch_fetch_request
     } else if (code == CURLE_PEER_FAILED_VERIFICATION) {
         status = latch_err_set(err, status, "fetch %.*s: %s; trusted is what %s has, SSL_CERT_FILE names another", LATCH_ARG(url), why,
                                trusted != NULL ? trusted : "libcurl's bundle");
+    } else if (code == CURLE_OK) {
+        status = latch_err_set(err, status, "fetch %.*s: the answer ends in its headers", LATCH_ARG(url));
     } else {
         status = latch_err_set(err, status, "fetch %.*s: %s", LATCH_ARG(url), why);
     }
@@ -292,7 +294,7 @@ static latch_status perform(latch_ctx *cx, CURL *easy, const latch_fetch_request
     CURLcode code = curl_easy_perform(easy);
     long http_status = 0;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &http_status);
-    if (code != CURLE_OK || e.failed != LATCH_OK) {
+    if (code != CURLE_OK || e.failed != LATCH_OK || !e.headers_ended) { /* to libcurl, headers that are cut are an answer */
         status = explain(cx, easy, r, &e, code, detail);
     } else {
         if (e.body != NULL) latch_arena_shrink(cx->arena, e.body, e.body_cap, e.body_len);
