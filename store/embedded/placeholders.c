@@ -27,10 +27,12 @@ static bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <=
 static bool check_key(latch_str key, char mark, const char *kind, latch_arena *arena, latch_fault *fault) {
     if (key.len == 0)
         return latch_invalid(fault, arena, "%s contains invalid key: The expression attribute map contains an empty key;", kind);
-    if (key.len > KEY_MAX)
+    if (key.len > KEY_MAX && mark == '#')
         return latch_invalid(fault, arena,
                              "%s contains invalid key: The expression attribute map contains a key that is too long; size of key: %zu",
                              kind, key.len);
+    if (key.len > KEY_MAX) /* of a value, it isn't told */
+        return latch_invalid(fault, arena, "%s contains invalid key: The expression attribute map contains a key that is too long;", kind);
     bool ok = key.ptr[0] == mark && key.len > 1;
     for (size_t i = 1; i < key.len && ok; i++)
         ok = is_word(key.ptr[i]);
