@@ -11,6 +11,7 @@
 #define LEAST_ANSWER 16
 #define OUTCOME_COLUMNS 9
 #define MS_COLUMNS 8
+#define COLD_STARTS 6 /* named in the line before the last */
 
 /* ── text in columns ── */
 
@@ -237,13 +238,17 @@ static void print_json(const latch_report *r, const latch_report_row *row, bool 
 
 /* ── rows and the last line ── */
 
+static void add_cold_start(latch_report *r, const latch_report_row *row) {
+    if (++r->cold_start_count > COLD_STARTS) return;
+    latch_buffer_format(&r->cold_starts, "%s%s %.1f ms", r->cold_start_count > 1 ? ", " : "", row->function,
+                        (double)row->inv->init_ns / 1e6);
+}
+
 bool latch_report_add(latch_report *r, const latch_report_row *row) {
     bool ok = latch_report_is_ok(row);
     r->events++;
     r->ok += ok;
-    if (row->inv->init_ns >= 0)
-        latch_buffer_format(&r->cold_starts, "%s%s %.1f ms", r->cold_starts.len > 0 ? ", " : "", row->function,
-                            (double)row->inv->init_ns / 1e6);
+    if (row->inv->init_ns >= 0) add_cold_start(r, row);
     if (r->json)
         print_json(r, row, ok);
     else
@@ -257,6 +262,7 @@ void latch_report_end(latch_report *r) {
     if (r->json) {
         fprintf(r->out, "{\"events\":%zu,\"ok\":%zu}\n", r->events, r->ok);
     } else {
+        if (r->cold_start_count > COLD_STARTS) latch_buffer_format(&r->cold_starts, " and %zu more", r->cold_start_count - COLD_STARTS);
         if (r->cold_starts.len > 0)
             fprintf(r->out, "%sinitialisation: %s%s\n", paint(r, "\033[2m"), r->cold_starts.ptr, paint(r, "\033[0m"));
         fprintf(r->out, "%s%zu events, %zu ok%s\n", paint(r, all ? "\033[32m" : "\033[31m"), r->events, r->ok, paint(r, "\033[0m"));

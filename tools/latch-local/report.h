@@ -12,6 +12,7 @@ typedef struct latch_report {
     size_t columns; /* of the terminal */
     size_t function_columns, event_columns;
     size_t events, ok;
+    size_t cold_start_count;
     latch_buffer cold_starts; /* "Api 2.1 ms, Orders 1.9 ms" */
 } latch_report;
 

@@ -128,7 +128,6 @@ static void on_init_error(void *arg, latch_buffer body, const char *type) {
     snprintf(inv->error_type, sizeof inv->error_type, "%s", type);
     inv->outcome = LATCH_INIT_FAILED;
     inv->duration_ns = latch_now_ns() - s->started_at_ns;
-    inv->init_ns = inv->duration_ns;
     s->first = inv->next;
     inv->next = NULL;
     inv->on_over(inv->arg, inv);
@@ -143,7 +142,6 @@ static char *timeout_message(const char *what, int64_t ms) {
 static void ended_in_init(latch_sandbox *s, char *how) {
     bool late = s->timed_out;
     char *message = late ? timeout_message("Init", s->config.init_timeout_ms) : latch_format("%s during init", how);
-    s->first->init_ns = latch_now_ns() - s->started_at_ns;
     fail_first(s, late ? LATCH_INIT_TIMED_OUT : LATCH_INIT_FAILED, late ? "Sandbox.Timedout" : "Runtime.ExitError", message);
     free(message);
     free(how);
@@ -154,7 +152,9 @@ static void ended_while_busy(latch_sandbox *s, char *how) {
     bool late = s->timed_out;
     char *message = late ? timeout_message("Task", timeout_ms(s)) : latch_format("%s during the invocation", how);
     if (inv->outcome != LATCH_PENDING) { /* what was accepted stands */
-        note(inv, late ? "its process was killed: it did not ask for the next event before the deadline" : "its process then ",
+        note(inv,
+             late ? "after that its process was killed: it did not ask for the next event before the deadline"
+                  : "after that its process ended: ",
              late ? NULL : how);
         if (late) free(how);
         finish(s);
@@ -193,10 +193,11 @@ static void on_exit_of_process(void *arg, int wait_status) {
 
 /* ── the start of the process ── */
 
+/* gdb finds the stop that we left pending, and would stop for it again at each continue. */
 static void say_how_to_debug(const latch_sandbox *s) {
     char *text = latch_format("process %d is stopped at its first instruction, timeouts are off.\n"
-                              "  attach a debugger:  gdb -p %d   (then: break a_function, signal SIGCONT)\n"
-                              "  or let it run:      kill -CONT %d",
+                              "  debug it:  gdb -p %d -ex 'handle SIGSTOP nostop noprint nopass'   (then: break a_function, continue)\n"
+                              "  let it go: kill -CONT %d",
                               (int)s->process.pid, (int)s->process.pid, (int)s->process.pid);
     say(s, text);
     free(text);

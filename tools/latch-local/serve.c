@@ -234,7 +234,7 @@ static void print_routes(const serving *s) {
     for (size_t i = 0; i < t->function_count; i++) {
         if (!t->functions[i].has_url) continue;
         bool everywhere = t->route_count == 0 && only_url_function(t) == i;
-        char *path = latch_format("%s%s/…", everywhere ? "/…, " URL_PREFIX : URL_PREFIX, t->functions[i].name);
+        char *path = everywhere ? latch_copy(LATCH_STR("/ and all below")) : latch_format(URL_PREFIX "%s/", t->functions[i].name);
         printf("  %-6s %-30s %s (function URL)\n", "ANY", path, t->functions[i].name);
         free(path);
     }
