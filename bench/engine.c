@@ -1,0 +1,157 @@
+/*
+ * bench_engine [--items N] - what an operation on the embedded store costs, at 1,000 items and at N (default: 1,000,000), in one run.
+ *
+ * Through the seam, as a store uses it: JSON in, JSON out, random keys, items of about 200 bytes, one thread. Prints p50 and p99 in
+ * microseconds and the ratio of the two p50. Exit status 1 where GetItem at N costs more than twice what it costs at 1,000.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "store/embedded/engine.h"
+
+#define SMALL 1000
+#define CALLS 20000
+#define ARENA_BYTES ((size_t)4 << 20)
+#define SORTED 20 /* items of a partition */
+
+typedef struct bench {
+    latch_embedded *engine;
+    latch_transport transport;
+    latch_arena arena;
+    uint64_t dice;
+    size_t items;
+} bench;
+
+static uint64_t roll(bench *b) {
+    b->dice ^= b->dice << 13, b->dice ^= b->dice >> 7, b->dice ^= b->dice << 17;
+    return b->dice;
+}
+
+static int64_t now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* The time of one request; the process ends where it isn't answered as it should be. */
+static int64_t call(bench *b, const char *operation, const char *request) {
+    latch_reply reply;
+    latch_err err;
+    latch_arena_rewind(&b->arena, 0);
+    int64_t from = now_ns();
+    latch_status status = b->transport.call(b->transport.self, operation, latch_str_of(request), INT64_MAX, &b->arena, &reply, &err);
+    int64_t took = now_ns() - from;
+    if (status == LATCH_OK && reply.http_status == 200) return took;
+    fprintf(stderr, "%s %s: %s\n", operation, request, status != LATCH_OK ? err.message : reply.body.ptr);
+    exit(2);
+}
+
+/* ── the requests ──────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+typedef enum kind { GET, PUT, UPDATE, QUERY, KINDS } kind;
+static const char *const names[KINDS] = {"GetItem", "PutItem", "UpdateItem", "Query"};
+static const char *const shown[KINDS] = {"GetItem", "PutItem", "UpdateItem (conditional)", "Query (20 items)"};
+
+#define FILLER "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0123456789"
+
+static void write_request(char *out, size_t room, kind what, size_t item) {
+    size_t partition = item / SORTED, sort = item % SORTED;
+    if (what == GET)
+        snprintf(out, room, "{\"TableName\":\"bench\",\"Key\":{\"pk\":{\"S\":\"USER#%zu\"},\"sk\":{\"S\":\"ORDER#%02zu\"}}}", partition,
+                 sort);
+    if (what == PUT)
+        snprintf(out, room,
+                 "{\"TableName\":\"bench\",\"Item\":{\"pk\":{\"S\":\"USER#%zu\"},\"sk\":{\"S\":\"ORDER#%02zu\"},\"n\":{\"N\":\"%zu\"},"
+                 "\"state\":{\"S\":\"open\"},\"body\":{\"S\":\"" FILLER "\"}}}",
+                 partition, sort, item);
+    if (what == UPDATE)
+        snprintf(out, room,
+                 "{\"TableName\":\"bench\",\"Key\":{\"pk\":{\"S\":\"USER#%zu\"},\"sk\":{\"S\":\"ORDER#%02zu\"}},"
+                 "\"UpdateExpression\":\"SET #n = #n + :one\",\"ConditionExpression\":\"#state = :open\",\"ReturnValues\":\"UPDATED_NEW\","
+                 "\"ExpressionAttributeNames\":{\"#n\":\"n\",\"#state\":\"state\"},"
+                 "\"ExpressionAttributeValues\":{\":one\":{\"N\":\"1\"},\":open\":{\"S\":\"open\"}}}",
+                 partition, sort);
+    if (what == QUERY)
+        snprintf(out, room,
+                 "{\"TableName\":\"bench\",\"KeyConditionExpression\":\"pk = :pk\","
+                 "\"ExpressionAttributeValues\":{\":pk\":{\"S\":\"USER#%zu\"}}}",
+                 partition);
+}
+
+/* ── measuring ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct figures {
+    double p50_us, p99_us;
+} figures;
+
+static int compare(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static figures measure(bench *b, kind what) {
+    static int64_t took[CALLS];
+    char request[1024];
+    for (size_t i = 0; i < CALLS; i++) {
+        write_request(request, sizeof request, what, roll(b) % b->items);
+        took[i] = call(b, names[what], request);
+    }
+    qsort(took, CALLS, sizeof took[0], compare);
+    return (figures){(double)took[CALLS / 2] / 1000, (double)took[CALLS / 100 * 99] / 1000};
+}
+
+static void fill(bench *b, size_t items) {
+    char request[1024];
+    call(b, "CreateTable",
+         "{\"TableName\":\"bench\",\"BillingMode\":\"PAY_PER_REQUEST\",\"AttributeDefinitions\":[{\"AttributeName\":\"pk\","
+         "\"AttributeType\":"
+         "\"S\"},{\"AttributeName\":\"sk\",\"AttributeType\":\"S\"}],\"KeySchema\":[{\"AttributeName\":\"pk\",\"KeyType\":\"HASH\"},"
+         "{\"AttributeName\":\"sk\",\"KeyType\":\"RANGE\"}]}");
+    for (b->items = 0; b->items < items; b->items++) {
+        write_request(request, sizeof request, PUT, b->items);
+        call(b, "PutItem", request);
+    }
+}
+
+static void run(void *memory, size_t items, figures out[KINDS]) {
+    bench b = {.dice = 88172645463325252};
+    latch_err err;
+    latch_embedded_options options = {.max_bytes = (size_t)4 << 30};
+    if (latch_embedded_init(&b.engine, &options, &err) != LATCH_OK) {
+        fprintf(stderr, "%s\n", err.message);
+        exit(2);
+    }
+    b.transport = latch_embedded_transport(b.engine);
+    latch_arena_init(&b.arena, memory, ARENA_BYTES);
+    int64_t from = now_ns();
+    fill(&b, items);
+    latch_embedded_stats stats = latch_embedded_measure(b.engine);
+    fprintf(stderr, "%zu items put in %.1f s, %.0f bytes each\n", items, (double)(now_ns() - from) / 1e9,
+            (double)stats.bytes / (double)items);
+    for (kind what = GET; what < KINDS; what++)
+        out[what] = measure(&b, what);
+    latch_embedded_clean_up(b.engine);
+    latch_arena_clean_up(&b.arena);
+}
+
+int main(int argc, char **argv) {
+    size_t items = argc == 3 && strcmp(argv[1], "--items") == 0 ? strtoul(argv[2], NULL, 10) : 1000000;
+    figures small[KINDS], large[KINDS];
+    if ((argc != 1 && argc != 3) || items < SORTED) {
+        fprintf(stderr, "usage: bench_engine [--items N], N at least %d\n", SORTED);
+        return 2;
+    }
+    void *memory = malloc(ARENA_BYTES);
+    if (memory == NULL) return 2;
+    run(memory, SMALL, small);
+    run(memory, items, large);
+    free(memory);
+    printf("%-26s %10s %10s %10s %10s %8s\n", "us, through the seam", "p50", "p99", "p50", "p99", "ratio");
+    printf("%-26s %21d %21zu %8s\n", "items", SMALL, items, "of p50");
+    for (kind what = GET; what < KINDS; what++)
+        printf("%-26s %10.2f %10.2f %10.2f %10.2f %8.2f\n", shown[what], small[what].p50_us, small[what].p99_us, large[what].p50_us,
+               large[what].p99_us, large[what].p50_us / small[what].p50_us);
+    return large[GET].p50_us <= 2 * small[GET].p50_us ? 0 : 1;
+}
