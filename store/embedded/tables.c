@@ -234,9 +234,9 @@ bool latch_op_list_tables(latch_op *op) {
 
 static bool read_ttl(latch_op *op, latch_str *attribute, bool *on) {
     yyjson_val *ttl = latch_member(op->request, "TimeToLiveSpecification"), *enabled = latch_member(ttl, "Enabled");
+    *on = yyjson_get_bool(enabled);
     if (ttl == NULL) return latch_invalid(&op->fault, op->arena, "TimeToLiveSpecification cannot be null");
     *attribute = latch_member_text(ttl, "AttributeName");
-    *on = yyjson_get_bool(enabled);
     if (attribute->ptr == NULL || enabled == NULL)
         return latch_invalid(&op->fault, op->arena, "AttributeName cannot be null when time to live is being enabled");
     if (attribute->len >= 1 && attribute->len <= 255) return true;
@@ -258,7 +258,7 @@ static bool set_ttl(latch_op *op, latch_memtable *table, latch_str attribute, bo
 bool latch_op_update_ttl(latch_op *op) {
     latch_memtable *table;
     latch_str attribute;
-    bool on;
+    bool on = false;
     if (!latch_op_table(op, op->request, &table) || !read_ttl(op, &attribute, &on) || !latch_op_lock_for_write(op, table)) return false;
     bool set = set_ttl(op, table, attribute, on);
     latch_op_unlock(op);
