@@ -28,8 +28,10 @@ static latch_status read_heads(batch *b, latch_str bytes) {
     b->failed = latch_arena_alloc(b->cx->arena, b->count * sizeof *b->failed);
     if (b->heads == NULL || b->failed == NULL) return full(b->cx);
     memset(b->failed, 0, b->count * sizeof *b->failed);
-    for (latch_each each = latch_each_in(records); latch_each_next(&each);)
+    for (latch_each each = latch_each_in(records); latch_each_next(&each);) {
+        if (each.index >= b->count) return latch_err_set(&b->cx->err, LATCH_E_INPUT, "event.Records: is an object, want a list");
         LATCH_TRY(latch_record_read_head(b->cx, latch_each_value(&each), each.index, &b->heads[each.index]));
+    }
     return LATCH_OK;
 }
 

@@ -25,7 +25,7 @@ static latch_str part_of(latch_str *rest) {
 /* Without the slash in front, and without one at the end. */
 static latch_str bare(latch_str path) {
     if (path.len > 0 && path.ptr[0] == '/') path = (latch_str){path.ptr + 1, path.len - 1};
-    if (path.len > 0 && path.ptr[path.len - 1] == '/') path.len--;
+    if (path.len > 1 && path.ptr[path.len - 1] == '/') path.len--;
     return path;
 }
 
@@ -108,6 +108,7 @@ static bool equals(latch_arena *arena, latch_str literal, latch_str part) {
 static bool match(latch_arena *arena, const latch_route *route, latch_str path, const char *name, latch_str *value) {
     latch_str pattern = bare(latch_str_of(route->path));
     path = bare(path);
+    bool open_ended = path.len > 0 && path.ptr[path.len - 1] == '/'; /* an empty segment comes last */
     while (pattern.len > 0) {
         segment s = segment_of(part_of(&pattern));
         latch_str rest = path, part = part_of(&path);
@@ -117,7 +118,7 @@ static bool match(latch_arena *arena, const latch_route *route, latch_str path, 
         if (s.kind != LITERAL && name != NULL && latch_str_eq(s.text, latch_str_of(name))) *value = part;
         if (s.kind == GREEDY) return true;
     }
-    return path.len == 0;
+    return path.len == 0 && !open_ended;
 }
 
 /* Of two routes that match one path: whether `a` is the more literal one, from the left. */

@@ -18,8 +18,10 @@ typedef struct connection {
     int fd, number;
     size_t len; /* bytes of buffer that are in use */
     char *buffer;
-    char *body; /* of the request at hand; NULL: not kept */
-    size_t body_len;
+    char *body; /* of the request at hand; NULL: none */
+    size_t body_len, body_cap;
+    char *answer; /* being sent; the buffer stays, so that a long run allocates nothing */
+    size_t answer_cap;
 } connection;
 
 static void fail(const char *what) {
@@ -80,11 +82,18 @@ static size_t read_head(connection *c) {
     }
 }
 
+static void reserve(char **buffer, size_t *cap, size_t len) {
+    if (*buffer != NULL && *cap >= len) return;
+    free(*buffer);
+    *buffer = malloc(len);
+    if (*buffer == NULL) fail("malloc");
+    *cap = len;
+}
+
 static bool read_body(connection *c, size_t head_len, size_t body_len) {
     size_t have = c->len - head_len;
     if (have > body_len) have = body_len;
-    c->body = malloc(body_len + 1);
-    if (c->body == NULL) fail("malloc");
+    reserve(&c->body, &c->body_cap, body_len + 1);
     memcpy(c->body, c->buffer + head_len, have);
     c->body_len = body_len;
     memmove(c->buffer, c->buffer + head_len + have, c->len - head_len - have);
@@ -111,8 +120,6 @@ static void remember(connection *c, const char *head, bool whole) {
         s->requests[i].connection = c->number;
         if (whole) c->body = NULL;
     }
-    free(c->body);
-    c->body = NULL;
     atomic_fetch_add(&s->count, 1);
     pthread_mutex_unlock(&s->lock);
 }
@@ -129,29 +136,27 @@ static const server_step *next_step(server *s, bool asks_for_event) {
     return step;
 }
 
-/* The bytes of the step's answer; malloc'd. */
-static char *write_answer(const server_step *step, size_t *len) {
+/* The step's answer, whole, in c->answer; its length. */
+static size_t write_answer(connection *c, const server_step *step) {
     const char *headers = step->headers != NULL ? step->headers : REQUEST_1, *event = step->event != NULL ? step->event : "";
-    size_t event_len = step->event_len > 0 ? step->event_len : strlen(event), most = event_len + strlen(headers) + 128;
-    char *text = step->answer != NULL ? strdup(step->answer) : malloc(most);
-    if (text == NULL) fail("malloc");
-    *len = strlen(step->answer != NULL ? step->answer : "");
-    if (step->answer != NULL) return text;
-    *len = (size_t)snprintf(text, most, "HTTP/1.1 200 OK\r\n%sContent-Length: %zu\r\n\r\n", headers, event_len);
-    memcpy(text + *len, event, event_len);
-    *len += event_len;
-    return text;
+    size_t event_len = step->event_len > 0 ? step->event_len : strlen(event), len = step->answer != NULL ? strlen(step->answer) : 0;
+    reserve(&c->answer, &c->answer_cap, len + event_len + strlen(headers) + 128);
+    if (step->answer != NULL) {
+        memcpy(c->answer, step->answer, len);
+        return len;
+    }
+    len = (size_t)snprintf(c->answer, c->answer_cap, "HTTP/1.1 200 OK\r\n%sContent-Length: %zu\r\n\r\n", headers, event_len);
+    memcpy(c->answer + len, event, event_len);
+    return len + event_len;
 }
 
 /* True: the connection goes on. */
 static bool answer(connection *c, const server_step *step) {
-    size_t len;
-    char *text = write_answer(step, &len);
+    size_t len = write_answer(c, step);
     bool sent = false;
-    if (step->way == DRIBBLES) sent = dribble(c->fd, text, len);
-    if (step->way == CUTS_ANSWER) (void)send_all(c->fd, text, len - 1);
-    if (step->way == ANSWERS || step->way == CUTS_AFTER || step->way == ANSWERS_UNREAD) sent = send_all(c->fd, text, len);
-    free(text);
+    if (step->way == DRIBBLES) sent = dribble(c->fd, c->answer, len);
+    if (step->way == CUTS_ANSWER) (void)send_all(c->fd, c->answer, len - 1);
+    if (step->way == ANSWERS || step->way == CUTS_AFTER || step->way == ANSWERS_UNREAD) sent = send_all(c->fd, c->answer, len);
     return sent && (step->way == ANSWERS || step->way == DRIBBLES);
 }
 
@@ -180,6 +185,7 @@ static void *serve(void *arg) {
         continue;
     close(c->fd);
     free(c->body);
+    free(c->answer);
     free(c->buffer);
     free(c);
     return NULL;

@@ -158,7 +158,7 @@ static void says_any_message_in_ascii(void **state) {
          "\"caf\\u00e9 \\u20ac \\ud83d\\ude00\""},
         {"Bad", "line\none\ttab \x7F \x01 \"q\" \\", "Function.Bad", "\"line\\none\\ttab \x7F \\u0001 \\\"q\\\" \\\\\"",
          "\"line\\none\\ttab \\u007f \\u0001 \\\"q\\\" \\\\\""},
-        {"Bad", "\xFF\xC3(", "Function.Bad", "\"??(\"", "\"??(\""},
+        {"Bad", "(\xFF\xC3", "Function.Bad", "\"(??\"", "\"(??\""},
         {"Bad\r\nX: y", "m", "Function.BadXy", "\"m\"", "\"m\""},
         {"", "m", "Function.Unknown", "\"m\"", "\"m\""},
         {"Runtime.Odd", "m", "Runtime.Odd", "\"m\"", "\"m\""},

@@ -1,0 +1,311 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/coding.h"
+#include "runtime/http_event.h"
+#include "tests/check.h"
+#include "tests/runtime/caller.h"
+
+static caller call;
+
+static int set_up(void **state) {
+    (void)state;
+    caller_init(&call, (size_t)1 << 20);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    caller_clean_up(&call);
+    return 0;
+}
+
+/* Each says which route it is. */
+#define SAYS(name)                                                                                                                         \
+    static latch_status name(latch_ctx *cx, latch_http *http) {                                                                            \
+        return latch_http_reply(                                                                                                           \
+            http, 200, latch_object(cx, "route", #name, "sku", latch_http_param(http, "sku"), "rest", latch_http_param(http, "rest")));    \
+    }
+SAYS(root)
+SAYS(list)
+SAYS(add)
+SAYS(one) SAYS(newest) SAYS(part) SAYS(files) SAYS(any) SAYS(head_only) SAYS(caf)
+
+    static const latch_route routes[] = {
+        {"GET", "/files/{rest+}", files},
+        {"GET", "/products/{sku}", one},
+        {"GET", "/products/new", newest},
+        {"GET", "/products/{sku}/parts/{rest}", part},
+        {"GET", "/", root},
+        {"GET", "/products", list},
+        {"POST", "/products", add},
+        {"ANY", "/any/{sku}", any},
+        {"HEAD", "/any/{sku}", head_only},
+        {"GET", "/caf\xC3\xA9", caf},
+};
+static const latch_handler shop = {LATCH_ROUTES(routes)};
+
+static void ask(const char *method, const char *path) {
+    char event[1024];
+    snprintf(event, sizeof event, "{\"rawPath\":\"%s\",\"requestContext\":{\"http\":{\"method\":\"%s\"}}}", path, method);
+    assert_int_equal(caller_say(&call, shop, event), LATCH_OK);
+}
+
+static void assert_says(const char *text) {
+    if (strstr(call.reply, text) == NULL) fail_msg("\"%s\" is not in %s", text, call.reply);
+}
+
+static void finds_the_most_literal_route(void **state) {
+    static const struct {
+        const char *method, *path, *says;
+    } rows[] = {
+        {"GET", "/", "{\\\"route\\\":\\\"root\\\",\\\"sku\\\":\\\"\\\",\\\"rest\\\":\\\"\\\"}"},
+        {"GET", "/products", "\\\"list\\\""},
+        {"GET", "/products/", "\\\"list\\\""},
+        {"POST", "/products", "\\\"add\\\""},
+        {"GET", "/products/tea", "{\\\"route\\\":\\\"one\\\",\\\"sku\\\":\\\"tea\\\",\\\"rest\\\":\\\"\\\"}"},
+        {"GET", "/products/tea/", "{\\\"route\\\":\\\"one\\\",\\\"sku\\\":\\\"tea\\\""},
+        {"GET", "/products/new", "\\\"newest\\\""},
+        {"GET", "/products/n%65w", "\\\"newest\\\""},
+        {"GET", "/products/news", "\\\"one\\\""},
+        {"GET", "/products/tea/parts/lid", "{\\\"route\\\":\\\"part\\\",\\\"sku\\\":\\\"tea\\\",\\\"rest\\\":\\\"lid\\\"}"},
+        {"GET", "/products/a%2Fb", "\\\"sku\\\":\\\"a/b\\\""},
+        {"GET", "/products/a+b%20c%C3%BC", "\\\"sku\\\":\\\"a+b c\xC3\xBC\\\""},
+        {"GET", "/products/100%", "\\\"sku\\\":\\\"100%\\\""},
+        {"GET", "/files/a", "\\\"rest\\\":\\\"a\\\""},
+        {"GET", "/files/a/b%20c/d", "\\\"rest\\\":\\\"a/b c/d\\\""},
+        {"GET", "/caf%C3%A9", "\\\"caf\\\""},
+        {"GET", "/caf\xC3\xA9", "\\\"caf\\\""},
+        {"DELETE", "/any/x", "\\\"any\\\""},
+        {"HEAD", "/any/x", "\\\"head_only\\\""},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        ask(rows[i].method, rows[i].path);
+        assert_says(rows[i].says);
+    }
+}
+
+static void tells_an_unknown_path_from_an_unknown_method(void **state) {
+    static const struct {
+        const char *method, *path, *says, *allow;
+    } rows[] = {
+        {"GET", "/nothing", "\"statusCode\":404", NULL},
+        {"GET", "/products//", "\"statusCode\":404", NULL},
+        {"GET", "//", "\"statusCode\":404", NULL},
+        {"GET", "/products/tea/parts", "\"statusCode\":404", NULL},
+        {"GET", "/Products", "\"statusCode\":404", NULL},
+        {"GET", "/files", "\"statusCode\":404", NULL},
+        {"GET", "/files/", "\"statusCode\":404", NULL},
+        {"get", "/products", "\"statusCode\":405", "\"allow\":\"GET, HEAD, POST\""},
+        {"DELETE", "/products", "\"statusCode\":405", "\"allow\":\"GET, HEAD, POST\""},
+        {"POST", "/products/new", "\"statusCode\":405", "\"allow\":\"GET, HEAD\""},
+        {"OPTIONS", "/", "\"statusCode\":405", "\"allow\":\"GET, HEAD\""},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        ask(rows[i].method, rows[i].path);
+        assert_says(rows[i].says);
+        assert_says("\\\"error\\\":");
+        if (rows[i].allow != NULL) assert_says(rows[i].allow);
+        if (rows[i].allow == NULL) assert_null(strstr(call.reply, "allow"));
+    }
+}
+
+static void answers_head_by_get_without_its_body(void **state) {
+    (void)state;
+    ask("HEAD", "/products/tea");
+    assert_string_equal(call.reply,
+                        "{\"statusCode\":200,\"headers\":{\"content-type\":\"application/json\"},\"body\":\"\",\"isBase64Encoded\":false}");
+}
+
+static void checks_routes_before_the_first_event(void **state) {
+    static const latch_route no_method[] = {{"", "/", root}}, lower[] = {{"get", "/", root}}, no_path[] = {{"GET", NULL, root}},
+                             no_slash[] = {{"GET", "a", root}}, empty_path[] = {{"GET", "", root}}, doubled[] = {{"GET", "/a//b", root}},
+                             half[] = {{"GET", "/a{b}", root}}, open[] = {{"GET", "/{b", root}}, nameless[] = {{"GET", "/{}", root}},
+                             early[] = {{"GET", "/{a+}/b", root}}, only_plus[] = {{"GET", "/{+}", root}},
+                             twice[] = {{"GET", "/{a}/{a}", root}}, no_run[] = {{"GET", "/a", NULL}},
+                             same[] = {{"GET", "/a/{b}", root}, {"GET", "/a/{c}", list}},
+                             same_slash[] = {{"GET", "/a", root}, {"GET", "/a/", list}};
+    static const struct {
+        latch_handler handler;
+        const char *says;
+    } rows[] = {
+        {{.name = "h", LATCH_ROUTES(no_method)}, "routes[0] has no method"},
+        {{.name = "h", LATCH_ROUTES(lower)}, "routes[0] has no method"},
+        {{.name = "h", LATCH_ROUTES(no_path)}, "routes[0] has no path"},
+        {{.name = "h", LATCH_ROUTES(no_slash)}, "GET a begins with no slash"},
+        {{.name = "h", LATCH_ROUTES(empty_path)}, "begins with no slash"},
+        {{.name = "h", LATCH_ROUTES(doubled)}, "GET /a//b has an empty segment"},
+        {{.name = "h", LATCH_ROUTES(half)}, "has braces that are not around a whole segment"},
+        {{.name = "h", LATCH_ROUTES(open)}, "has braces that are not around a whole segment"},
+        {{.name = "h", LATCH_ROUTES(nameless)}, "has braces that are not around a whole segment"},
+        {{.name = "h", LATCH_ROUTES(early)}, "has a {name+} before its end"},
+        {{.name = "h", LATCH_ROUTES(only_plus)}, "has an empty segment"},
+        {{.name = "h", LATCH_ROUTES(twice)}, "has a {name} twice"},
+        {{.name = "h", LATCH_ROUTES(no_run)}, "has no function"},
+        {{.name = "h", LATCH_ROUTES(same)}, "the routes GET /a/{b} and /a/{c} match the same"},
+        {{.name = "h", LATCH_ROUTES(same_slash)}, "match the same"},
+        {{.name = "h", .routes = routes}, "has no routes"},
+    };
+    const latch_handler *chosen;
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        call.cx = (latch_ctx){.arena = &call.arena};
+        assert_int_equal(latch_outcome_choose(&call.cx, &rows[i].handler, 1, "h", &chosen), LATCH_E_MISUSE);
+        if (strstr(call.cx.err.message, rows[i].says) == NULL) fail_msg("row %zu: %s", i, call.cx.err.message);
+        assert_string_equal(call.cx.err.type, "Runtime.BadHandlerTable");
+    }
+    const latch_handler good = {.name = "h", LATCH_ROUTES(routes)};
+    assert_int_equal(latch_outcome_choose(&call.cx, &good, 1, "h", &chosen), LATCH_OK);
+}
+
+static latch_status on_event(latch_ctx *cx, latch_event *event) {
+    (void)cx, (void)event;
+    return LATCH_OK;
+}
+static latch_status on_record(latch_ctx *cx, latch_record *record) {
+    (void)cx, (void)record;
+    return LATCH_OK;
+}
+
+static void checks_the_table_of_handlers(void **state) {
+    static const struct {
+        latch_handler handlers[3];
+        const char *name, *says, *type;
+    } rows[] = {
+        {{{.name = "a", .event = on_event}, {.name = "b", .record = on_record}, {.name = "c", .http = root}},
+         "d",
+         "_HANDLER is \"d\"; the handlers are: a, b, c",
+         "Runtime.HandlerNotFound"},
+        {{{.name = "a", .event = on_event}, {.name = "b", .record = on_record}, {.name = "c", .http = root}},
+         "A",
+         "_HANDLER is \"A\"",
+         "Runtime.HandlerNotFound"},
+        {{{.name = "a", .event = on_event}, {.name = "b", .record = on_record}, {.name = "c", .http = root}},
+         "",
+         "_HANDLER is not set; the handlers are: a, b, c",
+         "Runtime.HandlerNotFound"},
+        {{{.name = "a", .event = on_event}, {.name = "b", .record = on_record}, {.name = "c", .http = root}},
+         NULL,
+         "_HANDLER is not set",
+         "Runtime.HandlerNotFound"},
+        {{{.name = "a", .event = on_event}, {.name = "b"}, {.name = "c", .http = root}},
+         "a",
+         "the handler b has no function",
+         "Runtime.BadHandlerTable"},
+        {{{.name = "a", .event = on_event, .http = root}, {.name = "b", .record = on_record}, {.name = "c", .http = root}},
+         "b",
+         "the handler a has 2 of",
+         "Runtime.BadHandlerTable"},
+        {{{.name = "a", .event = on_event, .http = root, .record = on_record, LATCH_ROUTES(routes)},
+          {.name = "b", .record = on_record},
+          {.name = "c", .http = root}},
+         "b",
+         "the handler a has 4 of",
+         "Runtime.BadHandlerTable"},
+        {{{.name = "a", .event = on_event}, {.record = on_record}, {.name = "c", .http = root}},
+         "a",
+         "handlers[1] has no name",
+         "Runtime.BadHandlerTable"},
+        {{{.name = "a", .event = on_event}, {.name = "", .record = on_record}, {.name = "c", .http = root}},
+         "a",
+         "handlers[1] has no name",
+         "Runtime.BadHandlerTable"},
+        {{{.name = "a", .event = on_event}, {.name = "b", .record = on_record}, {.name = "a", .http = root}},
+         "a",
+         "two handlers are called a",
+         "Runtime.BadHandlerTable"},
+        {{{.name = "a", .event = on_event, .skip_if = LATCH_E_TIMEOUT}, {.name = "b", .record = on_record}, {.name = "c", .http = root}},
+         "a",
+         "the handler a: .skip_if is 69",
+         "Runtime.BadHandlerTable"},
+        {{{.name = "a", .event = on_event, .skip_if = (latch_status)1}, {.name = "b", .record = on_record}, {.name = "c", .http = root}},
+         "a",
+         "the handler a: .skip_if is 1",
+         "Runtime.BadHandlerTable"},
+    };
+    const latch_handler *chosen;
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        call.cx = (latch_ctx){.arena = &call.arena};
+        assert_int_equal(latch_outcome_choose(&call.cx, rows[i].handlers, 3, rows[i].name, &chosen), LATCH_E_MISUSE);
+        assert_null(chosen);
+        if (strstr(call.cx.err.message, rows[i].says) == NULL) fail_msg("row %zu: %s", i, call.cx.err.message);
+        assert_string_equal(call.cx.err.type, rows[i].type);
+    }
+    assert_int_equal(latch_outcome_choose(&call.cx, rows[0].handlers, 3, "b", &chosen), LATCH_OK);
+    assert_ptr_equal(chosen, &rows[0].handlers[1]);
+}
+
+/* ── coding ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void reads_and_writes_base64(void **state) {
+    static const struct {
+        const char *bytes, *text;
+    } rows[] = {{"", ""},
+                {"f", "Zg=="},
+                {"fo", "Zm8="},
+                {"foo", "Zm9v"},
+                {"foob", "Zm9vYg=="},
+                {"fooba", "Zm9vYmE="},
+                {"foobar", "Zm9vYmFy"},
+                {"\xFB\xFF\xBF", "+/+/"}};
+    static const char *const bad[] = {"Z",    "Zg",   "Zg=",  "Zg==Zg==", "Z===", "====",       "Zm9v\n",
+                                      "Zm 9", "Zm9-", "Zm9_", "=Zm9",     "Zg=a", "\xC3\xBC==", "Zm9vY===="};
+    latch_str out;
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        latch_str text = latch_base64_encode(&call.arena, latch_str_of(rows[i].bytes));
+        assert_true(latch_str_eq(text, latch_str_of(rows[i].text)));
+        assert_true(latch_base64_decode(&call.arena, text, &out));
+        assert_true(latch_str_eq(out, latch_str_of(rows[i].bytes)));
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_false(latch_base64_decode(&call.arena, latch_str_of(bad[i]), &out));
+    assert_non_null(latch_arena_alloc(&call.arena, call.arena.cap - call.arena.used - 64));
+    assert_true(latch_base64_decode(
+        &call.arena, LATCH_STR("Zm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9v"), &out));
+    assert_null(out.ptr);
+}
+
+static void reads_and_writes_percents(void **state) {
+    static const struct {
+        const char *text, *decoded, *with_plus;
+    } rows[] = {{"", "", ""},
+                {"abc", "abc", "abc"},
+                {"a+b", "a+b", "a b"},
+                {"%41%7a", "Az", "Az"},
+                {"%2B+", "++", "+ "},
+                {"%", "%", "%"},
+                {"%4", "%4", "%4"},
+                {"%4x", "%4x", "%4x"},
+                {"%%41", "%A", "%A"},
+                {"%C3%bc", "\xC3\xBC", "\xC3\xBC"},
+                {"a%20b+", "a b+", "a b "}};
+    char to[32];
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_true(latch_str_eq(latch_percent_decode(&call.arena, latch_str_of(rows[i].text), false), latch_str_of(rows[i].decoded)));
+        assert_true(latch_str_eq(latch_percent_decode(&call.arena, latch_str_of(rows[i].text), true), latch_str_of(rows[i].with_plus)));
+    }
+    assert_int_equal(latch_percent_encode(to, sizeof to, LATCH_STR("aZ9-._~/ %\xFF")), 7 + 4 * 3);
+    assert_memory_equal(to, "aZ9-._~%2F%20%25%FF", 19);
+    memset(to, '!', sizeof to);
+    assert_int_equal(latch_percent_encode(to, 4, LATCH_STR("//")), 6);
+    assert_memory_equal(to, "%2F%!", 5);
+}
+
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+static const struct CMUnitTest tests[] = {
+    ROW(finds_the_most_literal_route),
+    ROW(tells_an_unknown_path_from_an_unknown_method),
+    ROW(answers_head_by_get_without_its_body),
+    ROW(checks_routes_before_the_first_event),
+    ROW(checks_the_table_of_handlers),
+    ROW(reads_and_writes_base64),
+    ROW(reads_and_writes_percents),
+};
+
+CHECK_MAIN(tests)
