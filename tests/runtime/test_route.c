@@ -29,7 +29,8 @@ static int tear_down(void **state) {
 SAYS(root)
 SAYS(list)
 SAYS(add)
-SAYS(one) SAYS(newest) SAYS(part) SAYS(files) SAYS(any) SAYS(head_only) SAYS(caf)
+SAYS(one)
+SAYS(newest) SAYS(part) SAYS(files) SAYS(any) SAYS(head_only) SAYS(caf)
 
     static const latch_route routes[] = {
         {"GET", "/files/{rest+}", files},

@@ -1,0 +1,101 @@
+/* crash_child.c - a function whose handler crashes in the way that the event says; test_crash.c starts it and looks at what was reported. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/ctx.h"
+#include "core/log.h"
+#include "runtime/event.h"
+#include "runtime/loop.h"
+
+/* The sanitizers would see these faults before the processor does. */
+#define UNWATCHED __attribute__((noinline, no_sanitize("address", "undefined")))
+
+static volatile int zero;
+static int *volatile nowhere;
+static void (*volatile no_function)(void);
+
+UNWATCHED static void write_nowhere(void) { *nowhere = 1; }
+UNWATCHED static void call_nowhere(void) {
+    no_function();
+    zero++;
+}
+UNWATCHED static void divide_by_zero(void) {
+#if defined(__x86_64__)
+    zero = 7 / zero; /* of 1 / x the compiler makes a comparison */
+#else
+    raise(SIGFPE);
+#endif
+    zero++;
+}
+UNWATCHED static void run_into_nonsense(void) { __builtin_trap(); }
+UNWATCHED static void give_up(void) {
+    abort();
+    zero++;
+}
+UNWATCHED static void read_past_a_file(void) {
+    int fd = memfd_create("empty", 0);
+    volatile char *page = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+    zero = page[0];
+}
+UNWATCHED static int recurse_for_ever(volatile char *from) {
+    volatile char frame[4096];
+    frame[0] = from[0];
+    if (zero != 0) return 0; /* it never is, and no compiler knows */
+    return recurse_for_ever(frame) + frame[0];
+}
+UNWATCHED static void *crash_in_a_thread(void *unused) {
+    write_nowhere();
+    return unused;
+}
+
+static void start_a_thread(void) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, crash_in_a_thread, NULL) == 0) pthread_join(thread, NULL);
+}
+
+/* Not this process's crash: the invocation goes on. */
+static void crash_in_a_child(void) {
+    pid_t child = fork();
+    if (child == 0) write_nowhere();
+    waitpid(child, NULL, 0);
+}
+
+static void recurse(void) {
+    char start = 1;
+    zero = recurse_for_ever(&start);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} ways[] = {
+    {"segv", write_nowhere},   {"jump", call_nowhere}, {"fpe", divide_by_zero},    {"ill", run_into_nonsense},  {"abort", give_up},
+    {"bus", read_past_a_file}, {"stack", recurse},     {"thread", start_a_thread}, {"child", crash_in_a_child},
+};
+
+UNWATCHED static latch_status crash_as_asked(latch_ctx *cx, latch_event *event) {
+    latch_str way = latch_event_bytes(event);
+    (void)cx;
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        if (latch_str_eq(way, latch_str_of(ways[i].name))) ways[i].run();
+    }
+    return latch_event_reply_bytes(event, LATCH_STR("\"alive\""));
+}
+
+static latch_status crash_in_init(latch_ctx *cx) {
+    (void)cx;
+    write_nowhere();
+    return LATCH_OK;
+}
+
+int main(void) {
+    const latch_handler handlers[] = {{.name = "crash", .event = crash_as_asked},
+                                      {.name = "init", .event = crash_as_asked, .init = crash_in_init}};
+    const latch_log log = latch_log_from_environment();
+    return latch_loop_run(&(latch_loop_options){.handlers = handlers, .count = 2, .clock = latch_clock_system(), .log = &log});
+}

@@ -1,0 +1,161 @@
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/ctx_private.h"
+#include "tests/check.h"
+#include "tests/runtime/stage.h"
+
+static server service;
+
+static int set_up(void **state) {
+    (void)state;
+    memset(&service, 0, sizeof service);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    server_forget(&service);
+    return 0;
+}
+
+/* Plays the script to the child; its wait status. What it says goes nowhere. */
+static int run_child(const char *path, const char *handler, const server_step *steps, size_t count) {
+    int status = 0;
+    server_start(&service, steps, count);
+    pid_t child = fork();
+    if (child == 0) {
+        int null = open("/dev/null", O_WRONLY);
+        dup2(null, STDOUT_FILENO);
+        dup2(null, STDERR_FILENO);
+        setenv("AWS_LAMBDA_RUNTIME_API", service.address, 1);
+        setenv("_HANDLER", handler, 1);
+        unsetenv("LATCH_ARENA_MB");
+        setenv("ASAN_OPTIONS",
+               "handle_segv=0:handle_abort=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:allow_user_segv_handler=1:detect_leaks=0", 1);
+        execl(path, path, (char *)NULL);
+        _exit(127);
+    }
+    waitpid(child, &status, 0);
+    server_stop(&service);
+    return status;
+}
+
+/* A debug and an optimised one, the latter without frame pointers. */
+static const char *const children[] = {CRASH_CHILD, CRASH_CHILD_O2};
+
+static void reports_each_signal_with_a_stack_trace(void **state) {
+    static const struct {
+        const char *way;
+        int signal;
+        const char *message, *frames[3];
+    } rows[] = {
+        {"segv", SIGSEGV, "SIGSEGV at address 0x0 in the handler crash", {"write_nowhere+0x", "crash_as_asked+0x", "latch_event_run+0x"}},
+        {"jump", SIGSEGV, "SIGSEGV at address 0x0 in the handler crash", {"call_nowhere+0x", NULL, NULL}},
+        {"fpe", SIGFPE, "SIGFPE in the handler crash", {"divide_by_zero+0x", "crash_as_asked+0x", NULL}},
+        {"ill", SIGILL, "SIGILL in the handler crash", {"run_into_nonsense+0x", "crash_as_asked+0x", NULL}},
+        {"abort", SIGABRT, "SIGABRT in the handler crash", {"give_up+0x", "crash_as_asked+0x", NULL}},
+        {"bus", SIGBUS, "SIGBUS at address 0x", {"read_past_a_file+0x", "crash_as_asked+0x", NULL}},
+        {"stack", SIGSEGV, "SIGSEGV at address 0x", {"recurse_for_ever+0x", NULL, NULL}},
+        {"thread", SIGSEGV, "SIGSEGV at address 0x0 in the handler crash", {"write_nowhere+0x", "crash_in_a_thread+0x", NULL}},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        for (size_t k = 0; k < COUNT_OF(children); k++) {
+            const server_step script[] = {
+                {.event = rows[i].way, .headers = "Lambda-Runtime-Aws-Request-Id: r/1\r\nLambda-Runtime-Invocation-Id: i-7\r\n"}};
+            int status = run_child(children[k], "crash", script, 1);
+            const server_request *report = &service.requests[1];
+            if (!WIFSIGNALED(status) || WTERMSIG(status) != rows[i].signal)
+                fail_msg("%s %s: wait status %x", rows[i].way, children[k], (unsigned)status);
+            assert_int_equal(service.count, 2);
+            assert_int_equal(report->connection, 2); /* not libcurl's */
+            assert_string_equal(server_line(report), ERROR_LINE("r%2F1"));
+            assert_string_equal(server_header(report, "Lambda-Runtime-Function-Error-Type"), "Function.Crash");
+            assert_string_equal(server_header(report, "Lambda-Runtime-Invocation-Id"), "i-7");
+            assert_int_equal(strncmp(server_header(report, "User-Agent"), "latch/", 6), 0);
+            if (strstr(report->body, rows[i].message) == NULL) fail_msg("%s: %s", rows[i].way, report->body);
+            for (size_t f = 0; f < COUNT_OF(rows[i].frames) && rows[i].frames[f] != NULL; f++) {
+                if (strstr(report->body, rows[i].frames[f]) == NULL)
+                    fail_msg("%s %s: no %s in %s", rows[i].way, children[k], rows[i].frames[f], report->body);
+            }
+            server_forget(&service);
+            memset(&service, 0, sizeof service);
+        }
+    }
+}
+
+/* The report is JSON, its cause too, and both name the function. */
+static void writes_a_report_that_can_be_read(void **state) {
+    static _Alignas(16) char memory[1 << 17];
+    static const server_step script[] = {{.event = "segv"}};
+    latch_arena arena;
+    latch_json body, cause, trace;
+    latch_str message, type, first, label;
+    (void)state;
+    latch_arena_init(&arena, memory, sizeof memory);
+    latch_ctx cx = {.arena = &arena, .deadline_at_ms = INT64_MAX};
+    run_child(CRASH_CHILD_O2, "crash", script, 1);
+    assert_int_equal(latch_parse(&cx, "body", latch_str_of(service.requests[1].body), &body), LATCH_OK);
+    assert_int_equal(latch_read(body, "errorMessage", &message, "errorType", &type, "stackTrace", &trace, "stackTrace[0]", &first),
+                     LATCH_OK);
+    assert_true(latch_str_eq(type, LATCH_STR("Crash")));
+    assert_in_range(latch_count(trace), 3, 40);
+    assert_int_equal(strncmp(first.ptr, "write_nowhere+0x", 16), 0);
+    assert_non_null(strstr(first.ptr, " (bootstrap+0x"));
+    const char *header = server_header(&service.requests[1], "Lambda-Runtime-Function-XRay-Error-Cause");
+    assert_int_equal(latch_parse(&cx, "cause", latch_str_of(header), &cause), LATCH_OK);
+    assert_int_equal(
+        latch_read(cause, "exceptions[0].message", &message, "exceptions[0].type", &type, "exceptions[0].stack[0].label", &label),
+        LATCH_OK);
+    assert_true(latch_str_eq(label, LATCH_STR("write_nowhere")));
+    latch_arena_clean_up(&arena);
+}
+
+static void reports_a_crash_of_init_as_an_init_error(void **state) {
+    int status = run_child(CRASH_CHILD, "init", NULL, 0);
+    (void)state;
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+    assert_int_equal(service.count, 1);
+    assert_string_equal(server_line(&service.requests[0]), INIT_ERROR_LINE);
+    assert_non_null(strstr(service.requests[0].body, "in the init of the handler init"));
+    assert_non_null(strstr(service.requests[0].body, "crash_in_init+0x"));
+}
+
+static void leaves_the_crash_of_a_child_to_the_child(void **state) {
+    static const server_step script[] = {{.event = "child"}};
+    int status = run_child(CRASH_CHILD, "crash", script, 1);
+    (void)state;
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(service.count, 3);
+    assert_string_equal(server_line(&service.requests[1]), RESPONSE_LINE("r-1"));
+    assert_string_equal(service.requests[1].body, "\"alive\"");
+}
+
+/* A service that doesn't answer the report doesn't keep the process alive. */
+static void dies_even_if_the_report_is_not_taken(void **state) {
+    static const server_way ways[] = {CUTS, CUTS_UNREAD};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(ways); i++) {
+        const server_step script[] = {{.event = "segv"}, {.way = ways[i]}};
+        int status = run_child(CRASH_CHILD, "crash", script, 2);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+        assert_int_equal(service.count, 2);
+        server_forget(&service);
+        memset(&service, 0, sizeof service);
+    }
+}
+
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+static const struct CMUnitTest tests[] = {
+    ROW(reports_each_signal_with_a_stack_trace),   ROW(writes_a_report_that_can_be_read),     ROW(reports_a_crash_of_init_as_an_init_error),
+    ROW(leaves_the_crash_of_a_child_to_the_child), ROW(dies_even_if_the_report_is_not_taken),
+};
+
+CHECK_MAIN(tests)
