@@ -13,15 +13,21 @@ static int64_t wall_us(void *self) {
     return r->now_ms * 1000;
 }
 
-void engine_rig_init(engine_rig *r, const latch_embedded_options *options) {
+void engine_rig_again(engine_rig *r, const latch_embedded_options *options) {
     latch_embedded_options mine = options != NULL ? *options : (latch_embedded_options){.seed = 1};
-    *r = (engine_rig){.now_ms = ENGINE_T0, .clock = {wall_us, wall_us, NULL}, .memory = malloc(ARENA_BYTES)};
-    assert_non_null(r->memory);
-    r->clock.self = r;
+    latch_embedded_clean_up(r->engine);
+    r->now_ms = ENGINE_T0;
+    r->clock = (latch_clock){.wall_us = wall_us, .boot_us = wall_us, .self = r};
     mine.clock = &r->clock;
     assert_int_equal(latch_embedded_init(&r->engine, &mine, &r->err), LATCH_OK);
     r->transport = latch_embedded_transport(r->engine);
+}
+
+void engine_rig_init(engine_rig *r, const latch_embedded_options *options) {
+    *r = (engine_rig){.memory = malloc(ARENA_BYTES)};
+    assert_non_null(r->memory);
     latch_arena_init(&r->arena, r->memory, ARENA_BYTES);
+    engine_rig_again(r, options);
 }
 
 void engine_rig_clean_up(engine_rig *r) {
