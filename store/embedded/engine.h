@@ -7,8 +7,8 @@
  *
  * Thread-safe. Not durable: it ends with the process, and every process has its own.
  *
- * A table is a hash of partitions, each a tree ordered by the sort key; an index is the same over its own keys. Reading or writing an
- * item costs at most log n of its partition. An item whose TTL attribute is past is removed, as DynamoDB removes it, but at once.
+ * A table is a hash of trees ordered by partition key and sort key; an index is the same over its own keys. Reading or writing an item
+ * costs at most log n. An item whose TTL attribute is past is removed, as DynamoDB removes it, but at once.
  *
  * Bound: what is stored, indexes and overhead included, stays under max_bytes; a write that would exceed it is refused with
  * LimitExceededException and changes nothing.
@@ -24,7 +24,7 @@ typedef struct latch_embedded latch_embedded;
 typedef struct latch_embedded_options {
     size_t max_bytes;         /* 0: 256 MiB */
     const latch_clock *clock; /* of TTL, CreationDateTime and lag; borrowed; NULL: the system's */
-    int64_t lag_ms;           /* a test's: eventual reads and all index reads show the state of so long ago; 0: they don't lag */
+    int64_t lag_ms;           /* a test's: eventual reads, and all of a global index, show the state of so long ago; 0: they don't lag */
     uint64_t seed;            /* of the hash, and so of Scan's order; 0: from the system's random source */
 } latch_embedded_options;
 
