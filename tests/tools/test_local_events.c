@@ -150,8 +150,8 @@ static void makes_lambdas_environment(void **state) {
                          NULL};
     latch_template t = {0};
     latch_variables given = {0};
-    latch_function *f = &t.functions[latch_template_add_function(&t, "shop")];
-    f = &t.functions[0];
+    size_t shop = latch_template_add_function(&t, "shop");
+    latch_function *f = &t.functions[shop];
     (void)state;
     latch_variables_set(&f->variables, LATCH_STR("SHELL_WINS"), LATCH_STR("template"));
     latch_variables_set(&f->variables, LATCH_STR("GIVEN_WINS"), LATCH_STR("template"));

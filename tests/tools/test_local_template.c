@@ -167,7 +167,7 @@ static void says_where_a_template_is_wrong(void **state) {
         {FUNCTION "Events: {E: {Type: HttpApi, Properties: {Path: a}}}\n", "t.yaml:5:54: a path begins with /"},
         {"a: \"\\xff\xff\"", "t.yaml: byte "},
         {"a: {b: &x [*x, *x]}\n", "there are no Resources"},
-        {"&a Resources: *a", "t.yaml:1:15: Resources is no mapping"},
+        {"&a Resources: *a", "t.yaml:1:1: Resources is no mapping"},
         {"Resources: &r\n  F: {Type: 'AWS::Serverless::Function', Properties: &p {Environment: {Variables: *r}, Events: *p}}\n", NULL},
     };
     (void)state;

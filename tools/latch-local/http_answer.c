@@ -48,7 +48,8 @@ static bool is_servers(const char *name) {
 static char *add_headers(latch_http_answer *a, yyjson_val *headers) {
     size_t i, n;
     yyjson_val *key, *value;
-    if (headers != NULL && !yyjson_is_null(headers) && !yyjson_is_obj(headers)) return why("the answer's headers are no object");
+    if (headers == NULL || yyjson_is_null(headers)) return NULL;
+    if (!yyjson_is_obj(headers)) return why("the answer's headers are no object");
     yyjson_obj_foreach(headers, i, n, key, value) {
         const char *name = yyjson_get_str(key);
         char *text = yyjson_is_str(value)                            ? latch_copy((latch_str){yyjson_get_str(value), yyjson_get_len(value)})
@@ -65,7 +66,8 @@ static char *add_headers(latch_http_answer *a, yyjson_val *headers) {
 static char *add_cookies(latch_http_answer *a, yyjson_val *cookies) {
     size_t i, n;
     yyjson_val *cookie;
-    if (cookies != NULL && !yyjson_is_null(cookies) && !yyjson_is_arr(cookies)) return why("the answer's cookies are no list");
+    if (cookies == NULL || yyjson_is_null(cookies)) return NULL;
+    if (!yyjson_is_arr(cookies)) return why("the answer's cookies are no list");
     yyjson_arr_foreach(cookies, i, n, cookie) {
         const char *text = yyjson_get_str(cookie);
         if (text == NULL || strpbrk(text, "\r\n") != NULL) return why("one of the answer's cookies can't be sent");
