@@ -62,9 +62,9 @@ static uint64_t hash_json(uint64_t seed, yyjson_val *json, int depth) {
     yyjson_val *key, *value;
     if (depth == DEPTH_MAX) return sum;
     if (yyjson_is_str(json) || yyjson_is_raw(json))
-        return both(
-            seed, sum,
-            latch_siphash_bytes(seed, (latch_str){yyjson_is_str(json) ? yyjson_get_str(json) : yyjson_get_raw(json), yyjson_get_len(json)}));
+        return both(seed, sum,
+                    latch_siphash_bytes(
+                        seed, (latch_str){yyjson_is_str(json) ? yyjson_get_str(json) : yyjson_get_raw(json), yyjson_get_len(json)}));
     if (yyjson_is_num(json)) return both(seed, sum, json->uni.u64);
     if (yyjson_is_arr(json)) yyjson_arr_foreach(json, i, max, value) sum = both(seed, sum, hash_json(seed, value, depth + 1));
     /* a sum: order doesn't count in an object */
