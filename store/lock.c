@@ -171,7 +171,7 @@ static latch_status make_state(latch_ctx *cx, const latch_lock *lock, latch_str 
     state *s = latch_arena_alloc(cx->arena, sizeof *s);
     if (s == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "lock %s: the arena is full", lock->name);
     *s = (state){.lock = lock, .pk = pk};
-    LATCH_TRY(latch_spare_init(cx, &s->spare));
+    LATCH_TRY(latch_spare_init(cx, &s->spare, pk));
     LATCH_TRY(begin_taking(cx, s));
     if (!lock->keep) LATCH_TRY(latch_scope_add(cx, release_at_end, s)); /* before it is taken: a full arena must not leave it held */
     *out = s;

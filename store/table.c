@@ -96,12 +96,14 @@ static latch_status understand(latch_ctx *cx, const latch_request *r, const latc
 static latch_status try_once(latch_ctx *cx, const latch_request *r, latch_str request, latch_json *item) {
     const latch_transport *transport = &cx->table->transport;
     const char *operation = latch_operation_name(r->operation);
+    size_t mark = latch_arena_mark(cx->arena);
     latch_reply reply;
     *item = (latch_json){cx, NULL};
     if (latch_clock_wall_ms(&cx->clock) >= r->deadline_at_ms) {
         return latch_err_set(&cx->err, LATCH_E_TIMEOUT, "%s: no time left to send it", operation);
     }
     LATCH_TRY(transport->call(transport->self, operation, request, r->deadline_at_ms, cx->arena, &reply, &cx->err));
+    reply.body.ptr = latch_arena_keep(cx->arena, mark, reply.body.ptr, reply.body.len); /* what else the transport needed goes back */
     return understand(cx, r, &reply, item);
 }
 
@@ -205,7 +207,6 @@ latch_status latch_item_at_ms_or(latch_json item, const char *attribute, int64_t
 
 #define NAME_MAX_BYTES 64
 #define SKEW_MS (2 * LATCH_SECOND_MS)
-#define SPARE_BYTES ((size_t)16 * 1024)
 
 /* `which` part of a key, of store `of` under `name`: "attempts login: the key". */
 static latch_status complain(latch_ctx *cx, const latch_table_key *of, const char *name, const char *which, const char *wrong) {
@@ -256,11 +257,13 @@ int64_t latch_table_skew_ms(const latch_ctx *cx) {
     return cx->table != NULL && cx->table->max_clock_skew_ms > 0 ? cx->table->max_clock_skew_ms : SKEW_MS;
 }
 
-latch_status latch_spare_init(latch_ctx *cx, latch_spare *spare) {
-    void *memory = latch_arena_alloc(cx->arena, SPARE_BYTES);
+/* What the embedded engine needs for an update of a few attributes, and for the key where it stands in request, item and answer. */
+latch_status latch_spare_init(latch_ctx *cx, latch_spare *spare, latch_str pk) {
+    size_t bytes = (size_t)12 * 1024 + 12 * pk.len;
+    void *memory = latch_arena_alloc(cx->arena, bytes);
     *spare = (latch_spare){.outer = NULL};
     if (memory == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "store: the arena is full");
-    latch_arena_init(&spare->arena, memory, SPARE_BYTES);
+    latch_arena_init(&spare->arena, memory, bytes);
     return LATCH_OK;
 }
 
