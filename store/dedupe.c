@@ -1,0 +1,89 @@
+#include "store/dedupe.h"
+
+#include "core/ctx.h"
+#include "core/ctx_private.h"
+#include "core/scope.h"
+#include "store/job.h"
+#include "store/table.h"
+
+#define PAUSE_MS (LATCH_SECOND_MS / 2)
+
+static const latch_table_key key_of = {.store = "dedupe", .prefix = "DEDUPE", .max_bytes = 1024};
+
+static latch_status begin(latch_ctx *cx, const latch_dedupe *dedupe, latch_str key, latch_job_key *out) {
+    *out = (latch_job_key){.policy = dedupe};
+    LATCH_TRY(latch_table_pk(cx, &key_of, dedupe->name, key, &out->pk));
+    LATCH_TRY(latch_table_check_span(cx, "dedupe", dedupe->name, ".job_timeout_ms", dedupe->job_timeout_ms, 0));
+    LATCH_TRY(latch_table_check_span(cx, "dedupe", dedupe->name, ".result_ms", dedupe->result_ms, 0));
+    return latch_table_check_span(cx, "dedupe", dedupe->name, ".wait_ms", dedupe->wait_ms, 0);
+}
+
+static void settle_at_end(latch_ctx *cx, void *arg, latch_status ended) { latch_job_settle(cx, arg, ended); }
+
+/* Registers, and waits for another's job to end as long as the policy says: then there is its result, or room for ours. */
+static latch_status enter(latch_ctx *cx, latch_job_key *key) {
+    int64_t until_ms = latch_now_ms(cx) + key->policy->wait_ms;
+    bool maybe_ours = false;
+    for (;;) {
+        latch_job job;
+        latch_status status = latch_job_register(cx, key, &job);
+        maybe_ours = maybe_ours || (status != LATCH_OK && cx->err.maybe_applied);
+        int64_t left_ms = until_ms - latch_now_ms(cx);
+        bool waits = status == LATCH_BUSY && left_ms > 0;
+        if (waits) status = latch_job_wait(cx, key, left_ms, PAUSE_MS, &job);
+        bool again = waits && (status == LATCH_OK || status == LATCH_CONFLICT || status == LATCH_MISSING);
+        if (status != LATCH_OK && !again && maybe_ours) cx->err.maybe_applied = true;
+        if (!again) return status;
+    }
+}
+
+latch_status latch_dedupe_enter(latch_ctx *cx, const latch_dedupe *dedupe, latch_str key) {
+    latch_job_key made, *kept;
+    LATCH_TRY(begin(cx, dedupe, key, &made));
+    kept = latch_arena_alloc(cx->arena, sizeof *kept);
+    if (kept == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "dedupe %s: the arena is full", dedupe->name);
+    *kept = made;
+    LATCH_TRY(latch_spare_init(cx, &kept->spare, kept->pk));
+    LATCH_TRY(latch_scope_add(cx, settle_at_end, kept)); /* before it is registered: a full arena must not leave it pending */
+    latch_status status = enter(cx, kept);
+    if (status != LATCH_OK) latch_scope_forget(cx, kept);
+    return status;
+}
+
+latch_status latch_dedupe_register_or_join(latch_ctx *cx, const latch_dedupe *dedupe, latch_str key, latch_job *out) {
+    latch_job_key made;
+    *out = (latch_job){0};
+    LATCH_TRY(begin(cx, dedupe, key, &made));
+    return latch_job_register(cx, &made, out);
+}
+
+latch_status latch_dedupe_wait_for(latch_ctx *cx, const latch_dedupe *dedupe, latch_str key, latch_job *out) {
+    latch_job_key made;
+    *out = (latch_job){0};
+    LATCH_TRY(begin(cx, dedupe, key, &made));
+    return latch_job_wait(cx, &made, dedupe->wait_ms, PAUSE_MS, out);
+}
+
+latch_status latch_dedupe_complete(latch_ctx *cx, const latch_dedupe *dedupe, latch_str key, latch_str job_id, latch_json result) {
+    latch_job_key made;
+    LATCH_TRY(begin(cx, dedupe, key, &made));
+    made.id = job_id;
+    return latch_job_complete(cx, &made, result);
+}
+
+latch_status latch_dedupe_fail(latch_ctx *cx, const latch_dedupe *dedupe, latch_str key, latch_str job_id, latch_str error) {
+    latch_job_key made;
+    LATCH_TRY(begin(cx, dedupe, key, &made));
+    made.id = job_id;
+    return latch_job_fail(cx, &made, error);
+}
+
+latch_status latch_dedupe_is_in_progress(latch_ctx *cx, const latch_dedupe *dedupe, latch_str key, bool *out) {
+    latch_job_key made;
+    latch_job job;
+    *out = false;
+    LATCH_TRY(begin(cx, dedupe, key, &made));
+    latch_status status = latch_job_wait(cx, &made, 0, PAUSE_MS, &job);
+    *out = status == LATCH_BUSY;
+    return status == LATCH_BUSY || status == LATCH_CONFLICT || status == LATCH_MISSING ? LATCH_OK : status;
+}
