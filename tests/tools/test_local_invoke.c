@@ -539,6 +539,19 @@ static void leaves_nothing_at_the_end(void **state) {
     local_forget(&run);
 }
 
+static void ends_when_nobody_reads_its_table(void **state) {
+    (void)state;
+    event("a", "@answer");
+    FILE *shell = popen(LATCH_LOCAL " invoke --plays 1000000 one-a -- " FAKE " | head -n 2", "r");
+    char line[256];
+    size_t lines = 0;
+    assert_non_null(shell);
+    while (fgets(line, sizeof line, shell) != NULL)
+        lines++;
+    assert_int_equal(pclose(shell), 0); /* sooner than the minutes that so many plays take: ctest's TIMEOUT sees to it */
+    assert_int_equal(lines, 2);
+}
+
 static void waits_for_a_debugger(void **state) {
     static const char *const words[] = {"invoke", "--json", "--debug", "--timeout", "0.001", "one-a", "--", FAKE, NULL};
     (void)state;
@@ -575,6 +588,7 @@ static const struct CMUnitTest tests[] = {
     ROW(leaves_nothing_when_it_is_stopped),
     ROW(leaves_nothing_when_it_is_killed),
     ROW(leaves_nothing_at_the_end),
+    ROW(ends_when_nobody_reads_its_table),
     ROW(waits_for_a_debugger),
 };
 

@@ -1,8 +1,12 @@
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 #include "local.h"
 #include "tests/check.h"
@@ -263,6 +267,52 @@ static void refuses_bodies_that_lambda_would_not_take(void **state) {
     free(body);
 }
 
+static void send_raw(const char *bytes, size_t len) {
+    char answer_bytes[4096];
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct timeval wait = {.tv_usec = 50000};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+    (void)!send(fd, bytes, len, MSG_NOSIGNAL);
+    (void)!recv(fd, answer_bytes, sizeof answer_bytes, 0);
+    close(fd);
+}
+
+/* Broken, hostile and unfinished requests cost nobody else anything, and leak nothing: stop() would see it. */
+static void survives_what_is_no_request(void **state) {
+    static const char *const rows[] = {
+        "\r\n\r\n",
+        "GARBAGE\r\n\r\n",
+        "GET /all/x HTTP/1.1\r\n",
+        "GET /all/x HTTP/1.1\r\nHost: h\r\nno colon\r\n\r\n",
+        "GET /all/x HTTP/9.9\r\nHost: h\r\n\r\n",
+        "GET /all/%00%ff%c0%80?%00=%ff HTTP/1.1\r\nHost: h\r\nX: \x80\xff\r\n\r\n",
+        "POST /all/x HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999999999999\r\n\r\nx",
+        "POST /all/x HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\nx",
+        "POST /all/x HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nless than that",
+        "POST /all/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "POST /all/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        "GET /all/x HTTP/1.1\r\nHost: h\r\n\r\nGET /all/y HTTP/1.1\r\nHost: h\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n",
+        "BREW /all/x HTTP/1.1\r\nHost: h\r\n\r\n",
+    };
+    char *huge = malloc(2000000);
+    (void)state;
+    assert_non_null(huge);
+    start(FUNCTIONS);
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        send_raw(rows[i], strlen(rows[i]));
+    memset(huge, 'a', 2000000);
+    memcpy(huge, "GET /", 5);
+    send_raw(huge, 2000000);
+    memcpy(huge, "GET /all/x HTTP/1.1\r\nHost: h\r\nX: ", 34);
+    send_raw(huge, 2000000);
+    free(huge);
+    check_event("GET", "/all/still-there", NULL, "/rawPath", "/all/still-there");
+    stop();
+}
+
 static void stops_with_a_request_in_its_hands(void **state) {
     static answer a;
     int running = 0;
@@ -299,6 +349,7 @@ static const struct CMUnitTest tests[] = {
     ROW(serves_function_urls),
     ROW(queues_requests_that_come_at_once),
     ROW(refuses_bodies_that_lambda_would_not_take),
+    ROW(survives_what_is_no_request),
     ROW(stops_with_a_request_in_its_hands),
 };
 

@@ -52,7 +52,7 @@ static void on_over(void *arg, latch_invocation *inv) {
 static void start_next(run *r) {
     latch_sandbox *sandbox;
     if (r->at == r->events.count) r->at = 0, r->play++;
-    if (r->play > (size_t)r->options.plays) {
+    if (r->play > (size_t)r->options.plays || ferror(r->report.out) != 0) { /* nobody reads it any more: | head */
         r->fleet.stopped = true;
         return;
     }
