@@ -404,9 +404,19 @@ static bool add_key(latch_op *op, const latch_stored *stored, latch_str name, yy
     return (key != NULL && value != NULL && yyjson_mut_obj_add(out, key, value)) || latch_op_full(op);
 }
 
+/* In a table a sort key comes once: past the one that ends the range there is nothing. (Of "=" an answer says that there may be more.) */
+static bool ended_the_range(const page *p, const latch_stored *last) {
+    const latch_key_condition *c = &p->x.key_condition;
+    const latch_av *sort = latch_node_sort(last->nodes), *end = NULL;
+    if (!p->is_query || p->index != NULL || sort == NULL) return false;
+    if (c->op == LATCH_KEY_BETWEEN) end = p->backward ? &c->low : &c->high;
+    if (c->op == (p->backward ? LATCH_KEY_GE : LATCH_KEY_LE)) end = &c->low;
+    return end != NULL && compare_values(sort, end) == 0;
+}
+
 static bool answer_last_key(latch_op *op, const page *p) {
-    if (!p->more) return true;
-    const latch_stored *last = p->items[p->count - 1];
+    const latch_stored *last = p->more ? p->items[p->count - 1] : NULL;
+    if (last == NULL || ended_the_range(p, last)) return true;
     const latch_keys *own = &p->table->schema.keys;
     yyjson_mut_val *out = latch_op_object(op, op->answer, "LastEvaluatedKey");
     return out != NULL && add_key(op, last, own->partition, out) && add_key(op, last, own->sort, out) &&
