@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -72,6 +73,7 @@ static void become(const char *const *words, const char *const *env, const char 
         putenv((char *)(uintptr_t)env[i]);
     int in = open(input, O_RDONLY), out = open("out", O_WRONLY | O_CREAT | O_TRUNC, 0666),
         err = open("err", O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails in between leaves nothing either */
     dup2(in, 0), dup2(out, 1), dup2(err, 2);
     execv(LATCH_LOCAL, argv);
     _exit(99);
