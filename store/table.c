@@ -216,7 +216,7 @@ static latch_status complain(latch_ctx *cx, const latch_table_key *of, const cha
 
 static latch_status check_part(latch_ctx *cx, const latch_table_key *of, const char *name, const char *which, latch_str part,
                                size_t max_bytes) {
-    char wrong[64];
+    char wrong[80];
     if (part.len == 0) return complain(cx, of, name, which, "is empty");
     if (part.len > max_bytes) {
         snprintf(wrong, sizeof wrong, "has %zu bytes, want at most %zu", part.len, max_bytes);
@@ -232,7 +232,7 @@ static latch_status check_part(latch_ctx *cx, const latch_table_key *of, const c
 }
 
 latch_status latch_table_pk(latch_ctx *cx, const latch_table_key *of, const char *name, latch_str key, latch_str *pk) {
-    char wrong[96];
+    char wrong[128];
     *pk = (latch_str){NULL, 0};
     LATCH_TRY(check_part(cx, of, NULL, ".name", latch_str_of(name), NAME_MAX_BYTES));
     LATCH_TRY(check_part(cx, of, name, "the key", key, of->max_bytes));

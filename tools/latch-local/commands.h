@@ -12,6 +12,6 @@ int latch_command_serve(int argc, char **argv);
 extern const char latch_help[], latch_help_invoke[], latch_help_serve[];
 
 /* "latch-local invoke: what is wrong" and where to look, on standard error. LATCH_EXIT_USAGE. */
-int latch_command_complain(const char *command, const char *message);
+int latch_command_complain(const char *name, const char *message);
 
 #endif
