@@ -1,0 +1,459 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/ctx.h"
+#include "store/table.h"
+#include "store/wait.h"
+#include "tests/check.h"
+#include "tests/rig.h"
+
+static rig_world world;
+static rig ann;
+
+static int set_up(void **state) {
+    (void)state;
+    rig_open(&world);
+    rig_init(&ann, &world, (size_t)4 << 20);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    rig_clean_up(&ann);
+    rig_close(&world);
+    return 0;
+}
+
+static latch_request request_of(latch_operation operation) {
+    return (latch_request){
+        .operation = operation, .pk = LATCH_STR("p"), .sk = LATCH_STR("s"), .deadline_at_ms = INT64_MAX, .repeatable = true};
+}
+
+/* ── requests ───────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void writes_each_kind_of_value(void **state) {
+    latch_request put = request_of(LATCH_PUT_ITEM);
+    latch_json item;
+    (void)state;
+    put.item =
+        LATCH_VALUES("text", LATCH_STR("a\"\\\n\x01\x1F\x7F\xC3\xA9\xF0\x9F\x8D\xB5"), "empty", LATCH_STR(""), "small", INT64_MIN, "large",
+                     UINT64_MAX, "yes", latch_bool(true), "no", latch_bool(false), "none", latch_v_cstr_(NULL), "ttl", latch_int(5));
+    assert_int_equal(latch_table_call(&ann.cx, &put, &item), LATCH_OK);
+    assert_string_equal(
+        ann.last_request,
+        "{\"TableName\":\"latch\",\"Item\":{\"pk\":{\"S\":\"p\"},\"sk\":{\"S\":\"s\"},\"text\":{\"S\":"
+        "\"a\\\"\\\\\\n\\u0001\\u001F\x7F\xC3\xA9\xF0\x9F\x8D\xB5\"},\"empty\":{\"S\":\"\"},\"small\":{\"N\":"
+        "\"-9223372036854775808\"},\"large\":{\"N\":\"18446744073709551615\"},\"yes\":{\"BOOL\":true},\"no\":{\"BOOL\":false},"
+        "\"none\":{\"NULL\":true},\"ttl\":{\"N\":\"5\"}}}");
+    assert_int_equal(rig_number(&world, "p", "s", "small"), INT64_MIN);
+    assert_true(rig_has_text(&world, "p", "s", "text", "a\"\\\n\x01\x1F\x7F\xC3\xA9\xF0\x9F\x8D\xB5"));
+    assert_true(rig_has_text(&world, "p", "s", "empty", ""));
+    assert_true(rig_has(&world, "p", "s", "none"));
+}
+
+static void names_attributes_as_the_table_does(void **state) {
+    latch_request update = request_of(LATCH_UPDATE_ITEM), put = request_of(LATCH_PUT_ITEM);
+    latch_json item;
+    (void)state;
+    ann.table.pk = "id", ann.table.sk = "range", ann.table.ttl = "expires";
+    update.update = "SET #ttl = :t, #ttlx = :t";
+    update.condition = "attribute_not_exists(#pk) OR #sk = :t";
+    update.values = LATCH_VALUES(":t", latch_int(1), ":unused", latch_int(2));
+    (void)(latch_table_call(&ann.cx, &update, &item) == LATCH_OK); /* the world's table has other keys */
+    assert_string_equal(ann.last_request,
+                        "{\"TableName\":\"latch\",\"Key\":{\"id\":{\"S\":\"p\"},\"range\":{\"S\":\"s\"}},\"UpdateExpression\":\"SET #ttl = "
+                        ":t, #ttlx = :t\",\"ReturnValues\":\"ALL_NEW\",\"ConditionExpression\":\"attribute_not_exists(#pk) OR #sk = :t\","
+                        "\"ReturnValuesOnConditionCheckFailure\":\"ALL_OLD\",\"ExpressionAttributeNames\":{\"#ttl\":\"expires\",\"#ttlx\":"
+                        "\"ttlx\",\"#pk\":\"id\",\"#sk\":\"range\"},\"ExpressionAttributeValues\":{\":t\":{\"N\":\"1\"}}}");
+    put.item = LATCH_VALUES("ttl", latch_int(9));
+    (void)(latch_table_call(&ann.cx, &put, &item) == LATCH_OK);
+    assert_string_equal(ann.last_request,
+                        "{\"TableName\":\"latch\",\"Item\":{\"id\":{\"S\":\"p\"},\"range\":{\"S\":\"s\"},\"expires\":{\"N\":\"9\"}}}");
+}
+
+static void asks_for_what_it_wants_back(void **state) {
+    static const struct {
+        latch_operation operation;
+        latch_returns returns;
+        bool conditioned, all_new, all_old;
+    } rows[] = {
+        {LATCH_UPDATE_ITEM, LATCH_RETURNS_ITEM, true, true, true},     {LATCH_UPDATE_ITEM, LATCH_RETURNS_ITEM, false, true, false},
+        {LATCH_UPDATE_ITEM, LATCH_RETURNS_REFUSED, true, false, true}, {LATCH_UPDATE_ITEM, LATCH_RETURNS_NOTHING, true, false, false},
+        {LATCH_DELETE_ITEM, LATCH_RETURNS_ITEM, true, false, true},    {LATCH_DELETE_ITEM, LATCH_RETURNS_NOTHING, true, false, false},
+        {LATCH_DELETE_ITEM, LATCH_RETURNS_ITEM, false, false, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        latch_request request = request_of(rows[i].operation);
+        latch_json item;
+        rig_delete(&world, "p", "s");
+        request.returns = rows[i].returns;
+        if (rows[i].conditioned) request.condition = "attribute_not_exists(#n)";
+        if (rows[i].operation == LATCH_UPDATE_ITEM) request.update = "SET #n = :n";
+        request.values = LATCH_VALUES(":n", latch_int(1));
+        assert_int_equal(latch_table_call(&ann.cx, &request, &item), LATCH_OK);
+        assert_int_equal(strstr(ann.last_request, "\"ReturnValues\":\"ALL_NEW\"") != NULL, rows[i].all_new);
+        assert_int_equal(strstr(ann.last_request, "\"ReturnValuesOnConditionCheckFailure\":\"ALL_OLD\"") != NULL, rows[i].all_old);
+        assert_int_equal(item.node != NULL, rows[i].all_new);
+        rig_put(&world, "{\"pk\":{\"S\":\"p\"},\"sk\":{\"S\":\"s\"},\"n\":{\"N\":\"7\"}}");
+        if (!rows[i].conditioned) continue;
+        assert_int_equal(latch_table_call(&ann.cx, &request, &item), LATCH_CONFLICT);
+        assert_int_equal(item.node != NULL, rows[i].all_old);
+    }
+}
+
+static void gets_an_item_or_nothing(void **state) {
+    latch_request get = request_of(LATCH_GET_ITEM);
+    latch_json item;
+    (void)state;
+    assert_int_equal(latch_table_call(&ann.cx, &get, &item), LATCH_OK);
+    assert_null(item.node);
+    rig_put(&world, "{\"pk\":{\"S\":\"p\"},\"sk\":{\"S\":\"s\"},\"n\":{\"N\":\"7\"}}");
+    assert_int_equal(latch_table_call(&ann.cx, &get, &item), LATCH_OK);
+    int64_t n;
+    assert_int_equal(latch_item_int(item, "n", &n), LATCH_OK);
+    assert_int_equal(n, 7);
+    assert_non_null(strstr(ann.last_request, "\"ConsistentRead\":true"));
+    get.eventual = true;
+    assert_int_equal(latch_table_call(&ann.cx, &get, &item), LATCH_OK);
+    assert_null(strstr(ann.last_request, "ConsistentRead"));
+}
+
+static void refuses_what_cannot_be_sent(void **state) {
+    latch_request put = request_of(LATCH_PUT_ITEM), update = request_of(LATCH_UPDATE_ITEM);
+    latch_json item;
+    (void)state;
+    put.item = LATCH_VALUES("n", 1.5);
+    assert_int_equal(latch_table_call(&ann.cx, &put, &item), LATCH_E_MISUSE);
+    assert_string_equal(latch_error(&ann.cx)->message, "PutItem of p: a value in it is neither text, whole number, truth nor null");
+    put.item = LATCH_VALUES("n", latch_object(&ann.cx, "a", LATCH_STR("b")));
+    assert_int_equal(latch_table_call(&ann.cx, &put, &item), LATCH_E_MISUSE);
+    put.item = LATCH_VALUES("n", LATCH_STR("\xFF"));
+    assert_int_equal(latch_table_call(&ann.cx, &put, &item), LATCH_E_MISUSE);
+    assert_string_equal(latch_error(&ann.cx)->message, "PutItem of p: a text in it is not UTF-8");
+    update.update = "SET #n = :n";
+    update.values = LATCH_VALUES(":m", latch_int(1));
+    assert_int_equal(latch_table_call(&ann.cx, &update, &item), LATCH_E_MISUSE);
+    assert_string_equal(latch_error(&ann.cx)->message, "UpdateItem of p: a placeholder in an expression has no value");
+    update.update = "SET #a=:a,#b=:a,#c=:a,#d=:a,#e=:a,#f=:a,#g=:a,#h=:a,#i=:a,#j=:a,#k=:a,#l=:a,#m=:a,#n=:a,#o=:a,#p=:a,#q=:a,#r=:a,#s=:a,"
+                    "#t=:a,#u=:a,#v=:a,#w=:a,#x=:a,#y=:a";
+    update.values = LATCH_VALUES(":a", latch_int(1));
+    assert_int_equal(latch_table_call(&ann.cx, &update, &item), LATCH_E_MISUSE);
+    ann.cx.table = NULL;
+    assert_int_equal(latch_table_call(&ann.cx, &put, &item), LATCH_E_MISUSE);
+    assert_int_equal(ann.requests, 0);
+}
+
+/* ── answers ────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static struct canned {
+    int http_status;
+    const char *body;
+    latch_status status;
+    bool maybe_applied;
+    size_t calls;
+} canned;
+
+static latch_status answer_canned(void *self, const char *operation, latch_str request, int64_t deadline_at_ms, latch_arena *arena,
+                                  latch_reply *out, latch_err *err) {
+    (void)self, (void)operation, (void)request, (void)deadline_at_ms;
+    canned.calls++;
+    *out = (latch_reply){0};
+    if (canned.status != LATCH_OK) {
+        (void)latch_err_set(err, canned.status, "canned");
+        err->maybe_applied = canned.maybe_applied;
+        return canned.status;
+    }
+    *out = (latch_reply){canned.http_status, latch_arena_copy(arena, latch_str_of(canned.body))};
+    return LATCH_OK;
+}
+
+#define TYPE(name) "{\"__type\":\"com.amazonaws.dynamodb.v20120810#" name "\",\"message\":\"said so\"}"
+
+static void understands_each_error_name(void **state) {
+    static const struct {
+        int http_status;
+        const char *body;
+        latch_status status;
+        bool maybe_applied;
+        size_t calls;
+        const char *says;
+    } rows[] = {
+        {400, TYPE("ConditionalCheckFailedException"), LATCH_CONFLICT, false, 1,
+         "UpdateItem: HTTP 400 ConditionalCheckFailedException: said so"},
+        {400, TYPE("ValidationException"), LATCH_E_MISUSE, false, 1, "UpdateItem: HTTP 400 ValidationException: said so"},
+        {400, TYPE("ItemCollectionSizeLimitExceededException"), LATCH_E_MISUSE, false, 1, NULL},
+        {400, TYPE("SerializationException"), LATCH_E_MISUSE, false, 1, NULL},
+        {400, TYPE("UnknownOperationException"), LATCH_E_MISUSE, false, 1, NULL},
+        {400, TYPE("LimitExceededException"), LATCH_E_MISUSE, false, 1,
+         "UpdateItem: the store is full: delete, shorten times to live, or give it more bytes: said so"},
+        {400, TYPE("ResourceNotFoundException"), LATCH_E_MISUSE, false, 1,
+         "UpdateItem: there is no table latch: aws dynamodb create-table, with the string keys pk (HASH) and sk (RANGE), PAY_PER_REQUEST, "
+         "time to live on ttl; or LATCH_TABLE names another"},
+        {400, TYPE("ThrottlingException"), LATCH_E_THROTTLED, false, 1, NULL},
+        {400, TYPE("ProvisionedThroughputExceededException"), LATCH_E_THROTTLED, false, 1, NULL},
+        {400, TYPE("RequestLimitExceeded"), LATCH_E_THROTTLED, false, 1, NULL},
+        {400, TYPE("TransactionConflictException"), LATCH_E_THROTTLED, false, 1, NULL},
+        {400, TYPE("AccessDeniedException"), LATCH_E_DENIED, false, 1, NULL},
+        {400, TYPE("UnrecognizedClientException"), LATCH_E_DENIED, false, 1, NULL},
+        {400, TYPE("ExpiredTokenException"), LATCH_E_DENIED, false, 1, NULL},
+        {400, TYPE("InvalidSignatureException"), LATCH_E_DENIED, false, 1, NULL},
+        {400, TYPE("MissingAuthenticationToken"), LATCH_E_DENIED, false, 1, NULL},
+        {400, "{\"__type\":\"ValidationException\",\"Message\":\"said so\"}", LATCH_E_MISUSE, false, 1,
+         "UpdateItem: HTTP 400 ValidationException: said so"},
+        {400, TYPE("NobodyKnowsException"), LATCH_E_NETWORK, false, 1, "UpdateItem: HTTP 400 NobodyKnowsException: said so"},
+        {400, "{}", LATCH_E_NETWORK, false, 1, "UpdateItem: HTTP 400 : "},
+        {500, TYPE("InternalServerError"), LATCH_E_NETWORK, true, 3, "UpdateItem: HTTP 500 InternalServerError: said so"},
+        {503, TYPE("ServiceUnavailable"), LATCH_E_NETWORK, true, 3, NULL},
+        {503, "<html>", LATCH_E_DATA, true, 3, NULL},
+        {200, "", LATCH_E_DATA, true, 3, "answer: is empty, want JSON"},
+        {200, "{\"Attributes\":7}", LATCH_E_DATA, true, 3, NULL},
+        {200, "{}", LATCH_OK, false, 1, NULL},
+    };
+    (void)state;
+    ann.table.transport = (latch_transport){answer_canned, NULL};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        latch_request update = request_of(LATCH_UPDATE_ITEM);
+        latch_json item;
+        update.update = "SET #n = :n";
+        update.values = LATCH_VALUES(":n", latch_int(1));
+        canned = (struct canned){.http_status = rows[i].http_status, .body = rows[i].body};
+        assert_int_equal(latch_table_call(&ann.cx, &update, &item), rows[i].status);
+        assert_int_equal(canned.calls, rows[i].calls);
+        if (rows[i].status == LATCH_OK) continue;
+        assert_int_equal(latch_error(&ann.cx)->maybe_applied, rows[i].maybe_applied);
+        if (rows[i].says != NULL) assert_string_equal(latch_error(&ann.cx)->message, rows[i].says);
+    }
+}
+
+static void repeats_only_what_may_be_repeated(void **state) {
+    static const struct {
+        latch_operation operation;
+        bool repeatable;
+        latch_status status;
+        bool maybe_applied, says_maybe;
+        size_t calls;
+    } rows[] = {
+        {LATCH_UPDATE_ITEM, true, LATCH_E_TIMEOUT, true, true, 3},   {LATCH_UPDATE_ITEM, false, LATCH_E_TIMEOUT, true, true, 1},
+        {LATCH_UPDATE_ITEM, true, LATCH_E_NETWORK, false, false, 1}, {LATCH_UPDATE_ITEM, true, LATCH_E_NOMEM, true, true, 1},
+        {LATCH_DELETE_ITEM, true, LATCH_E_NETWORK, true, true, 3},   {LATCH_GET_ITEM, true, LATCH_E_TIMEOUT, true, false, 3},
+        {LATCH_GET_ITEM, false, LATCH_E_TIMEOUT, true, false, 1},
+    };
+    (void)state;
+    ann.table.transport = (latch_transport){answer_canned, NULL};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        latch_request request = request_of(rows[i].operation);
+        latch_json item;
+        request.repeatable = rows[i].repeatable;
+        if (rows[i].operation == LATCH_UPDATE_ITEM) request.update = "REMOVE #n";
+        canned = (struct canned){.status = rows[i].status, .maybe_applied = rows[i].maybe_applied};
+        assert_int_equal(latch_table_call(&ann.cx, &request, &item), rows[i].status);
+        assert_int_equal(canned.calls, rows[i].calls);
+        assert_int_equal(latch_error(&ann.cx)->maybe_applied, rows[i].says_maybe);
+    }
+}
+
+static void ann_waits(void *arg) {
+    (void)arg;
+    rig_pass(&world, 1000);
+}
+
+/* Time runs out between two tries: the second isn't sent, and the first may have been applied. */
+static void sends_nothing_past_its_deadline(void **state) {
+    latch_request request = request_of(LATCH_DELETE_ITEM);
+    latch_json item;
+    (void)state;
+    request.deadline_at_ms = T0 + 1000;
+    ann.faults[0] = LOST_AFTER;
+    ann.before = ann_waits;
+    assert_int_equal(latch_table_call(&ann.cx, &request, &item), LATCH_E_TIMEOUT);
+    assert_string_equal(latch_error(&ann.cx)->message, "DeleteItem: no time left to send it");
+    assert_true(latch_error(&ann.cx)->maybe_applied);
+    assert_int_equal(ann.requests, 1);
+}
+
+/* A real table that isn't there. */
+static void says_how_to_create_a_table(void **state) {
+    latch_request get = request_of(LATCH_GET_ITEM);
+    latch_json item;
+    (void)state;
+    ann.table.name = "elsewhere";
+    assert_int_equal(latch_table_call(&ann.cx, &get, &item), LATCH_E_MISUSE);
+    assert_non_null(
+        strstr(latch_error(&ann.cx)->message, "there is no table elsewhere: aws dynamodb create-table, with the string keys pk"));
+}
+
+/* What the transport needed beside the answer goes back to the arena, and a request costs the arena little more than its texts. */
+static void takes_little_of_the_arena(void **state) {
+    latch_request update = request_of(LATCH_UPDATE_ITEM);
+    latch_json item;
+    (void)state;
+    update.update = "SET #n = :n";
+    update.values = LATCH_VALUES(":n", latch_int(1));
+    assert_int_equal(latch_table_call(&ann.cx, &update, &item), LATCH_OK);
+    size_t used = ann.arena.used;
+    assert_int_equal(latch_table_call(&ann.cx, &update, &item), LATCH_OK);
+    assert_true(ann.arena.used - used < 2048);
+    assert_true(latch_has(item, "n.N"));
+}
+
+/* ── attributes ─────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static latch_json item_of(const char *text) {
+    latch_json item;
+    assert_int_equal(latch_json_parse(&ann.cx, LATCH_E_DATA, "item", latch_str_of(text), &item), LATCH_OK);
+    return item;
+}
+
+static void reads_numbers_exactly(void **state) {
+    static const struct {
+        const char *digits;
+        bool ok;
+        int64_t n;
+    } rows[] = {
+        {"0", true, 0},
+        {"-1", true, -1},
+        {"9223372036854775807", true, INT64_MAX},
+        {"-9223372036854775808", true, INT64_MIN},
+        {"-0", true, 0},
+        {"00012", true, 12},
+        {"9223372036854775808", false, 0},
+        {"-9223372036854775809", false, 0},
+        {"1.5", false, 0},
+        {"1E3", false, 0},
+        {"-", false, 0},
+        {"+1", false, 0},
+        {" 1", false, 0},
+        {"99999999999999999999999999999999999999", false, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char text[128];
+        int64_t n;
+        snprintf(text, sizeof text, "{\"a\":{\"N\":\"%s\"}}", rows[i].digits);
+        assert_int_equal(latch_item_int(item_of(text), "a", &n), rows[i].ok ? LATCH_OK : LATCH_E_DATA);
+        assert_int_equal(n, rows[i].n);
+    }
+}
+
+static void tells_absent_from_wrong(void **state) {
+    static const struct {
+        const char *item;
+        latch_status text, text_or, number, number_or;
+        bool has;
+    } rows[] = {
+        {"{}", LATCH_E_DATA, LATCH_OK, LATCH_E_DATA, LATCH_OK, false},
+        {"{\"a\":{\"NULL\":true}}", LATCH_E_DATA, LATCH_OK, LATCH_E_DATA, LATCH_OK, true},
+        {"{\"a\":{\"S\":\"x\"}}", LATCH_OK, LATCH_OK, LATCH_E_DATA, LATCH_E_DATA, true},
+        {"{\"a\":{\"S\":\"\"}}", LATCH_OK, LATCH_OK, LATCH_E_DATA, LATCH_E_DATA, true},
+        {"{\"a\":{\"N\":\"1\"}}", LATCH_E_DATA, LATCH_E_DATA, LATCH_OK, LATCH_OK, true},
+        {"{\"a\":{\"L\":[]}}", LATCH_E_DATA, LATCH_E_DATA, LATCH_E_DATA, LATCH_E_DATA, true},
+        {"{\"a\":7}", LATCH_E_DATA, LATCH_E_DATA, LATCH_E_DATA, LATCH_E_DATA, true},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        latch_json item = item_of(rows[i].item);
+        latch_str s;
+        int64_t n;
+        assert_int_equal(latch_item_text(item, "a", &s), rows[i].text);
+        assert_int_equal(latch_item_text_or(item, "a", LATCH_STR("-"), &s), rows[i].text_or);
+        if (rows[i].text_or == LATCH_OK && rows[i].text != LATCH_OK) assert_true(latch_str_eq(s, LATCH_STR("-")));
+        assert_int_equal(latch_item_int(item, "a", &n), rows[i].number);
+        assert_int_equal(latch_item_int_or(item, "a", 42, &n), rows[i].number_or);
+        if (rows[i].number_or == LATCH_OK && rows[i].number != LATCH_OK) assert_int_equal(n, 42);
+        assert_int_equal(latch_item_has(item, "a"), rows[i].has);
+    }
+}
+
+/* ── keys ───────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void makes_keys_that_cannot_be_mistaken(void **state) {
+    static const latch_table_key of = {.store = "test", .prefix = "TEST", .max_bytes = 64};
+    static const struct {
+        const char *name, *key, *pk;
+    } rows[] = {
+        {"n", "k", "TEST#n#k"},       {"n", "a#b", "TEST#n#a%23b"}, {"n#a", "b", "TEST#n%23a#b"},
+        {"n", "%23", "TEST#n#%2523"}, {"n", "é", "TEST#n#é"},       {NULL, "k", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        latch_str pk;
+        latch_status status = latch_table_pk(&ann.cx, &of, rows[i].name, latch_str_of(rows[i].key), &pk);
+        assert_int_equal(status, rows[i].pk != NULL ? LATCH_OK : LATCH_E_MISUSE);
+        assert_true(latch_str_eq(pk, latch_str_of(rows[i].pk)));
+    }
+    char key[60];
+    latch_str pk;
+    memset(key, 'k', sizeof key);
+    assert_int_equal(latch_table_pk(&ann.cx, &of, "n", (latch_str){key, 57}, &pk), LATCH_OK);
+    assert_int_equal(latch_table_pk(&ann.cx, &of, "n", (latch_str){key, 58}, &pk), LATCH_E_MISUSE);
+    assert_int_equal(pk.len, 0);
+    ann.arena.used = ann.arena.cap;
+    assert_int_equal(latch_table_pk(&ann.cx, &of, "n", LATCH_STR("k"), &pk), LATCH_E_NOMEM);
+}
+
+/* ── pauses ─────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void pauses_longer_each_time_and_differently(void **state) {
+    int64_t most_ms[] = {100, 200, 400, 800, 1000, 1000}, before_ms = 0, least[6], most[6];
+    (void)state;
+    for (size_t k = 0; k < 6; k++)
+        least[k] = INT64_MAX, most[k] = 0;
+    for (int i = 0; i < 50; i++) {
+        latch_wait wait = latch_wait_begin(&ann.cx, LATCH_HOUR_MS, 100, 1000);
+        for (size_t k = 0; k < 6; k++) {
+            assert_true(latch_wait_more(&ann.cx, &wait, 0));
+            int64_t pause_ms = ann.slept_ms - before_ms;
+            before_ms = ann.slept_ms;
+            assert_in_range(pause_ms, most_ms[k] / 2, most_ms[k]);
+            if (pause_ms < least[k]) least[k] = pause_ms;
+            if (pause_ms > most[k]) most[k] = pause_ms;
+        }
+    }
+    for (size_t k = 0; k < 6; k++)
+        assert_true(most[k] - least[k] > most_ms[k] / 8); /* jitter: nobody comes back together */
+}
+
+static void pauses_end_in_time(void **state) {
+    static const struct {
+        int64_t wait_ms, left_ms, free_after_ms;
+        bool more;
+        int64_t slept_least_ms, slept_most_ms;
+    } rows[] = {
+        {0, 0, 0, false, 0, 0},     {10, 0, 0, true, 10, 10},      {5000, 0, 7, true, 7, 7}, {5000, 0, -7, true, 50, 100},
+        {5000, 50, 0, false, 0, 0}, {5000, 101, 0, true, 50, 100}, {3, 0, 7, true, 3, 3},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        rig_again(&ann, 0);
+        ann.slept_ms = 0;
+        ann.cx.deadline_at_ms = rows[i].left_ms > 0 ? rig_now_ms(&world) + rows[i].left_ms : INT64_MAX;
+        latch_wait wait = latch_wait_begin(&ann.cx, rows[i].wait_ms, 100, 1000);
+        int64_t free_at_ms = rows[i].free_after_ms != 0 ? rig_now_ms(&world) + rows[i].free_after_ms : 0;
+        assert_int_equal(latch_wait_more(&ann.cx, &wait, free_at_ms), rows[i].more);
+        assert_in_range(ann.slept_ms, rows[i].slept_least_ms, rows[i].slept_most_ms);
+    }
+}
+
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+static const struct CMUnitTest tests[] = {
+    ROW(writes_each_kind_of_value),
+    ROW(names_attributes_as_the_table_does),
+    ROW(asks_for_what_it_wants_back),
+    ROW(gets_an_item_or_nothing),
+    ROW(refuses_what_cannot_be_sent),
+    ROW(understands_each_error_name),
+    ROW(repeats_only_what_may_be_repeated),
+    ROW(sends_nothing_past_its_deadline),
+    ROW(says_how_to_create_a_table),
+    ROW(takes_little_of_the_arena),
+    ROW(reads_numbers_exactly),
+    ROW(tells_absent_from_wrong),
+    ROW(makes_keys_that_cannot_be_mistaken),
+    ROW(pauses_longer_each_time_and_differently),
+    ROW(pauses_end_in_time),
+};
+
+CHECK_MAIN(tests)
