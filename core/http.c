@@ -287,7 +287,6 @@ static latch_status perform(latch_ctx *cx, CURL *easy, const latch_fetch_request
         status = latch_err_set(&cx->err, LATCH_E_MISUSE, "fetch %.*s: that is no URL", LATCH_ARG(shown(r->url)));
         goto clean_up;
     }
-    curl_easy_reset(easy); /* keeps connections, forgets every option */
     set_up(easy, r, url.ptr, headers, timeout_ms, &e);
     if (!may_proxy) curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, detail);
@@ -300,7 +299,7 @@ static latch_status perform(latch_ctx *cx, CURL *easy, const latch_fetch_request
         if (e.body != NULL) latch_arena_shrink(cx->arena, e.body, e.body_cap, e.body_len);
         *out = (latch_fetch_reply){(int)http_status, {e.body != NULL ? e.body : "", e.body_len}, e.headers, e.header_count};
     }
-    curl_easy_reset(easy); /* nothing points into this call's memory any more */
+    curl_easy_reset(easy); /* keeps connections, forgets every option: none is left for the next, none points into this call's memory */
 clean_up:
     curl_slist_free_all(headers);
     return status;

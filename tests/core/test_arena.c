@@ -163,7 +163,7 @@ static void gives_the_same_bytes_after_a_rewind(void **state) {
 static void keeps_one_block_of_many(void **state) {
     size_t mark = latch_arena_mark(&arena);
     (void)state;
-    assert_non_null(latch_arena_alloc(&arena, 40));
+    assert_non_null(latch_arena_alloc(&arena, 16));
     char *at = latch_arena_alloc(&arena, 60);
     for (int i = 0; i < 60; i++)
         at[i] = (char)i;

@@ -220,7 +220,7 @@ static void times_out(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(paths); i++) {
         for (int by_deadline = 0; by_deadline < 2; by_deadline++) {
-            latch_fetch_request request = {.url = url_of(paths[i]), .timeout_ms = by_deadline ? INT64_MAX : 60};
+            latch_fetch_request request = {.url = url_of(paths[i]), .timeout_ms = by_deadline ? INT64_MAX : 60, .connect_timeout_ms = 20};
             r.cx.deadline_at_ms = by_deadline ? latch_now_ms(&r.cx) + 60 : INT64_MAX;
             int64_t before = monotonic_ms();
             assert_int_equal(latch_fetch(&r.cx, &request, &reply), LATCH_E_TIMEOUT);

@@ -583,6 +583,15 @@ static void appending_what_is_bad_leaves_the_list_good(void **state) {
     assert_text(latch_text(bad), "null");
     assert_text(latch_text(list), "[1]");
     assert_text(latch_text(more), "[1,2]");
+    room big; /* room for one list, not for a copy of it after each failure */
+    room_open(&big, (size_t)1 << 19);
+    list = latch_array(&big.cx);
+    for (int i = 0; i < 400; i++) {
+        assert_text(latch_text(latch_append(list, (double)NAN)), "null");
+        list = latch_append(list, "ten bytes.");
+    }
+    assert_int_equal(latch_count(list), 400);
+    room_close(&big);
 }
 
 static void builds_at_any_arena_size(void **state) {
