@@ -30,19 +30,24 @@ SAYS(root)
 SAYS(list)
 SAYS(add)
 SAYS(one)
-SAYS(newest) SAYS(part) SAYS(files) SAYS(any) SAYS(head_only) SAYS(caf)
+SAYS(newest)
+SAYS(part)
+SAYS(files)
+SAYS(any)
+SAYS(head_only)
+SAYS(caf)
 
-    static const latch_route routes[] = {
-        {"GET", "/files/{rest+}", files},
-        {"GET", "/products/{sku}", one},
-        {"GET", "/products/new", newest},
-        {"GET", "/products/{sku}/parts/{rest}", part},
-        {"GET", "/", root},
-        {"GET", "/products", list},
-        {"POST", "/products", add},
-        {"ANY", "/any/{sku}", any},
-        {"HEAD", "/any/{sku}", head_only},
-        {"GET", "/caf\xC3\xA9", caf},
+static const latch_route routes[] = {
+    {"GET", "/files/{rest+}", files},
+    {"GET", "/products/{sku}", one},
+    {"GET", "/products/new", newest},
+    {"GET", "/products/{sku}/parts/{rest}", part},
+    {"GET", "/", root},
+    {"GET", "/products", list},
+    {"POST", "/products", add},
+    {"ANY", "/any/{sku}", any},
+    {"HEAD", "/any/{sku}", head_only},
+    {"GET", "/caf\xC3\xA9", caf},
 };
 static const latch_handler shop = {LATCH_ROUTES(routes)};
 
