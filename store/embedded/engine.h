@@ -7,7 +7,7 @@
  *
  * Thread-safe. Not durable: it ends with the process, and every process has its own.
  *
- * A table is a hash of trees ordered by partition key and sort key; an index is the same over its own keys. Reading or writing an item
+ * A table is a hash of trees ordered by the sort key; an index is the same over its own keys. Reading or writing an item
  * costs at most log n. An item whose TTL attribute is past is removed, as DynamoDB removes it, but at once.
  *
  * Bound: what is stored, indexes and overhead included, stays under max_bytes; a write that would exceed it is refused with

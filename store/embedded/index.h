@@ -1,9 +1,11 @@
 /*
  * store/embedded/index.h - stored items, and the order they are kept in: a table's own, or an index's.
  *
- * An index is a hash whose buckets are trees, ordered by (hash of the partition key, partition key, sort key). The bucket is the top bits
+ * An index is a hash whose buckets are trees, ordered by (hash of the partition key, sort key, partition key). The bucket is the top bits
  * of the hash, so the buckets one after another are that order over all, which is Scan's: it stays the same while the hash grows, and
- * a Scan's segment is a range of hashes. A partition lies in one bucket, in one piece.
+ * a Scan's segment is a range of hashes. A partition lies in one bucket, in the order of its sort key. The partition key itself comes
+ * last, where it decides between partitions of one hash, which are almost never: a search looks at it once, and at the eight bytes
+ * of the sort key that the node has. Who reads a partition skips what is another's.
  */
 #ifndef LATCH_STORE_EMBEDDED_INDEX_H
 #define LATCH_STORE_EMBEDDED_INDEX_H
@@ -35,7 +37,7 @@ const latch_av *latch_node_sort(const latch_treap_node *node);      /* NULL: the
 /* ── a place in the order ──────────────────────────────────────────────────────────────────────────────────────────── */
 
 typedef struct latch_position {
-    uint64_t hash;                                /* of `partition` */
+    uint64_t hash, prefix;                        /* of `partition`; of `sort` */
     const latch_av *partition, *sort;             /* sort NULL: there is none */
     const latch_av *table_partition, *table_sort; /* in a secondary index: the item's own key; NULL: not looked at */
 } latch_position;
@@ -52,6 +54,9 @@ typedef struct latch_index {
     uint64_t dice;
     latch_treap_order_fn *order;
 } latch_index;
+
+/* Eight bytes in the order of the sort key, where they differ; NULL: 0. */
+uint64_t latch_index_prefix(const latch_av *sort);
 
 bool latch_index_init(latch_index *index, latch_budget *budget, bool secondary, uint64_t seed); /* false: over the bound */
 void latch_index_clean_up(latch_index *index, latch_budget *budget);                            /* the nodes are left to their owners */

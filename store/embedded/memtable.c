@@ -103,6 +103,7 @@ latch_position latch_memtable_position(const latch_memtable *table, const latch_
     latch_position position = {.partition = latch_item_get(item, keys->partition)};
     position.hash = latch_siphash_key(table->seed, position.partition);
     if (keys->sort.len > 0) position.sort = latch_item_get(item, keys->sort);
+    position.prefix = latch_index_prefix(position.sort);
     return position;
 }
 
@@ -134,6 +135,7 @@ static void set_keys(const latch_memtable *table, latch_stored *stored, size_t o
     node->hash_at = hash_at;
     node->sort_at = sort_at;
     node->hash = latch_siphash_key(table->seed, &stored->item.attributes[hash_at].value);
+    node->prefix = latch_index_prefix(latch_node_sort(node));
 }
 
 /* The first second at which the item has expired; 0: never. */

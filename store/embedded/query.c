@@ -68,8 +68,6 @@ static int place_sort(const latch_key_condition *c, const latch_av *v) {
 
 static int place_in_partition(const page *p, const latch_treap_node *node) {
     if (node->hash != p->hash) return node->hash < p->hash ? -1 : 1;
-    int order = compare_values(latch_node_partition(node), &p->x.key_condition.hash);
-    if (order != 0) return order;
     const latch_av *sort = latch_node_sort(node);
     return sort != NULL ? place_sort(&p->x.key_condition, sort) : 0;
 }
@@ -97,9 +95,15 @@ static bool make_room(latch_op *op, page *p) {
     return true;
 }
 
+/* Partitions of one hash lie mixed. */
+static bool is_anothers(const page *p, const latch_treap_node *node) {
+    return p->is_query && compare_values(latch_node_partition(node), &p->x.key_condition.hash) != 0;
+}
+
 /* A page ends with the item that fills it: at least one is always had. */
 static bool take(latch_op *op, page *p, latch_treap_node *node) {
     latch_stored *stored = latch_stored_of(node);
+    if (is_anothers(p, node)) return true;
     if (!make_room(op, p) || !latch_op_hold(op, stored)) return false;
     p->items[p->count++] = stored;
     p->bytes += latch_projected_bytes(p->table, p->index, stored);
@@ -332,6 +336,7 @@ static void aim(page *p) {
     p->start = (latch_position){.partition = latch_item_get(&p->start_key, p->keys->partition)};
     p->start.hash = latch_siphash_key(p->table->seed, p->start.partition);
     if (p->keys->sort.len > 0) p->start.sort = latch_item_get(&p->start_key, p->keys->sort);
+    p->start.prefix = latch_index_prefix(p->start.sort);
     if (p->index == NULL) return;
     p->start.table_partition = latch_item_get(&p->start_key, own->partition);
     if (own->sort.len > 0) p->start.table_sort = latch_item_get(&p->start_key, own->sort);

@@ -16,6 +16,7 @@ typedef struct latch_treap_node latch_treap_node;
 struct latch_treap_node {
     latch_treap_node *left, *right, *parent;
     uint64_t hash;             /* the first key */
+    uint64_t prefix;           /* the caller's: the beginning of the next one, so that its order seldom looks further */
     uint32_t priority;         /* the caller's dice; the largest is the root */
     uint32_t slot;             /* the caller's: which of its owner's nodes this is */
     uint32_t hash_at, sort_at; /* the caller's: where the owner keeps the rest of the key */
