@@ -44,6 +44,7 @@ static node *new_node(latch_parser *p, latch_condition_op op) {
 static bool as_condition(latch_parser *p, term *t) {
     if (t->condition != NULL) return true;
     if (t->operand->kind != OPERAND_CALL) return latch_parser_unexpected(p);
+    latch_parser_decide(p);
     latch_parser_check_use(p, t->operand, USE_CONDITION);
     if ((t->condition = new_node(p, CONDITION_CALL)) == NULL) return false;
     t->condition->operands = t->operand;
@@ -52,16 +53,17 @@ static bool as_condition(latch_parser *p, term *t) {
 
 static bool parse_primary(latch_parser *p, term *out) {
     *out = (term){0};
+    p->undecided = true;
     if (p->token.kind != TOKEN_OPEN) {
         out->operand = latch_parse_plain_operand(p);
         return out->operand != NULL;
     }
     term inner;
-    if (!latch_parser_open(p) || !parse_or(p, &inner)) return false;
-    p->redundant |= inner.parenthesised;
+    if (!latch_parser_open(p) || !parse_or(p, &inner) || !latch_parser_expect(p, TOKEN_CLOSE)) return false;
+    latch_parser_note_redundant(p, inner.parenthesised);
     *out = (term){inner.condition, inner.operand, true};
     p->depth--;
-    return latch_parser_expect(p, TOKEN_CLOSE);
+    return true;
 }
 
 /* ── comparisons ── */
@@ -139,6 +141,7 @@ static bool parse_comparison(latch_parser *p, term *out) {
     latch_condition_op op;
     if (!parse_primary(p, out)) return false;
     if (out->condition != NULL || !is_comparison(p->token.kind, &op)) return true;
+    latch_parser_decide(p);
     latch_operand *left = out->operand;
     node *n = new_node(p, op);
     if (n == NULL) return false;

@@ -6,13 +6,16 @@
 
 #include "core/err.h"
 
+#define REDUNDANT "The expression has redundant parentheses;"
+
 /* ── tokens ────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 typedef enum class { OTHER, BLANK, LETTER, DIGIT, LINE /* _ */ } class;
 
 static class class_of(char c) {
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return LETTER;
-    if (c >= '0' && c <= '9') return DIGIT;
+    unsigned char u = (unsigned char)c;
+    if ((unsigned char)((u | 0x20) - 'a') < 26) return LETTER;
+    if ((unsigned char)(u - '0') < 10) return DIGIT;
     if (c == ' ' || c == '\t' || c == '\n' || c == '\r') return BLANK;
     return c == '_' ? LINE : OTHER;
 }
@@ -121,6 +124,7 @@ bool latch_parser_next(latch_parser *p) {
 
 /* "near" is from the token before to the token behind; the text's end belongs to the token that ends it. */
 bool latch_parser_unexpected(latch_parser *p) {
+    if (p->redundant) return latch_parser_refuse(p, REDUNDANT);
     latch_token behind = p->token.kind == TOKEN_END ? p->token : token_at(p->text, p->token.end);
     latch_str near = {p->text.ptr + p->before, behind.end - p->before};
     latch_str token = p->token.kind == TOKEN_END ? LATCH_STR("<EOF>") : token_text(p);
@@ -132,8 +136,20 @@ bool latch_parser_expect(latch_parser *p, latch_token_kind kind) {
 }
 
 bool latch_parser_open(latch_parser *p) {
-    if (++p->depth > LATCH_PARENTHESES_MAX) return latch_parser_refuse(p, "The expression has redundant parentheses;");
+    if (++p->depth > LATCH_PARENTHESES_MAX) return latch_parser_refuse(p, REDUNDANT);
     return latch_parser_next(p);
+}
+
+void latch_parser_note_redundant(latch_parser *p, bool redundant) {
+    if (p->undecided)
+        p->tentative |= redundant;
+    else
+        p->redundant |= redundant;
+}
+
+void latch_parser_decide(latch_parser *p) {
+    p->redundant |= p->tentative;
+    p->undecided = p->tentative = false;
 }
 
 /* ── faults ────────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -199,7 +215,8 @@ static bool take(latch_parser *p, latch_fault found) {
 
 bool latch_parser_end(latch_parser *p) {
     if (p->token.kind != TOKEN_END) return latch_parser_unexpected(p);
-    if (p->redundant) return latch_parser_refuse(p, "The expression has redundant parentheses;");
+    latch_parser_decide(p);
+    if (p->redundant) return latch_parser_refuse(p, REDUNDANT);
     if (p->early.name != NULL) return take(p, p->early);
     if (p->late.name != NULL) return take(p, p->late);
     if (p->operators > LATCH_OPERATORS_MAX)
@@ -467,9 +484,17 @@ static latch_operand *value_operand(latch_parser *p) {
     return o;
 }
 
+/* A parenthesis behind this word makes it a function's name. */
+static bool is_called(const latch_parser *p) {
+    size_t at = p->token.end;
+    while (at < p->text.len && class_of(p->text.ptr[at]) == BLANK)
+        at++;
+    return at < p->text.len && p->text.ptr[at] == '(';
+}
+
 latch_operand *latch_parse_plain_operand(latch_parser *p) {
     if (p->token.kind == TOKEN_VALUE) return value_operand(p);
-    if (p->token.kind == TOKEN_WORD && token_at(p->text, p->token.end).kind == TOKEN_OPEN) {
+    if (p->token.kind == TOKEN_WORD && is_called(p)) {
         latch_token name = p->token;
         latch_str text = token_text(p);
         latch_parser_next(p);
@@ -493,7 +518,7 @@ latch_operand *latch_parse_operand(latch_parser *p, bool *parenthesised) {
     if (!latch_parser_open(p)) return NULL;
     latch_operand *o = latch_parse_operand(p, &inner);
     if (o == NULL || !latch_parser_expect(p, TOKEN_CLOSE)) return NULL;
-    p->redundant |= inner;
+    latch_parser_note_redundant(p, inner);
     p->depth--;
     return o;
 }

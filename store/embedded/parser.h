@@ -2,7 +2,7 @@
  * store/embedded/parser.h - what the five kinds of expression share: tokens, paths, operands, functions, and which error comes first.
  *
  * One pass, no backtracking, no copy of the text. DynamoDB looks at an expression several times and reports the first error of the
- * earliest look: syntax; redundant parentheses; function names, reserved words and list indexes by their place in the text; then
+ * earliest look: syntax and redundant parentheses; function names, reserved words and list indexes by their place in the text; then
  * what operands stand for. So a fault found on the way is kept in the slot of its look, and latch_parser_end takes the first.
  */
 #ifndef LATCH_STORE_EMBEDDED_PARSER_H
@@ -134,7 +134,9 @@ typedef struct latch_parser {
     latch_operand *paths;
     uint32_t operators;
     int depth;
-    bool redundant;    /* parentheses */
+    bool redundant; /* parentheses: they count before a fault of syntax behind them */
+    bool undecided; /* it may still become a comparison or not: redundant ones are noted in `tentative` until then */
+    bool tentative;
     size_t early_at;   /* place of `early` in the text */
     latch_fault early; /* function names, reserved words, list indexes: the leftmost */
     latch_fault late;  /* operands: the first one found */
@@ -149,6 +151,8 @@ bool latch_parser_next(latch_parser *p);                          /* true */
 bool latch_parser_unexpected(latch_parser *p);                    /* false: "Syntax error" at this token */
 bool latch_parser_expect(latch_parser *p, latch_token_kind kind); /* and past it */
 bool latch_parser_open(latch_parser *p);                          /* past a parenthesis that begins; false: too many */
+void latch_parser_note_redundant(latch_parser *p, bool redundant);
+void latch_parser_decide(latch_parser *p); /* what was undecided is known */
 
 /* Notes a fault, prefixed with "Invalid <kind>: ". */
 void latch_parser_early(latch_parser *p, size_t at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -17,7 +17,10 @@ struct latch_path_node {
     latch_path_node *next;  /* beside */
 };
 
-/* Adds a path below `root`. False: *fault, where an earlier one is part of it or it of an earlier one, or the arena is full. */
+/*
+ * Adds a path below `root`. False: *fault, where one added before is part of it or it of that one, or the arena is full. The text names
+ * the two that meet; Local's second one is often another of its hash map.
+ */
 bool latch_paths_add(latch_parser *p, latch_path_node *root, const latch_path *path, size_t place, latch_fault *fault);
 
 #endif

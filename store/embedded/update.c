@@ -71,11 +71,16 @@ static bool parse_set_value(latch_parser *p, action *a, bool *parenthesised);
 static bool parse_left(latch_parser *p, action *a, bool *parenthesised) {
     bool inner;
     *parenthesised = p->token.kind == TOKEN_OPEN;
-    if (!*parenthesised) return (a->left = latch_parse_plain_operand(p)) != NULL;
-    if (!latch_parser_open(p) || !parse_set_value(p, a, &inner)) return false;
-    p->redundant |= inner;
-    p->depth--;
-    return latch_parser_expect(p, TOKEN_CLOSE);
+    p->undecided = true;
+    if (!*parenthesised) {
+        a->left = latch_parse_plain_operand(p);
+    } else {
+        if (!latch_parser_open(p) || !parse_set_value(p, a, &inner) || !latch_parser_expect(p, TOKEN_CLOSE)) return false;
+        latch_parser_note_redundant(p, inner);
+        p->depth--;
+    }
+    if (a->left != NULL) latch_parser_decide(p);
+    return a->left != NULL;
 }
 
 /* operand, operand + operand, operand - operand: no more than two. */

@@ -5,9 +5,9 @@
 #include "tests/embedded/language.h"
 
 /*
- * Rows are recorded from DynamoDB Local 2.6.1: what it answers to a PutItem with this ConditionExpression over this item. Errors are
- * without their "Invalid ConditionExpression: ". Where we follow the developer guide instead, the row says so.
- */
+   * Rows are recorded from DynamoDB Local 2.6.1: what it answers to a PutItem with this ConditionExpression over this item. Errors are
+   * without their "Invalid ConditionExpression: ". Where we follow the developer guide instead, the row says so.
+   */
 typedef struct row {
     const char *expression, *names, *want;
 } row;
@@ -294,6 +294,26 @@ static void takes_parentheses_but_none_too_many(void **state) {
         {"(s) IN (:s)", NULL, "FALSE"},
         {"(s=:s)AND(n=:n)", NULL, "FALSE"},
         {"NOT(s=:s)", NULL, "TRUE"},
+        {"((s))", NULL, "Syntax error; token: \"<EOF>\", near: \")\""},
+        {"((s = :s)) AND", NULL, "The expression has redundant parentheses;"},
+        {"((s = :s)", NULL, "Syntax error; token: \"<EOF>\", near: \")\""},
+        {"((s = :s)) (", NULL, "The expression has redundant parentheses;"},
+        {"s = ((:s)) = :s", NULL, "The expression has redundant parentheses;"},
+        {"s = ((:s)", NULL, "Syntax error; token: \"<EOF>\", near: \")\""},
+        {"s IN (((:s)) AND", NULL, "The expression has redundant parentheses;"},
+        {"contains(((s)) s)", NULL, "Syntax error; token: \"s\", near: \") s)\""},
+        {"((s)) s", NULL, "Syntax error; token: \"s\", near: \") s\""},
+        {"(((s", NULL, "Syntax error; token: \"<EOF>\", near: \"s\""},
+        {"((s) = :s", NULL, "Syntax error; token: \"<EOF>\", near: \":s\""},
+        {"((s n", NULL, "Syntax error; token: \"n\", near: \"s n\""},
+        {"s = = ((:s))", NULL, "Syntax error; token: \"=\", near: \"= = (\""},
+        {"((s = :s)) !", NULL, "The expression has redundant parentheses;"},
+        {"contains(((s)), ", NULL, "Syntax error; token: \"<EOF>\", near: \", \""},
+        {"NOT ((s = :s)) = s", NULL, "The expression has redundant parentheses;"},
+        {"((foo(s))) =", NULL, "The expression has redundant parentheses;"},
+        {"((s))) = :s", NULL, "Syntax error; token: \")\", near: \")) =\""},
+        {"(((s)) = ", NULL, "The expression has redundant parentheses;"},
+        {"((s = :s)) \"", NULL, "The expression has redundant parentheses;"},
     };
     (void)state;
     check(rows, COUNT_OF(rows), item, values);
@@ -979,7 +999,8 @@ static void bounds_what_it_takes(void **state) {
     check_one(repeated("a", ".a", 1000, " = :q"), "The document path has too many nesting levels; nesting levels: 1001");
     check_one(repeated("", "(", 300, "s = :s"), "Syntax error; token: \"<EOF>\", near: \":s\"");
     check_one(repeated("", "(", 4000, "s = :s"), "The expression has redundant parentheses;");
-    check_one(repeated("", "a(", 2000, "s"), "The expression has redundant parentheses;"); /* Local: EOF; neither goes that deep */
+    check_one(repeated("", "a(", 2000, "s"),
+              "The expression has redundant parentheses;"); /* Local finds the end; nothing valid goes that deep */
     check_one(repeated("", "s=:s AND (", 290, "s"), "Syntax error; token: \"<EOF>\", near: \"s\"");
 }
 

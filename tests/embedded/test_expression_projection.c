@@ -54,9 +54,24 @@ static void check(const row *r) {
 
 static void projects(void **state) {
     static const row rows[] = {
+        {"#s, z, #s, ns", NULL, "An expression attribute name used in the document path is not defined; attribute name: #s"},
+        {"y[1], bs.l, ns, bs", NULL,
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [bs, l], path two: "
+         "[bs]"}, /* Local: path two: [ns] */
+        {"n, s, n, b", NULL,
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [n], path two: [n]"},
+        {"y, z, x, y", NULL,
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [y], path two: [y]"}, /* Local: path two: [z] */
+        {"#s, z, #s, ns", "{\"#s\": \"s\"}",
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [s], path two: "
+         "[s]"}, /* Local: path two: [z] */
+        {"a.b, a.c, a.d, a.c, z", NULL,
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a, c], path two: "
+         "[a, c]"}, /* Local: path two: [a, d] */
         {"", NULL, "The expression can not be empty;"},
-        {" ", NULL, "Syntax error; token: \"<EOF>\", near: \" \""},
         {"n", NULL, "{\"n\":{\"N\":\"5\"}}"},
+        {" ", NULL, "Syntax error; token: \"<EOF>\", near: \" \""},
+        {"n ", NULL, "{\"n\":{\"N\":\"5\"}}"},
         {" n ", NULL, "{\"n\":{\"N\":\"5\"}}"},
         {"n, s", NULL, "{\"n\":{\"N\":\"5\"},\"s\":{\"S\":\"abc\"}}"},
         {"n,", NULL, "Syntax error; token: \"<EOF>\", near: \",\""},
@@ -91,29 +106,40 @@ static void projects(void **state) {
         {"n, n", NULL,
          "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [n], path two: [n]"},
         {"m, m.a", NULL,
-         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [m], path two: [m, a]"},
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [m], path two: [m, "
+         "a]"},
         {"m.a, m", NULL,
-         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [m, a], path two: [m]"},
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [m, a], path two: "
+         "[m]"},
         {"m.a, m[0]", NULL,
-         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [m, a], path two: [m, [0]]"},
+         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [m, a], path two: "
+         "[m, [0]]"},
         {"m[0], m.a", NULL,
-         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [m, [0]], path two: [m, a]"},
+         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [m, [0]], path "
+         "two: [m, a]"},
         {"l[0], l[0]", NULL,
-         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [l, [0]], path two: [l, [0]]"},
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [l, [0]], path two: "
+         "[l, [0]]"},
         {"l[0], l.x", NULL,
-         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [l, [0]], path two: [l, x]"},
+         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [l, [0]], path "
+         "two: [l, x]"},
         {"n, m.a, n", NULL,
          "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [n], path two: [n]"},
         {"a, a.b, a.c", NULL,
-         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a], path two: [a, c]"},
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a], path two: [a, "
+         "c]"},
         {"a.b, a.c, a", NULL,
-         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a, c], path two: [a]"},
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a, c], path two: "
+         "[a]"},
         {"a.b, a.c, a[0]", NULL,
-         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [a, c], path two: [a, [0]]"},
+         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [a, c], path two: "
+         "[a, [0]]"},
         {"a[0], a.b, a.c", NULL,
-         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [a, [0]], path two: [a, c]"},
+         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [a, [0]], path "
+         "two: [a, c]"},
         {"n, n, m.a, m[0]", NULL,
-         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [m, a], path two: [m, [0]]"},
+         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [m, a], path two: "
+         "[m, [0]]"},
         {"m.a, m[0], n, n", NULL,
          "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [n], path two: [n]"},
         {"n, #n", NULL, "An expression attribute name used in the document path is not defined; attribute name: #n"},
@@ -148,7 +174,8 @@ static void projects(void **state) {
         {"m.b.c, m.l[1], m.a", NULL,
          "{\"m\":{\"M\":{\"l\":{\"L\":[{\"N\":\"2\"}]},\"a\":{\"N\":\"1\"},\"b\":{\"M\":{\"c\":{\"N\":\"3\"}}}}}}"},
         {"l, s", NULL,
-         "{\"l\":{\"L\":[{\"N\":\"0\"},{\"N\":\"1\"},{\"N\":\"2\"},{\"N\":\"3\"},{\"M\":{\"q\":{\"N\":\"7\"}}}]},\"s\":{\"S\":\"abc\"}}"},
+         "{\"l\":{\"L\":[{\"N\":\"0\"},{\"N\":\"1\"},{\"N\":\"2\"},{\"N\":\"3\"},{\"M\":{\"q\":{\"N\":\"7\"}}}]},\"s\":{\"S\":"
+         "\"abc\"}}"},
         {"ss", NULL, "{\"ss\":{\"SS\":[\"a\",\"b\",\"c\"]}}"},
         {"z", NULL, "{\"z\":{\"NULL\":true}}"},
         {"m.b, m.l", NULL, "{\"m\":{\"M\":{\"l\":{\"L\":[{\"N\":\"1\"},{\"N\":\"2\"}]},\"b\":{\"M\":{\"c\":{\"N\":\"3\"}}}}}}"},

@@ -152,6 +152,13 @@ static void says_where_syntax_ends(void **state) {
         {"SET x = n + -", NULL, "Syntax error; token: \"-\", near: \"+ -\""},
         {"SET x = n -- :n", NULL, "Syntax error; token: \"-\", near: \"-- :n\""},
         {"SET x = n + +:n", NULL, "Syntax error; token: \"+\", near: \"+ +:n\""},
+        {"SET a = ((:n)) b", NULL, "The expression has redundant parentheses;"},
+        {"SET a = ((:n)", NULL, "Syntax error; token: \"<EOF>\", near: \")\""},
+        {"SET a = ((n + :n)) +", NULL, "The expression has redundant parentheses;"},
+        {"SET a = ((:n)), b", NULL, "The expression has redundant parentheses;"},
+        {"SET a = ((:n)) SET a = :n", NULL, "The expression has redundant parentheses;"},
+        {"SET a = ((:n)) FOO", NULL, "The expression has redundant parentheses;"},
+        {"SET a = if_not_exists(((n)), ", NULL, "Syntax error; token: \"<EOF>\", near: \", \""},
     };
     (void)state;
     check(rows, COUNT_OF(rows), item);
@@ -247,66 +254,121 @@ static void lets_no_two_paths_meet(void **state) {
         {"SET n = :n REMOVE n", NULL,
          "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [n], path two: [n]"},
         {"SET m = :m, m.a = :n", NULL,
-         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [m], path two: [m, a]"},
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [m], path two: [m, "
+         "a]"},
         {"SET m.a = :n, m = :m", NULL,
-         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [m, a], path two: [m]"},
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [m, a], path two: "
+         "[m]"},
         {"SET m.a = :n, m[0] = :n", NULL,
-         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [m, a], path two: [m, [0]]"},
+         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [m, a], path two: "
+         "[m, [0]]"},
         {"SET l[0] = :n, l.x = :n", NULL,
-         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [l, [0]], path two: [l, x]"},
+         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [l, [0]], path "
+         "two: [l, x]"},
         {"SET m.a.b = :n, m.a[0] = :n", NULL,
-         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [m, a, b], path two: [m, a, "
-         "[0]]"},
+         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [m, a, b], path "
+         "two: [m, a, [0]]"},
         {"SET m.a.b = :n, m.a = :n", NULL,
-         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [m, a, b], path two: [m, a]"},
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [m, a, b], path "
+         "two: [m, a]"},
         {"SET #a = :n, n = :n", "{\"#a\": \"n\"}",
          "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [n], path two: [n]"},
         {"SET l[0] = :n, l[0].x = :n", NULL,
-         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [l, [0]], path two: [l, [0], "
-         "x]"},
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [l, [0]], path two: "
+         "[l, [0], x]"},
         {"SET n = n + :n ADD n :n", NULL,
          "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [n], path two: [n]"},
         {"REMOVE l[0], l[0]", NULL,
-         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [l, [0]], path two: [l, [0]]"},
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [l, [0]], path two: "
+         "[l, [0]]"},
         {"ADD m.a :n DELETE m :ss", NULL,
-         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [m, a], path two: [m]"},
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [m, a], path two: "
+         "[m]"},
         {"SET n = :big ADD n :n", NULL,
          "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [n], path two: [n]"},
         {"SET a.b = :n, a.c = :n, a = :n", NULL,
-         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a, c], path two: [a]"},
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a, c], path two: "
+         "[a]"},
         {"SET a = :n, a.b = :n, a.c = :n", NULL,
-         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a], path two: [a, c]"},
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a], path two: [a, "
+         "c]"},
         {"SET a.b = :n, a.c = :n, a[0] = :n", NULL,
-         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [a, c], path two: [a, [0]]"},
+         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [a, c], path two: "
+         "[a, [0]]"},
         {"SET a[0] = :n, a.b = :n, a.c = :n", NULL,
-         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [a, [0]], path two: [a, c]"},
+         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [a, [0]], path "
+         "two: [a, c]"},
         {"SET z = :n, a[0] = :n, a.b = :n, a.c = :n", NULL,
-         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [a, [0]], path two: [a, c]"},
+         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [a, [0]], path "
+         "two: [a, c]"},
         {"SET m.a = :n, m[0] = :n, n = :n, n = :n", NULL,
          "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [n], path two: [n]"},
         {"SET n = :n, n = :n, m.a = :n, m[0] = :n", NULL,
-         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [m, a], path two: [m, [0]]"},
+         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [m, a], path two: "
+         "[m, [0]]"},
         {"SET a.b = :n, a.b.c = :n", NULL,
-         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a, b], path two: [a, b, c]"},
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a, b], path two: "
+         "[a, b, c]"},
         {"SET a[0] = :n, a[0].b = :n", NULL,
-         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a, [0]], path two: [a, [0], "
-         "b]"},
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a, [0]], path two: "
+         "[a, [0], b]"},
         {"SET a.b = :n, a[0].b = :n", NULL,
-         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [a, b], path two: [a, [0], b]"},
+         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [a, b], path two: "
+         "[a, [0], b]"},
         {"SET a[0].b = :n, a.b = :n", NULL,
-         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [a, [0], b], path two: [a, b]"},
+         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [a, [0], b], path "
+         "two: [a, b]"},
         {"SET m.l[0] = :n, m = :n", NULL,
-         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [m, l, [0]], path two: [m]"},
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [m, l, [0]], path "
+         "two: [m]"},
         {"SET m = :n, m.l[0] = :n", NULL,
-         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [m], path two: [m, l, [0]]"},
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [m], path two: [m, "
+         "l, [0]]"},
         {"SET m.a = :n REMOVE m[1]", NULL,
-         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [m, a], path two: [m, [1]]"},
+         "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [m, a], path two: "
+         "[m, [1]]"},
         {"REMOVE n SET n = :n", NULL,
          "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [n], path two: [n]"},
         {"REMOVE b, a SET a = :n", NULL,
          "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a], path two: [a]"},
         {"SET b = :n, a = :n, a = :n", NULL,
          "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a], path two: [a]"},
+        {"SET a = :n, b = :n, a = :n, c = :n", NULL,
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a], path two: [a]"}, /* Local: path two: [c] */
+        {"SET a = :n, b = :n, a = :n", NULL,
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a], path two: "
+         "[a]"}, /* Local: path two: [b] */
+        {"SET a = :n, b = :n, c = :n, a = :n", NULL,
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a], path two: "
+         "[a]"}, /* Local: path two: [c] */
+        {"SET x = :n, a.b = :n, a.c = :n, a = :n", NULL,
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a, c], path two: "
+         "[a]"},
+        {"SET a.b = :n, a.c = :n, a = :n, z = :n", NULL,
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a, c], path two: "
+         "[a]"}, /* Local: path two: [z] */
+        {"SET m.x = :n, m.y = :n, m.x.z = :n, q = :n", NULL,
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [m, x], path two: "
+         "[m, x, z]"}, /* Local: path two: [m, y] */
+        {"SET m.x = :n, n.y = :n, m.x.z = :n, m.q = :n", NULL,
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [m, x], path two: "
+         "[m, x, z]"},
+        {"SET n = :n, s = :s, m.a = :n, m.b = :n, s = :s, n = :n", NULL,
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [s], path two: [s]"}, /* Local: path two: [n] */
+        {"DELETE ss :bs ADD ns :ns, x :n SET ns.b[0] = :n + :big", NULL,
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [ns], path two: "
+         "[ns, b, [0]]"}, /* Local: path two: [x] */
+        {"ADD x :ss, ss :ss REMOVE t DELETE x :ss, l :ss", NULL,
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [x], path two: "
+         "[x]"}, /* Local: path two: [l] */
+        {"SET a0 = :n, a1 = :n, a2 = :n, a3 = :n, a4 = :n, a5 = :n, a6 = :n, a7 = :n, a8 = :n, a9 = :n, a10 = :n, a11 = :n, "
+         "a12 = :n, a13 = :n, a14 = :n, a15 = :n, a16 = :n, a17 = :n, a18 = :n, a19 = :n, a3 = :n",
+         NULL,
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a3], path two: "
+         "[a3]"}, /* Local: path two: [a10] */
+        {"REMOVE l[3], l[1], l[3], l[2]", NULL,
+         "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [l, [3]], path two: "
+         "[l, [3]]"},
     };
     (void)state;
     check(rows, COUNT_OF(rows), item);

@@ -391,7 +391,7 @@ static void says_when_the_arena_is_full(void **state) {
         if (ok) break;
         assert_string_equal(language_fault.name, "Arena");
     }
-    assert_true(bytes > 1000);
+    assert_true(bytes > 500);
     assert_string_equal(language_item_text(&item), whole);
 }
 
