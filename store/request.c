@@ -67,25 +67,25 @@ static latch_str attribute_of(const latch_table *table, latch_str name) {
 static void put_value(latch_text_writer *t, latch_value v) {
     switch (v.kind) {
     case LATCH_V_STR:
-        put(t, "{\"S\":");
+        latch_text_put(t, LATCH_STR("{\"S\":"));
         latch_text_json_string(t, v.as.str);
-        put(t, "}");
+        latch_text_put(t, LATCH_STR("}"));
         return;
     case LATCH_V_INT:
-        put(t, "{\"N\":\"");
+        latch_text_put(t, LATCH_STR("{\"N\":\""));
         latch_text_int(t, v.as.i);
-        put(t, "\"}");
+        latch_text_put(t, LATCH_STR("\"}"));
         return;
     case LATCH_V_UINT:
-        put(t, "{\"N\":\"");
+        latch_text_put(t, LATCH_STR("{\"N\":\""));
         latch_text_uint(t, v.as.u);
-        put(t, "\"}");
+        latch_text_put(t, LATCH_STR("\"}"));
         return;
     case LATCH_V_BOOL:
         put(t, v.as.b ? "{\"BOOL\":true}" : "{\"BOOL\":false}");
         return;
     case LATCH_V_NULL:
-        put(t, "{\"NULL\":true}");
+        latch_text_put(t, LATCH_STR("{\"NULL\":true}"));
         return;
     case LATCH_V_NUM:
     case LATCH_V_JSON:
@@ -97,42 +97,42 @@ static void put_value(latch_text_writer *t, latch_value v) {
 /* "pk":{"S":…},"sk":{"S":…} */
 static void put_key(latch_text_writer *t, const latch_table *table, const latch_request *r) {
     put_string(t, or_default(table->pk, "pk"));
-    put(t, ":");
+    latch_text_put(t, LATCH_STR(":"));
     put_value(t, latch_v_str_(r->pk));
-    put(t, ",");
+    latch_text_put(t, LATCH_STR(","));
     put_string(t, or_default(table->sk, "sk"));
-    put(t, ":");
+    latch_text_put(t, LATCH_STR(":"));
     put_value(t, latch_v_str_(r->sk));
 }
 
 static void put_item(latch_text_writer *t, const latch_table *table, const latch_request *r) {
-    put(t, ",\"Item\":{");
+    latch_text_put(t, LATCH_STR(",\"Item\":{"));
     put_key(t, table, r);
     for (const latch_pair *pair = r->item; pair->name != NULL; pair++) {
-        put(t, ",");
+        latch_text_put(t, LATCH_STR(","));
         latch_text_json_string(t, attribute_of(table, latch_str_of(pair->name)));
-        put(t, ":");
+        latch_text_put(t, LATCH_STR(":"));
         put_value(t, pair->value);
     }
-    put(t, "}");
+    latch_text_put(t, LATCH_STR("}"));
 }
 
 static void put_names(latch_text_writer *t, const latch_table *table, const placeholders *names) {
     if (names->count == 0) return;
-    put(t, ",\"ExpressionAttributeNames\":");
+    latch_text_put(t, LATCH_STR(",\"ExpressionAttributeNames\":"));
     for (size_t i = 0; i < names->count; i++) {
         latch_str name = names->names[i];
         put(t, i == 0 ? "{" : ",");
         latch_text_json_string(t, name);
-        put(t, ":");
+        latch_text_put(t, LATCH_STR(":"));
         latch_text_json_string(t, attribute_of(table, (latch_str){name.ptr + 1, name.len - 1}));
     }
-    put(t, "}");
+    latch_text_put(t, LATCH_STR("}"));
 }
 
 static void put_values(latch_text_writer *t, const latch_pair *given, const placeholders *values) {
     if (values->count == 0) return;
-    put(t, ",\"ExpressionAttributeValues\":");
+    latch_text_put(t, LATCH_STR(",\"ExpressionAttributeValues\":"));
     for (size_t i = 0; i < values->count; i++) {
         const latch_pair *pair = given;
         while (pair != NULL && pair->name != NULL && !latch_str_eq(values->names[i], latch_str_of(pair->name)))
@@ -141,17 +141,17 @@ static void put_values(latch_text_writer *t, const latch_pair *given, const plac
         if (t->failed != LATCH_OK) return;
         put(t, i == 0 ? "{" : ",");
         latch_text_json_string(t, values->names[i]);
-        put(t, ":");
+        latch_text_put(t, LATCH_STR(":"));
         put_value(t, pair->value);
     }
-    put(t, "}");
+    latch_text_put(t, LATCH_STR("}"));
 }
 
 static void put_expression(latch_text_writer *t, const char *member, const char *expression) {
     if (expression == NULL) return;
     put(t, member);
     put(t, expression);
-    put(t, "\"");
+    latch_text_put(t, LATCH_STR("\""));
 }
 
 static void put_expressions(latch_text_writer *t, const latch_table *table, const latch_request *r) {
@@ -161,9 +161,11 @@ static void put_expressions(latch_text_writer *t, const latch_table *table, cons
     collect(r->update, ':', &values, t);
     collect(r->condition, ':', &values, t);
     put_expression(t, ",\"UpdateExpression\":\"", r->update);
-    if (r->operation == LATCH_UPDATE_ITEM && r->returns == LATCH_RETURNS_ITEM) put(t, ",\"ReturnValues\":\"ALL_NEW\"");
+    if (r->operation == LATCH_UPDATE_ITEM && r->returns == LATCH_RETURNS_ITEM)
+        latch_text_put(t, LATCH_STR(",\"ReturnValues\":\"ALL_NEW\""));
     put_expression(t, ",\"ConditionExpression\":\"", r->condition);
-    if (r->condition != NULL && r->returns != LATCH_RETURNS_NOTHING) put(t, ",\"ReturnValuesOnConditionCheckFailure\":\"ALL_OLD\"");
+    if (r->condition != NULL && r->returns != LATCH_RETURNS_NOTHING)
+        latch_text_put(t, LATCH_STR(",\"ReturnValuesOnConditionCheckFailure\":\"ALL_OLD\""));
     put_names(t, table, &names);
     put_values(t, r->values, &values);
 }
@@ -171,18 +173,18 @@ static void put_expressions(latch_text_writer *t, const latch_table *table, cons
 latch_status latch_request_text(latch_ctx *cx, const latch_request *r, latch_str *out) {
     const latch_table *table = cx->table;
     latch_text_writer t = latch_text_begin(cx->arena);
-    put(&t, "{\"TableName\":");
+    latch_text_put(&t, LATCH_STR("{\"TableName\":"));
     put_string(&t, table->name);
     if (r->operation == LATCH_PUT_ITEM) {
         put_item(&t, table, r);
     } else {
-        put(&t, ",\"Key\":{");
+        latch_text_put(&t, LATCH_STR(",\"Key\":{"));
         put_key(&t, table, r);
-        put(&t, "}");
+        latch_text_put(&t, LATCH_STR("}"));
     }
-    if (r->operation == LATCH_GET_ITEM && !r->eventual) put(&t, ",\"ConsistentRead\":true");
+    if (r->operation == LATCH_GET_ITEM && !r->eventual) latch_text_put(&t, LATCH_STR(",\"ConsistentRead\":true"));
     if (r->operation != LATCH_GET_ITEM) put_expressions(&t, table, r);
-    put(&t, "}");
+    latch_text_put(&t, LATCH_STR("}"));
     *out = latch_text_end(&t);
     if (out->ptr != NULL) return LATCH_OK;
     return latch_err_set(&cx->err, t.failed, "%s of %.*s: %s", latch_operation_name(r->operation), LATCH_ARG(r->pk), t.why);
