@@ -606,7 +606,7 @@ static void fits_or_refuses_at_every_arena_size(void **state) {
     } while (status != LATCH_OK && bytes <= RIG_ARENA_BYTES);
     assert_int_equal(status, LATCH_OK);
     assert_true(is("completed"));
-    assert_true(refused > 60);
+    assert_true(refused > 20);
 }
 
 static void settles_though_the_arena_is_full(void **state) {
