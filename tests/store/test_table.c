@@ -436,6 +436,23 @@ static void pauses_end_in_time(void **state) {
     }
 }
 
+/* The real clock really sleeps, a caller's own does what it does, and nobody sleeps for nothing. */
+static void sleeps_through_the_clock(void **state) {
+    latch_clock real = latch_clock_system(), bare = real;
+    (void)state;
+    bare.sleep_ms = NULL;
+    latch_instant from = latch_clock_instant(&real);
+    latch_clock_sleep_ms(&real, 3);
+    assert_true(latch_clock_since_ms(&real, from) >= 3);
+    latch_clock_sleep_ms(&bare, 3);
+    assert_true(latch_clock_since_ms(&real, from) >= 6);
+    latch_clock_sleep_ms(&ann.cx.clock, 0);
+    latch_clock_sleep_ms(&ann.cx.clock, -5);
+    assert_int_equal(ann.slept_ms, 0);
+    latch_clock_sleep_ms(&ann.cx.clock, LATCH_HOUR_MS);
+    assert_int_equal(ann.slept_ms, LATCH_HOUR_MS);
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -454,6 +471,7 @@ static const struct CMUnitTest tests[] = {
     ROW(makes_keys_that_cannot_be_mistaken),
     ROW(pauses_longer_each_time_and_differently),
     ROW(pauses_end_in_time),
+    ROW(sleeps_through_the_clock),
 };
 
 CHECK_MAIN(tests)
