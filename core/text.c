@@ -161,8 +161,8 @@ static void put_odd(latch_text_writer *t, unsigned char c, bool lossy) {
     }
 }
 
-static void put_string(latch_text_writer *t, latch_str s, bool lossy) {
-    latch_text_char(t, '"');
+/* The rest of a string that has what can't stand as it is, or more than there is room for. */
+static __attribute__((noinline)) void put_rest(latch_text_writer *t, latch_str s, bool lossy) {
     for (size_t i = 0; i < s.len && t->failed == LATCH_OK;) {
         size_t len = s.len - i, room = t->cap - t->len; /* of one's own, small room as much is filled as fits */
         if (t->arena == NULL && room > SPARE + 1 && room < len + SPARE + 1) len = room - SPARE - 1;
@@ -173,6 +173,30 @@ static void put_string(latch_text_writer *t, latch_str s, bool lossy) {
         if (plain < len) put_odd(t, (unsigned char)s.ptr[i++], lossy);
     }
     latch_text_char(t, '"');
+}
+
+static void put_string(latch_text_writer *t, latch_str s, bool lossy) {
+    latch_text_char(t, '"');
+    if (t->failed != LATCH_OK || s.len >= SIZE_MAX / 4 || s.len + SPARE + 1 >= t->cap - t->len) {
+        put_rest(t, s, lossy);
+        return;
+    }
+    char *to = t->at + t->len;
+    size_t plain = copy_plain(to, s.ptr, s.len);
+    to[plain] = '"';
+    t->len += plain + (plain == s.len);
+    if (plain < s.len) put_rest(t, (latch_str){s.ptr + plain, s.len - plain}, lossy);
+}
+
+void latch_text_plain_string(latch_text_writer *t, latch_str s) {
+    if (!latch_text_reserve(t, s.len + 2)) {
+        put_string(t, s, false); /* what fits of it */
+        return;
+    }
+    t->at[t->len] = '"';
+    memcpy(t->at + t->len + 1, s.ptr, s.len);
+    t->at[t->len + 1 + s.len] = '"';
+    t->len += s.len + 2;
 }
 
 void latch_text_json_string(latch_text_writer *t, latch_str s) { put_string(t, s, false); }

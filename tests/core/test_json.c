@@ -438,6 +438,58 @@ static void keeps_numbers_as_they_were_written(void **state) {
     }
 }
 
+/* Alone in much room, alone in little, and inside of what is built: three ways to write, one text. */
+static void writes_what_was_parsed_the_same_everywhere(void **state) {
+    static const char *const texts[] = {
+        "{}",
+        "[]",
+        "null",
+        "true",
+        "false",
+        "-1.5e300",
+        "[[],{},[{}]]",
+        "\"plain\"",
+        "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0000\\u001F\x7F\"",
+        "\"t\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x92\xA9\"",
+        "{\"\":\"\",\"a\\nb\":[1,-1,18446744073709551615,1e999,123456789012345678901234567890]}",
+        "[1,2.0,0.1,\"0123456789\",{\"k\":{\"k\":{\"k\":[true,false,null]}}}]",
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        char inside[256];
+        latch_json v = parsed(texts[i]);
+        assert_text(latch_text(v), texts[i]);
+        snprintf(inside, sizeof inside, "[0,%s]", texts[i]);
+        assert_text(latch_text(latch_append(latch_append(latch_array(&r.cx), 0L), v)), inside);
+        size_t written = 0;
+        for (size_t left = 0; left < 400; left++) {
+            size_t mark = latch_arena_mark(&r.arena), cap = r.arena.cap;
+            latch_str text;
+            r.arena.cap = r.arena.used + left;
+            latch_status status = latch_json_text(&r.cx, v, &text);
+            assert_true(status == LATCH_OK || (status == LATCH_E_NOMEM && written == 0));
+            assert_text(text, status == LATCH_OK ? texts[i] : "null");
+            written += status == LATCH_OK;
+            r.arena.cap = cap;
+            latch_arena_rewind(&r.arena, mark);
+        }
+        assert_true(written > 100);
+    }
+}
+
+/* What the fast way took before it found that it needs more is given back to the frugal one. */
+static void writes_a_long_text_in_just_its_room(void **state) {
+    char text[2048] = "[\"";
+    latch_str written;
+    (void)state;
+    memset(text + 2, 'x', 2000);
+    memcpy(text + 2002, "\"]", 3);
+    latch_json v = parsed(text);
+    r.arena.cap = r.arena.used + strlen(text) + 64;
+    assert_int_equal(latch_json_text(&r.cx, v, &written), LATCH_OK);
+    assert_text(written, text);
+}
+
 static void parses_at_any_arena_size(void **state) {
     static const char text[] = "{\"a\":[1,2.5,\"x\\ny\"],\"b\":{\"c\":null,\"d\":true}}";
     bool fitted = false;
@@ -655,6 +707,8 @@ static const struct CMUnitTest tests[] = {
     ROW(takes_the_largest_event),
     ROW(refuses_six_mebibytes_of_anything),
     ROW(keeps_numbers_as_they_were_written),
+    ROW(writes_what_was_parsed_the_same_everywhere),
+    ROW(writes_a_long_text_in_just_its_room),
     ROW(parses_at_any_arena_size),
     ROW(builds_every_kind),
     ROW(reads_what_was_built),
