@@ -23,7 +23,9 @@ LATCH_BEGIN_C
  * LATCH_E_INPUT  a field of the event is missing or wrong; for the client: "body.qty: is 0, want a whole number from 1 to 100"
  * LATCH_E_DATA   the same of a stored or built value
  * LATCH_E_NOMEM  the arena is full
- * Every variable is always written: zero on an error. Text points into the value read.
+ * Every variable is always written: zero on an error; the first error is told. Text points into the value read. Whole numbers are written
+ * without a fraction or an exponent; a double takes any number that it holds. Of members with the same name the first counts. Paths are
+ * borrowed for as long as cx.
  */
 #define latch_read(...) latch_read_(LATCH_FIRST_(__VA_ARGS__), LATCH_FIELDS_(__VA_ARGS__))
 LATCH_NODISCARD latch_status latch_read_(latch_json v, const latch_field *fields) LATCH_NONNULL;
@@ -69,7 +71,7 @@ latch_json latch_each_value(const latch_each *each) LATCH_NONNULL;
 latch_str latch_each_text(const latch_each *each) LATCH_NONNULL;
 
 /*
- * `name` begins the path in errors; `text` is copied. At most 128 levels deep. Numbers beyond 64 bits and doubles stay as they were
+ * `name` begins the path in errors, and is borrowed for as long as cx; `text` is copied. At most 128 levels deep. Numbers beyond 64 bits and doubles stay as they were
  * written. LATCH_E_INPUT with the byte where it stops being JSON (RFC 8259, UTF-8); LATCH_E_NOMEM.
  */
 LATCH_NODISCARD latch_status latch_parse(latch_ctx *cx, const char *name, latch_str text, latch_json *out) LATCH_NONNULL;
@@ -83,7 +85,10 @@ LATCH_NODISCARD latch_status latch_parse(latch_ctx *cx, const char *name, latch_
 #define latch_object(...) latch_object_(LATCH_FIRST_(__VA_ARGS__), LATCH_PAIRS_(__VA_ARGS__))
 latch_json latch_object_(latch_ctx *cx, const latch_pair *pairs) LATCH_NONNULL;
 
-/* `v`, put after what the list holds, as a new list: items = latch_append(items, v), from items = latch_array(cx). */
+/*
+ * `v`, put after what the list holds, as a new list: items = latch_append(items, v), from items = latch_array(cx). The old list stays what
+ * it was. Appending to the newest costs what `v` costs; to an older or a parsed one, a copy of it. LATCH_E_MISUSE in what is no list.
+ */
 #define latch_append(array, v) latch_append_((array), LATCH_V_(v))
 LATCH_NODISCARD latch_json latch_append_(latch_json array, latch_value v);
 latch_json latch_array(latch_ctx *cx) LATCH_NONNULL;
