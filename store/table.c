@@ -208,10 +208,10 @@ latch_status latch_item_at_ms_or(latch_json item, const char *attribute, int64_t
 #define NAME_MAX_BYTES 64
 #define SKEW_MS (2 * LATCH_SECOND_MS)
 
-/* `which` part of a key, of store `of` under `name`: "attempts login: the key". */
+/* `which` part of a key, of store `of` under `name`: "attempts login: the key". A name is the author's, a key comes with the event. */
 static latch_status complain(latch_ctx *cx, const latch_table_key *of, const char *name, const char *which, const char *wrong) {
-    return latch_err_set(&cx->err, LATCH_E_MISUSE, "%s%s%s: %s %s", of->store, name != NULL ? " " : "", name != NULL ? name : "", which,
-                         wrong);
+    return latch_err_set(&cx->err, name != NULL ? LATCH_E_INPUT : LATCH_E_MISUSE, "%s%s%s: %s %s", of->store, name != NULL ? " " : "",
+                         name != NULL ? name : "", which, wrong);
 }
 
 static latch_status check_part(latch_ctx *cx, const latch_table_key *of, const char *name, const char *which, latch_str part,

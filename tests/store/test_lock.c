@@ -337,15 +337,15 @@ static void refuses_bad_keys_without_sending(void **state) {
     (void)state;
     memset(long_key, '#', 700);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        assert_int_equal(latch_lock_take(&ann.cx, &door, latch_str_of(rows[i].key), &hold), LATCH_E_MISUSE);
+        assert_int_equal(latch_lock_take(&ann.cx, &door, latch_str_of(rows[i].key), &hold), LATCH_E_INPUT);
         assert_string_equal(latch_error(&ann.cx)->message, rows[i].says);
     }
-    assert_int_equal(latch_lock_take(&ann.cx, &door, (latch_str){"a\0b", 3}, &hold), LATCH_E_MISUSE);
+    assert_int_equal(latch_lock_take(&ann.cx, &door, (latch_str){"a\0b", 3}, &hold), LATCH_E_INPUT);
     assert_int_equal(ann.requests, 0);
     assert_int_equal(latch_lock_take(&ann.cx, &door, (latch_str){long_key, 679}, &hold), LATCH_OK); /* 10 + 3 * 679 bytes */
     memset(long_key, 'k', sizeof long_key);
     assert_int_equal(latch_lock_take(&ann.cx, &door, (latch_str){long_key, 2038}, &hold), LATCH_OK);
-    assert_int_equal(latch_lock_take(&ann.cx, &door, (latch_str){long_key, 2039}, &hold), LATCH_E_MISUSE);
+    assert_int_equal(latch_lock_take(&ann.cx, &door, (latch_str){long_key, 2039}, &hold), LATCH_E_INPUT);
 }
 
 static void refuses_what_take_did_not_give(void **state) {
