@@ -19,7 +19,7 @@ typedef struct engine_rig {
 
 #define ENGINE_T0 INT64_C(1767225600000)
 
-void engine_rig_init(engine_rig *r, const latch_embedded_options *options); /* options.clock is the rig's */
+void engine_rig_init(engine_rig *r, const latch_embedded_options *options);  /* options.clock is the rig's */
 void engine_rig_again(engine_rig *r, const latch_embedded_options *options); /* another engine, at the first time */
 void engine_rig_clean_up(engine_rig *r);
 
