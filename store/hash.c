@@ -8,6 +8,7 @@
 
 /* The text goes into the hash piece by piece: a payload may be 6 MB. */
 #define PIECE_BYTES 2048
+#define WRITER_BYTES 16 /* a writer copies by the word: core/text.c refuses where a word more wouldn't fit behind a string */
 
 typedef struct sink {
     EVP_MD_CTX *md;
@@ -32,9 +33,9 @@ static void put_char(sink *s, char c) {
     latch_text_char(&s->text, c);
 }
 
-/* A long string is escaped in the arena, the others (six bytes for one at most) in the piece. */
+/* A long string is escaped in the arena, the others in the piece: six bytes for one at most, two quotes, and what the writer asks beyond. */
 static void put_scalar(sink *s, yyjson_val *v) {
-    size_t most = yyjson_is_str(v) || yyjson_is_raw(v) ? yyjson_get_len(v) * 6 + 2 : 64;
+    size_t most = yyjson_is_str(v) || yyjson_is_raw(v) ? yyjson_get_len(v) * 6 + 2 + WRITER_BYTES : 64;
     make_room(s, most);
     if (most < s->text.cap) {
         latch_text_parsed(&s->text, v);

@@ -1,3 +1,5 @@
+#include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,6 +116,37 @@ static void takes_texts_of_every_length(void **state) {
     }
 }
 
+static void sha256_of(const char *text, size_t len, char out[LATCH_HASH_BYTES]) {
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    assert_int_equal(EVP_Digest(text, len, bytes, &n, EVP_sha256(), NULL), 1);
+    for (unsigned i = 0; i < n; i++)
+        snprintf(out + (size_t)2 * i, 3, "%02x", bytes[i]);
+}
+
+/* Lists of short strings, canonical as they are, begun at each offset: one of the strings ends each piece with 0, 1, 2 … bytes left. */
+static void takes_short_strings_wherever_a_piece_ends(void **state) {
+    static const char *const elements[] = {
+        "\"A\"", "\"\"", "{\"id\":\"a\",\"ok\":\"y\"}", "{\"q\":\"B\"}", "\"\\u0001\"", "\"\\\"\\u0002\\u0003\"", "\"\xC3\xA9\"", "12",
+    };
+    enum { OFFSETS = 80, COUNT = 700 };
+    char got[LATCH_HASH_BYTES], want[LATCH_HASH_BYTES];
+    static char text[OFFSETS + COUNT * 32];
+    (void)state;
+    for (size_t e = 0; e < COUNT_OF(elements); e++) {
+        for (size_t offset = 0; offset < OFFSETS; offset++) {
+            size_t len = (size_t)snprintf(text, sizeof text, "[\"%0*d\"", (int)offset + 1, 0);
+            for (size_t i = 0; i < COUNT && len < (size_t)3 * 2048; i++)
+                len += (size_t)snprintf(text + len, sizeof text - len, ",%s", elements[e]);
+            text[len++] = ']', text[len] = '\0';
+            rig_again(&ann, 0);
+            hash_text(text, got);
+            sha256_of(text, len, want);
+            assert_string_equal(got, want);
+        }
+    }
+}
+
 static void leaves_the_arena_as_it_was(void **state) {
     latch_json v;
     char hash[LATCH_HASH_BYTES];
@@ -131,8 +164,8 @@ static void leaves_the_arena_as_it_was(void **state) {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
-    ROW(is_sha256_of_the_canonical_text), ROW(tells_what_differs_and_nothing_else), ROW(hashes_what_was_built_as_what_was_parsed),
-    ROW(takes_texts_of_every_length),     ROW(leaves_the_arena_as_it_was),
+    ROW(is_sha256_of_the_canonical_text), ROW(tells_what_differs_and_nothing_else),       ROW(hashes_what_was_built_as_what_was_parsed),
+    ROW(takes_texts_of_every_length),     ROW(takes_short_strings_wherever_a_piece_ends), ROW(leaves_the_arena_as_it_was),
 };
 
 CHECK_MAIN(tests)
