@@ -200,9 +200,13 @@ static latch_status claim(latch_ctx *cx, call *c, verdict *says, latch_once_resu
 
 /* ── settling ───────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* The work said that nothing is half done: a refusal, bad input, its author's own failure. */
-static bool says_nothing_is_done(latch_status status) {
-    return (status >= LATCH_MISSING && status <= LATCH_UNDONE) || status == LATCH_E_INPUT || status == LATCH_E_HANDLER;
+/*
+ * The work said that nothing is half done: a refusal, bad input, its author's own failure. Not where a write in it may have been applied,
+ * and not a conflict: something moved while the work was at it (an inner once, a lock that was to be extended), so that it had begun.
+ */
+static bool says_nothing_is_done(latch_status status, bool maybe_applied) {
+    bool refused = status >= LATCH_MISSING && status <= LATCH_UNDONE && status != LATCH_CONFLICT;
+    return !maybe_applied && (refused || status == LATCH_E_INPUT || status == LATCH_E_HANDLER);
 }
 
 /* The work's own error stands, whatever becomes of the claim: at worst it is in progress until its time is over, and then it is told. */
@@ -233,10 +237,11 @@ static latch_status send_complete(latch_ctx *cx, const call *c, latch_str text, 
     return send(cx, c, &request, item);
 }
 
+/* The work ran here, whoever's result counts: for whoever calls this from work of its own, something was done. */
 static latch_status taken_over(latch_ctx *cx, const call *c, bool lost) {
     (void)latch_err_set(&cx->err, LATCH_CONFLICT, "%.*s: another owner took over while the work ran here%s", LATCH_ARG(c->pk),
                         lost ? "; a try to record it got no answer" : "");
-    cx->err.maybe_applied = lost;
+    cx->err.maybe_applied = true;
     return LATCH_CONFLICT;
 }
 
@@ -299,9 +304,10 @@ latch_status latch_once_do(latch_ctx *cx, const latch_once *once, latch_str key,
     if (says == DONE) return LATCH_OK;
     if (latch_now_ms(cx) >= c.until_ms) return settle_undone(cx, &c, came_too_late(cx, &c), true);
     work.takeovers = c.takeovers;
+    cx->err = (latch_err){0}; /* what a try of the claim left in it says nothing about the work */
     latch_status status = once->work(cx, &work);
     if (status == LATCH_OK) return settle_done(cx, &c, work.result, out);
-    return settle_undone(cx, &c, status, says_nothing_is_done(status));
+    return settle_undone(cx, &c, status, says_nothing_is_done(status, cx->err.maybe_applied));
 }
 
 /* ── without doing the work ─────────────────────────────────────────────────────────────────────────────────────────────── */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/ctx.h"
+#include "store/lock.h"
 #include "store/once.h"
 #include "tests/check.h"
 #include "tests/rig.h"
@@ -25,6 +26,7 @@ static struct work {
     size_t response_bytes; /* 0: {"n":<runs>} */
     void (*meanwhile)(void);
     bool fills_arena, breaks_response;
+    bool maybe_applied, says_no_more; /* of its error; the error is only returned, not set */
 } work;
 
 static latch_status ship(latch_ctx *cx, latch_work *w) {
@@ -46,7 +48,13 @@ static latch_status ship(latch_ctx *cx, latch_work *w) {
     }
     while (work.fills_arena && latch_arena_alloc(cx->arena, 16) != NULL)
         continue;
+    if (work.says_no_more) return work.ends;
     if (work.ends == LATCH_E_HANDLER) return latch_fail(cx, "CardDeclined", "no");
+    if (work.maybe_applied) {
+        (void)latch_err_set(&cx->err, work.ends, "an inner write got no answer");
+        cx->err.maybe_applied = true;
+        return work.ends;
+    }
     if (work.ends >= LATCH_MISSING && work.ends <= LATCH_UNDONE) return latch_refuse(cx, work.ends, "said so");
     cx->err.status = work.ends;
     return work.ends;
@@ -369,7 +377,7 @@ static void gives_back_or_abandons_as_the_work_ends(void **state) {
         latch_status ends;
         bool gives_back;
     } rows[] = {
-        {LATCH_MISSING, true},      {LATCH_HELD, true},      {LATCH_BUSY, true},       {LATCH_MISMATCH, true},   {LATCH_CONFLICT, true},
+        {LATCH_MISSING, true},      {LATCH_HELD, true},      {LATCH_BUSY, true},       {LATCH_MISMATCH, true},   {LATCH_CONFLICT, false},
         {LATCH_LIMITED, true},      {LATCH_SEEN, true},      {LATCH_UNDONE, true},     {LATCH_E_INPUT, true},    {LATCH_E_HANDLER, true},
         {LATCH_E_DATA, false},      {LATCH_E_MISUSE, false}, {LATCH_E_NOMEM, false},   {LATCH_E_TIMEOUT, false}, {LATCH_E_NETWORK, false},
         {LATCH_E_THROTTLED, false}, {LATCH_E_DENIED, false}, {(latch_status)1, false},
@@ -392,6 +400,91 @@ static void gives_back_or_abandons_as_the_work_ends(void **state) {
         assert_int_equal(do_with(&bob, &order, other, &out), LATCH_OK); /* at once */
         assert_true(out.did);
         assert_int_equal(work.takeovers, rows[i].gives_back ? 0 : 1);
+    }
+}
+
+/* What says no, and says that a write of the work may have been applied, has begun: it is abandoned. */
+static void abandons_what_may_have_been_applied(void **state) {
+    static const latch_status rows[] = {LATCH_MISSING, LATCH_HELD, LATCH_BUSY, LATCH_MISMATCH, LATCH_LIMITED, LATCH_SEEN, LATCH_E_INPUT};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        latch_once_result out;
+        begin_again(sound);
+        work.ends = rows[i];
+        work.maybe_applied = true;
+        assert_int_equal(run(&ann, &out), rows[i]);
+        assert_true(latch_error(&ann.cx)->maybe_applied);
+        assert_int_equal(stored("takeovers"), 0);
+        work.ends = LATCH_OK;
+        assert_int_equal(do_with(&bob, &order, "{\"other\":1}", &out), LATCH_MISMATCH);
+        assert_int_equal(run(&bob, &out), LATCH_OK);
+        assert_int_equal(work.takeovers, 1);
+    }
+}
+
+/* The claim's own lost try says nothing about the work: a refusal without a word of its own is given back. */
+static void gives_back_though_the_claim_was_repeated(void **state) {
+    latch_once_result out;
+    (void)state;
+    ann.faults[0] = LOST_AFTER;
+    work.ends = LATCH_LIMITED;
+    work.says_no_more = true;
+    assert_int_equal(run(&ann, &out), LATCH_LIMITED);
+    assert_int_equal(ann.requests, 3);
+    assert_int_equal(stored("takeovers"), -1);
+}
+
+static const latch_lock stock = {.name = "stock", .lease_ms = 1000};
+static latch_status do_inner(latch_ctx *cx, latch_work_fn *fn) {
+    const latch_once inner = {.name = "inner", .work = fn, .in_progress_ms = 1000};
+    latch_once_result out;
+    return latch_once_do(cx, &inner, LATCH_STR("i"), LATCH_NULL, &out);
+}
+
+static latch_status succeed(latch_ctx *cx, latch_work *w) {
+    (void)cx, (void)w;
+    return LATCH_OK;
+}
+
+static latch_status is_slow(latch_ctx *cx, latch_work *w) {
+    (void)cx, (void)w;
+    rig_pass(&world, 5000);
+    assert_int_equal(do_inner(&bob.cx, succeed), LATCH_OK);
+    return LATCH_OK;
+}
+
+static latch_status runs_an_overtaken_once(latch_ctx *cx, latch_work *w) {
+    (void)w;
+    return do_inner(cx, is_slow);
+}
+
+static latch_status loses_its_lock_midway(latch_ctx *cx, latch_work *w) {
+    latch_hold ours, theirs;
+    (void)w;
+    assert_int_equal(latch_lock_take(cx, &stock, LATCH_STR("s"), &ours), LATCH_OK);
+    rig_pass(&world, 5000);
+    assert_int_equal(latch_lock_take(&bob.cx, &stock, LATCH_STR("s"), &theirs), LATCH_OK);
+    return latch_lock_extend(cx, &ours, 1000);
+}
+
+/* A conflict that leaves the work: half of it is done, and only the next one of the same payload may start, and is told. */
+static void abandons_work_that_met_a_conflict_midway(void **state) {
+    static const struct {
+        latch_work_fn *fn;
+        bool maybe_applied;
+    } rows[] = {{runs_an_overtaken_once, true}, {loses_its_lock_midway, false}};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const latch_once policy = {.name = "order", .work = rows[i].fn};
+        latch_once_result out;
+        begin_again(sound);
+        rig_delete(&world, "ONCE#inner#i", SK);
+        assert_int_equal(do_with(&ann, &policy, "{\"a\":1}", &out), LATCH_CONFLICT);
+        assert_int_equal(latch_error(&ann.cx)->maybe_applied, rows[i].maybe_applied);
+        assert_false(out.did);
+        assert_int_equal(do_with(&bob, &order, "{\"other\":1}", &out), LATCH_MISMATCH);
+        assert_int_equal(run(&bob, &out), LATCH_OK);
+        assert_int_equal(work.takeovers, 1);
     }
 }
 
@@ -435,7 +528,8 @@ static void tells_an_owner_that_was_succeeded(void **state) {
     work.meanwhile = bob_takes_over;
     assert_int_equal(run(&ann, &out), LATCH_CONFLICT);
     assert_true(out.did && answers(&out, "{\"n\":2}"));
-    assert_false(latch_error(&ann.cx)->maybe_applied);
+    assert_true(latch_error(&ann.cx)->maybe_applied); /* the work ran */
+    assert_null(strstr(latch_error(&ann.cx)->message, "got no answer"));
     assert_int_equal(bobs_status, LATCH_OK);
     assert_true(bobs_result.did);
     assert_int_equal(work.takeovers, 1);
@@ -921,6 +1015,9 @@ static const struct CMUnitTest tests[] = {
     ROW(keeps_another_payload_out_of_what_may_be_half_done),
     ROW(keeps_the_record_while_the_work_may_run),
     ROW(gives_back_or_abandons_as_the_work_ends),
+    ROW(abandons_what_may_have_been_applied),
+    ROW(gives_back_though_the_claim_was_repeated),
+    ROW(abandons_work_that_met_a_conflict_midway),
     ROW(remembers_takeovers_across_a_refusal),
     ROW(the_works_error_stands_whatever_becomes_of_the_claim),
     ROW(tells_an_owner_that_was_succeeded),
