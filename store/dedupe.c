@@ -18,7 +18,11 @@ static latch_status begin(latch_ctx *cx, const latch_dedupe *dedupe, latch_str k
     return latch_table_check_span(cx, "dedupe", dedupe->name, ".wait_ms", dedupe->wait_ms, 0);
 }
 
-static void settle_at_end(latch_ctx *cx, void *arg, latch_status ended) { latch_job_settle(cx, arg, ended); }
+/* By core/status.h: what was seen before, or compensated, is done and doesn't come again. */
+static void settle_at_end(latch_ctx *cx, void *arg, latch_status ended) {
+    bool done = ended == LATCH_SEEN || ended == LATCH_UNDONE;
+    latch_job_settle(cx, arg, done ? LATCH_OK : ended);
+}
 
 /* Registers, and waits for another's job to end as long as the policy says: then there is its result, or room for ours. */
 static latch_status enter(latch_ctx *cx, latch_job_key *key) {

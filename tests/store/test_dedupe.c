@@ -161,7 +161,9 @@ static void settles_by_how_the_handler_ends(void **state) {
         {LATCH_OK, "completed", NULL, LATCH_SEEN},
         {LATCH_LIMITED, "failed", "Limited", LATCH_OK},
         {LATCH_E_NOMEM, "failed", "ArenaFull", LATCH_OK},
-        {LATCH_SEEN, "failed", "Seen", LATCH_OK},
+        {LATCH_SEEN, "completed", NULL, LATCH_SEEN},
+        {LATCH_UNDONE, "completed", NULL, LATCH_SEEN},
+        {LATCH_CONFLICT, "failed", "Conflict", LATCH_OK},
         {LATCH_E_HANDLER, "failed", "CardDeclined", LATCH_OK},
         {(latch_status)1, "failed", "Unknown", LATCH_OK},
     };
