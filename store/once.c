@@ -38,7 +38,9 @@ static const char complete_without_data_update[] =
 static const char give_back_update[] = "SET #in_progress_expiration = :zero, #takeovers = #takeovers - :one REMOVE #validation";
 static const char abandon_update[] = "SET #in_progress_expiration = :zero";
 
-static const char clear_condition[] = "#owner = :o AND (#status = :completed OR #in_progress_expiration < :now_ms_minus_skew)";
+/* As it was read: an owner whose time is over may complete yet, and a deletion that comes late must not remove that. */
+static const char clear_done[] = "#owner = :o AND #status = :s AND (#doneAt = :at OR attribute_not_exists(#doneAt))";
+static const char clear_undone[] = "#owner = :o AND #status = :s AND #in_progress_expiration = :at";
 
 typedef struct call { /* what the requests of one call share */
     const latch_once *once;
@@ -388,12 +390,13 @@ latch_status latch_once_clear(latch_ctx *cx, const latch_once *once, latch_str k
     if (!exists) return LATCH_OK;
     if (!found.completed && found.in_progress_until_ms >= free_before_ms) return busy(cx, &c, &found);
     latch_request request = request_of(&c, LATCH_DELETE_ITEM);
-    request.condition = clear_condition;
-    request.values = LATCH_VALUES(":o", found.owner, ":completed", LATCH_STR("COMPLETED"), ":now_ms_minus_skew", free_before_ms);
+    request.condition = found.completed ? clear_done : clear_undone;
+    request.values = LATCH_VALUES(":o", found.owner, ":s", found.completed ? LATCH_STR("COMPLETED") : LATCH_STR("INPROGRESS"), ":at",
+                                  found.completed ? found.done_at_ms : found.in_progress_until_ms);
     LATCH_TRY_BUT(LATCH_CONFLICT, refused, send(cx, &c, &request, &item));
     if (!refused || item.node == NULL) return LATCH_OK;
     bool maybe_cleared = cx->err.maybe_applied;
-    (void)latch_err_set(&cx->err, LATCH_CONFLICT, "%.*s: was claimed again while it was to be cleared%s", LATCH_ARG(c.pk),
+    (void)latch_err_set(&cx->err, LATCH_CONFLICT, "%.*s: changed while it was to be cleared%s", LATCH_ARG(c.pk),
                         maybe_cleared ? "; a try got no answer and may have cleared what was there" : "");
     cx->err.maybe_applied = maybe_cleared;
     return LATCH_CONFLICT;

@@ -942,6 +942,63 @@ static void clears_what_nobody_is_at(void **state) {
     assert_true(stored_status("COMPLETED"));
 }
 
+static latch_once_result unused;
+
+/* Bob's deletion of work whose time is over comes late: ann has completed it meanwhile. */
+static void bob_clears_late(void) {
+    rig_pass(&world, TIME_MS + SKEW_MS + 1);
+    bob.faults[1] = LATE;
+    bob.faults[2] = bob.faults[3] = LOST_BEFORE;
+    status_meanwhile = clear(&bob);
+}
+
+/* True: what was completed after it was looked at stays. */
+static bool a_late_clear_spares_a_completion(rig_twin twin) {
+    begin_again(twin);
+    work.meanwhile = bob_clears_late;
+    assert_int_equal(run(&ann, &unused), LATCH_OK);
+    assert_int_equal(status_meanwhile, LATCH_E_TIMEOUT);
+    assert_true(latch_error(&bob.cx)->maybe_applied);
+    rig_deliver(&bob);
+    return stored_status("COMPLETED");
+}
+
+/* Bob's deletion of what ann completed comes after another's clearing and the next completion. True: that one stays. */
+static bool a_late_clear_spares_the_next(rig_twin twin) {
+    begin_again(twin);
+    assert_int_equal(run(&ann, &unused), LATCH_OK);
+    bob_clears_late();
+    rig_again(&ann, 0);
+    assert_int_equal(clear(&ann), LATCH_OK);
+    assert_int_equal(run(&ann, &unused), LATCH_OK);
+    rig_deliver(&bob);
+    return stored_status("COMPLETED");
+}
+
+static void clears_late_only_what_it_read(void **state) {
+    static const rig_twin forgets_state = {"#status = :s AND #in_progress_expiration = :at",
+                                           "(#status = :s OR #in_progress_expiration = :at OR attribute_exists(#status))"};
+    (void)state;
+    assert_true(a_late_clear_spares_a_completion(sound));
+    assert_true(a_late_clear_spares_the_next(sound));
+    assert_false(a_late_clear_spares_a_completion(forgets_state));
+    assert_true(world.twisted > 0);
+    begin_again(sound);
+}
+
+/* What was abandoned or given back is cleared as it is. */
+static void clears_what_was_left(void **state) {
+    static const latch_status rows[] = {LATCH_LIMITED, LATCH_E_NETWORK};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        begin_again(sound);
+        work.ends = rows[i];
+        assert_int_equal(run(&ann, &unused), rows[i]);
+        assert_int_equal(clear(&bob), LATCH_OK);
+        assert_false(rig_has(&world, PK, SK, "pk"));
+    }
+}
+
 /* ── bad arguments, bad items ───────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void refuses_bad_arguments_without_sending(void **state) {
@@ -1037,6 +1094,8 @@ static const struct CMUnitTest tests[] = {
     ROW(tells_what_is_recorded),
     ROW(marks_what_was_done_elsewhere),
     ROW(clears_what_nobody_is_at),
+    ROW(clears_late_only_what_it_read),
+    ROW(clears_what_was_left),
     ROW(refuses_bad_arguments_without_sending),
     ROW(names_what_is_wrong_with_an_item),
 };
