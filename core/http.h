@@ -3,7 +3,7 @@
  *
  *     latch_fetch_reply rates;
  *     LATCH_TRY(latch_fetch(cx, &(latch_fetch_request){.url = LATCH_STR("https://api.example.com/rates")}, &rates));
- *     LATCH_TRY(latch_parse(cx, "rates", rates.body, &json));
+ *     LATCH_TRY(latch_parse_data(cx, "rates", rates.body, &json));
  *
  * http and https only, HTTP/1.1; TLS 1.2 or later, peer and host are always verified, against the system's bundle or the one that
  * SSL_CERT_FILE names; redirects are an answer, not followed. The proxy variables (HTTPS_PROXY, NO_PROXY, …) hold, but never for loopback

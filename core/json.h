@@ -76,6 +76,9 @@ latch_str latch_each_text(const latch_each *each) LATCH_NONNULL;
  */
 LATCH_NODISCARD latch_status latch_parse(latch_ctx *cx, const char *name, latch_str text, latch_json *out) LATCH_NONNULL;
 
+/* The same for what didn't come with the event (fetched, stored): it, and a field of it that is wrong, is LATCH_E_DATA, no client's fault. */
+LATCH_NODISCARD latch_status latch_parse_data(latch_ctx *cx, const char *name, latch_str text, latch_json *out) LATCH_NONNULL;
+
 /*
  * Building: latch_object(cx, "order_id", id, "qty", qty, "customer", latch_object(cx, "name", name))
  *

@@ -96,6 +96,10 @@ latch_status latch_parse(latch_ctx *cx, const char *name, latch_str text, latch_
     return latch_json_parse(cx, LATCH_E_INPUT, name, text, out);
 }
 
+latch_status latch_parse_data(latch_ctx *cx, const char *name, latch_str text, latch_json *out) {
+    return latch_json_parse(cx, LATCH_E_DATA, name, text, out);
+}
+
 latch_json latch_json_named(latch_ctx *cx, const char *name, latch_json v) {
     if (v.node == NULL) return v;
     struct latch_node node = *v.node;

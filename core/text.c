@@ -189,10 +189,11 @@ static void put_string(latch_text_writer *t, latch_str s, bool lossy) {
 }
 
 void latch_text_plain_string(latch_text_writer *t, latch_str s) {
-    if (!latch_text_reserve(t, s.len + 2)) {
+    if (t->arena == NULL && s.len + 2 >= t->cap - t->len) {
         put_string(t, s, false); /* what fits of it */
         return;
     }
+    if (!latch_text_reserve(t, s.len + 2)) return;
     t->at[t->len] = '"';
     memcpy(t->at + t->len + 1, s.ptr, s.len);
     t->at[t->len + 1 + s.len] = '"';

@@ -158,6 +158,34 @@ static void says_what_is_wrong(void **state) {
     }
 }
 
+static void shows_the_beginning_of_a_long_text(void **state) {
+    static const char seen[] = "body.x: is \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    (void)state;
+    for (size_t len = 60; len < 2000; len++) {
+        char text[2048] = "{\"x\":\"";
+        latch_str x;
+        size_t at = strlen(text);
+        memset(text + at, 'a', len);
+        memcpy(text + at + len, "\"}", 3);
+        latch_arena_rewind(&r.arena, 0);
+        assert_int_equal(latch_read(parsed(text), "x", latch_bytes(&x, 1, 4)), LATCH_E_INPUT);
+        assert_memory_equal(r.cx.err.message, seen, sizeof seen - 1);
+    }
+}
+
+/* What another service sent isn't for our client to see, nor to mend. */
+static void what_was_fetched_is_no_clients_fault(void **state) {
+    latch_json v;
+    int64_t rate;
+    (void)state;
+    assert_int_equal(latch_parse_data(&r.cx, "rates", LATCH_STR("<html>"), &v), LATCH_E_DATA);
+    assert_false(r.cx.err.for_client);
+    assert_int_equal(latch_parse_data(&r.cx, "rates", LATCH_STR("{\"rate\":\"secret\"}"), &v), LATCH_OK);
+    assert_int_equal(latch_read(v, "rate", &rate), LATCH_E_DATA);
+    assert_string_equal(r.cx.err.message, "rates.rate: is \"secret\", want a whole number");
+    assert_false(r.cx.err.for_client);
+}
+
 static void writes_every_variable_and_tells_the_first_error(void **state) {
     latch_str s = LATCH_STR("x");
     int64_t i = 1, n = 1;
@@ -695,6 +723,8 @@ static const struct CMUnitTest tests[] = {
     ROW(reads_big_whole_numbers_as_doubles),
     ROW(gives_values_for_what_is_absent),
     ROW(says_what_is_wrong),
+    ROW(shows_the_beginning_of_a_long_text),
+    ROW(what_was_fetched_is_no_clients_fault),
     ROW(writes_every_variable_and_tells_the_first_error),
     ROW(checks_ranges_at_both_ends),
     ROW(names_the_whole_path),
