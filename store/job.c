@@ -90,10 +90,10 @@ static latch_status send_register(latch_ctx *cx, const latch_job_key *key, int64
 static latch_status joined(latch_ctx *cx, const latch_job_key *key, const seen *found, bool maybe_ours, latch_job *out) {
     out->id = found->id;
     if (found->completed) {
-        LATCH_TRY(parse_result(cx, found->result, &out->result));
-        (void)latch_err_set(&cx->err, LATCH_SEEN, "%.*s: was done before", LATCH_ARG(key->pk));
+        latch_status status = parse_result(cx, found->result, &out->result);
+        if (status == LATCH_OK) status = latch_err_set(&cx->err, LATCH_SEEN, "%.*s: was done before", LATCH_ARG(key->pk));
         cx->err.maybe_applied = maybe_ours;
-        return LATCH_SEEN;
+        return status;
     }
     out->deadline_at_ms = found->deadline_at_ms;
     (void)latch_err_set(&cx->err, LATCH_BUSY, "%.*s: is being done by job %.*s until %" PRId64 " ms%s", LATCH_ARG(key->pk),
@@ -171,7 +171,9 @@ static latch_status settle(latch_ctx *cx, const latch_job_key *key, latch_reques
     LATCH_TRY_BUT(LATCH_CONFLICT, refused, send(cx, key, request, &item));
     if (!refused) return LATCH_OK;
     bool lost = cx->err.maybe_applied;
-    if (item.node != NULL) LATCH_TRY(read_item(item, &found));
+    latch_status status = item.node != NULL ? read_item(item, &found) : LATCH_OK;
+    if (status != LATCH_OK) cx->err.maybe_applied = lost;
+    if (status != LATCH_OK) return status;
     if (latch_str_eq(found.id, key->id) && !found.pending && found.completed == completes) return LATCH_OK;
     (void)latch_err_set(&cx->err, LATCH_CONFLICT, "%.*s: is no longer job %.*s's%s", LATCH_ARG(key->pk), LATCH_ARG(key->id),
                         lost ? "; a try got no answer and may have settled it" : "");

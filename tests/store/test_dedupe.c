@@ -441,6 +441,32 @@ static void says_what_lost_answers_leave_open(void **state) {
     assert_true(is("completed"));
 }
 
+#define KEY "{\"pk\":{\"S\":\"" PK "\"},\"sk\":{\"S\":\"" PK "\"}"
+
+/* A lost try stays open though the item that refused its repeat can't be read. */
+static void says_so_though_the_item_is_bad(void **state) {
+    static const char no_json[] = KEY ",\"status\":{\"S\":\"completed\"},\"jobId\":{\"S\":\"j\"},\"ttl\":{\"N\":\"9999999999\"},"
+                                      "\"result\":{\"S\":\"{oops\"}}";
+    static const char odd[] = KEY ",\"status\":{\"S\":\"odd\"},\"jobId\":{\"S\":\"j\"}}";
+    static const struct {
+        const char *item;
+        fault first;
+        bool maybe_applied;
+    } rows[] = {{no_json, LATE, true}, {no_json, NO_FAULT, false}, {odd, LATE, true}, {odd, NO_FAULT, false}};
+    (void)state;
+    for (size_t i = 0; i < 3 * COUNT_OF(rows); i++) {
+        size_t row = i / 3, how = i % 3; /* register; complete; fail */
+        latch_job job = {.id = LATCH_STR("mine")};
+        if (rows[row].item == no_json && how > 0) continue; /* settling reads no result */
+        begin_again(sound);
+        rig_put(&world, rows[row].item);
+        ann.faults[0] = rows[row].first;
+        latch_status status = how == 0 ? join(&ann, &mail, &job) : how == 1 ? complete(&ann, &job, LATCH_NULL) : fail_it(&ann, &job, "x");
+        assert_int_equal(status, LATCH_E_DATA);
+        assert_int_equal(latch_error(&ann.cx)->maybe_applied, rows[row].maybe_applied);
+    }
+}
+
 /* A first registration is applied while ann waits for bob: the job is hers. */
 static void bob_fails_and_anns_first_arrives(void *arg) {
     (void)arg;
@@ -566,8 +592,6 @@ static void refuses_bad_arguments_without_sending(void **state) {
     assert_int_equal(latch_dedupe_register_or_join(&ann.cx, &mail, latch_str_of(long_key), &job), LATCH_OK);
 }
 
-#define KEY "{\"pk\":{\"S\":\"" PK "\"},\"sk\":{\"S\":\"" PK "\"}"
-
 static void names_what_is_wrong_with_an_item(void **state) {
     static const struct {
         const char *item, *says;
@@ -643,6 +667,7 @@ static const struct CMUnitTest tests[] = {
     ROW(takes_over_while_it_waits),
     ROW(survives_a_failure_at_every_request),
     ROW(says_what_lost_answers_leave_open),
+    ROW(says_so_though_the_item_is_bad),
     ROW(recognises_its_job_in_a_later_try),
     ROW(stops_what_comes_late),
     ROW(finds_the_broken_twins),
