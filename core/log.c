@@ -160,14 +160,19 @@ static void put_record(latch_text_writer *t, const latch_ctx *cx, const char *at
     latch_text_pairs(t, pairs, true);
 }
 
-/* Where the arena is full: the message alone, cut. */
-static void emit_bare(const latch_ctx *cx, const char *at, latch_level level, latch_str message, int64_t now_us) {
+/* Where the arena is full: what fits on the stack, with the pairs where they fit too. */
+static void emit_bare(const latch_ctx *cx, const char *at, latch_level level, latch_str message, const latch_pair *pairs, int64_t now_us) {
     static const latch_pair none[] = {{NULL, {LATCH_V_NULL, {.i = 0}}}};
     char text[BARE_BYTES];
     latch_ctx brief = *cx;
     latch_text_writer t = {.at = text, .cap = sizeof text};
     brief.request_id = latch_str_cut(cx->request_id, BARE_ID_BYTES);
-    put_record(&t, &brief, at, level, latch_str_cut(message, BARE_MESSAGE_BYTES), none);
+    message = latch_str_cut(message, BARE_MESSAGE_BYTES);
+    put_record(&t, &brief, at, level, message, pairs);
+    if (t.failed != LATCH_OK) {
+        t = (latch_text_writer){.at = text, .cap = sizeof text};
+        put_record(&t, &brief, at, level, message, none);
+    }
     fold(text, t.len);
     emit(cx->log, level, text, t.len, now_us);
 }
@@ -185,7 +190,7 @@ void latch_log_write(latch_ctx *cx, latch_level level, const char *message, cons
         fold(t.at, record.len);
         emit(cx->log, level, t.at, record.len, now_us);
     } else {
-        emit_bare(cx, at, level, latch_str_of(message), now_us);
+        emit_bare(cx, at, level, latch_str_of(message), pairs, now_us);
     }
     latch_arena_rewind(cx->arena, mark);
 }

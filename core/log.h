@@ -30,7 +30,7 @@ latch_log latch_log_from_environment(void);
 const char *latch_level_name(latch_level level); /* "INFO" */
 
 /*
- * One record, built in cx's arena (given back); where that is full, its message alone, cut to 512 bytes.
+ * One record, built in cx's arena (given back); where that is full, its message cut to 512 bytes, with the pairs where they fit too.
  * The error in cx stays as it is. What can't be written is lost: a log has nowhere to complain.
  */
 void latch_log_write(latch_ctx *cx, latch_level level, const char *message, const latch_pair *pairs);

@@ -201,6 +201,7 @@ static void writes_in_a_full_arena(void **state) {
             size_t len = next_write();
             assert_true(len > 100 && record[len - 1] == '\n');
             assert_true(memchr(record, '\n', len - 1) == NULL);
+            if (message == long_message) assert_non_null(memmem(record, len, "\"key\":\"value\"", 13));
             yyjson_doc *doc = yyjson_read(record, len, 0);
             assert_int_equal(doc != NULL, json);
             if (json == 1 && message == longest)
