@@ -48,7 +48,7 @@ typedef enum verdict { MISS, HIT, KNOWN_MISSING } verdict;
 static latch_status read_item(latch_ctx *cx, latch_json item, verdict *says, latch_json *out) {
     latch_str text;
     int64_t ttl_s;
-    LATCH_TRY(latch_item_int_or(item, "ttl", 0, &ttl_s));
+    LATCH_TRY(latch_item_int_or(item, latch_job_ttl_name(cx), 0, &ttl_s));
     if (ttl_s > 0 && latch_seconds_passed(latch_now_ms(cx)) >= ttl_s) return LATCH_OK;
     LATCH_TRY(latch_item_text(item, "value", &text));
     *says = latch_str_eq(text, missing) ? KNOWN_MISSING : HIT;

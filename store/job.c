@@ -38,6 +38,8 @@ typedef struct seen { /* what an item says */
     int64_t deadline_at_ms, ttl_s;
 } seen;
 
+const char *latch_job_ttl_name(const latch_ctx *cx) { return cx->table != NULL && cx->table->ttl != NULL ? cx->table->ttl : "ttl"; }
+
 static latch_status read_item(latch_json item, seen *out) {
     latch_str status;
     *out = (seen){0};
@@ -49,7 +51,7 @@ static latch_status read_item(latch_json item, seen *out) {
     LATCH_TRY(latch_item_text(item, "jobId", &out->id));
     LATCH_TRY(latch_item_text_or(item, "result", LATCH_STR("__UNDEFINED__"), &out->result));
     LATCH_TRY(latch_item_text_or(item, "error", LATCH_STR(""), &out->error));
-    LATCH_TRY(latch_item_int_or(item, "ttl", 0, &out->ttl_s));
+    LATCH_TRY(latch_item_int_or(item, latch_job_ttl_name(item.cx), 0, &out->ttl_s));
     if (out->ttl_s < 0 || out->ttl_s > LATCH_AT_MS_MAX / 1000)
         return latch_err_set(&item.cx->err, LATCH_E_DATA, "item.ttl: is %" PRId64 ", want Unix seconds", out->ttl_s);
     return latch_item_at_ms_or(item, "deadlineAt", out->ttl_s * 1000, &out->deadline_at_ms);

@@ -19,6 +19,9 @@ LATCH_NODISCARD latch_status latch_job_wait(latch_ctx *cx, const latch_job_key *
 LATCH_NODISCARD latch_status latch_job_complete(latch_ctx *cx, const latch_job_key *key, latch_json result) LATCH_NONNULL;
 LATCH_NODISCARD latch_status latch_job_fail(latch_ctx *cx, const latch_job_key *key, latch_str error) LATCH_NONNULL;
 
+/* What the table calls the attribute that is "ttl" in a request: an item read has it under this name. */
+const char *latch_job_ttl_name(const latch_ctx *cx) LATCH_NONNULL;
+
 /* complete, or fail with the name of `ended`, from the memory set aside. cx's error stays; what goes wrong is logged. */
 void latch_job_settle(latch_ctx *cx, latch_job_key *key, latch_status ended) LATCH_NONNULL;
 

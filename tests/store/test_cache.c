@@ -239,6 +239,22 @@ static void reads_what_others_wrote(void **state) {
     }
 }
 
+/* In a table whose time to live has another name it is written and read by that, and a stray "ttl" says nothing. */
+static void reads_the_tables_own_ttl(void **state) {
+    static const latch_cache brief = {.name = "price", .ttl_ms = 1000};
+    latch_json v;
+    (void)state;
+    ann.table.ttl = "expires";
+    assert_int_equal(set(&ann, &brief, 1), LATCH_OK);
+    assert_int_equal(rig_number(&world, PK, PK, "expires"), T0 / 1000 + 1);
+    rig_pass(&world, 999);
+    assert_int_equal(get(&ann, &plain, &v), LATCH_OK);
+    rig_pass(&world, 1);
+    assert_int_equal(get(&ann, &plain, &v), LATCH_MISSING);
+    rig_put(&world, "{" KEY ",\"value\":{\"S\":\"2\"},\"ttl\":{\"N\":\"1\"}}");
+    assert_int_equal(get(&ann, &plain, &v), LATCH_OK);
+}
+
 /* ── loading ────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void loads_once_and_keeps(void **state) {
@@ -577,6 +593,7 @@ static const struct CMUnitTest tests[] = {
     ROW(expires_to_the_second),
     ROW(tells_of_what_is_too_large),
     ROW(reads_what_others_wrote),
+    ROW(reads_the_tables_own_ttl),
     ROW(loads_once_and_keeps),
     ROW(keeps_others_waiting_while_one_loads),
     ROW(gives_what_another_loaded),

@@ -281,6 +281,22 @@ static void gives_a_completed_jobs_result(void **state) {
     assert_int_equal(join(&ann, &rerun, &job), LATCH_BUSY); /* but not at the same time */
 }
 
+/* In a table whose time to live has another name, results end by that, and a stray "ttl" says nothing. */
+static void reads_the_tables_own_ttl(void **state) {
+    static const latch_dedupe brief = {.name = "mail", .result_ms = 1000};
+    latch_job job;
+    (void)state;
+    ann.table.ttl = "expires";
+    assert_int_equal(join(&ann, &brief, &job), LATCH_OK);
+    assert_int_equal(latch_dedupe_complete(&ann.cx, &brief, LATCH_STR("m-1"), job.id, LATCH_NULL), LATCH_OK);
+    assert_int_equal(latch_dedupe_wait_for(&ann.cx, &mail, LATCH_STR("m-1"), &job), LATCH_OK);
+    rig_pass(&world, 1000);
+    assert_int_equal(latch_dedupe_wait_for(&ann.cx, &mail, LATCH_STR("m-1"), &job), LATCH_MISSING);
+    rig_put(&world, "{\"pk\":{\"S\":\"" PK "\"},\"sk\":{\"S\":\"" PK "\"},\"jobId\":{\"S\":\"x\"},\"status\":{\"S\":\"completed\"},"
+                    "\"ttl\":{\"N\":\"1\"}}");
+    assert_int_equal(latch_dedupe_wait_for(&ann.cx, &mail, LATCH_STR("m-1"), &job), LATCH_OK);
+}
+
 static void refuses_what_is_too_long(void **state) {
     static char text[LATCH_DEDUPE_ERROR_MAX_BYTES + 2];
     latch_job job;
@@ -659,6 +675,7 @@ static const struct CMUnitTest tests[] = {
     ROW(is_taken_over_to_the_millisecond),
     ROW(reads_jobs_without_a_deadline),
     ROW(gives_a_completed_jobs_result),
+    ROW(reads_the_tables_own_ttl),
     ROW(refuses_what_is_too_long),
     ROW(tells_whether_one_is_at_it),
     ROW(waits_for_a_jobs_end),
