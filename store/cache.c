@@ -135,10 +135,10 @@ static latch_status job_of(latch_ctx *cx, const call *c, latch_dedupe *policy, l
 }
 
 /* Another is loading: its end is waited for, and then there is a value, or the next loader may be us. */
-static latch_status wait_for_another(latch_ctx *cx, const call *c, const latch_job_key *job, int64_t until_ms, verdict *says,
+static latch_status wait_for_another(latch_ctx *cx, const call *c, const latch_job_key *job, latch_wait *wait, verdict *says,
                                      latch_json *out) {
     latch_job others;
-    latch_status status = latch_job_wait(cx, job, until_ms - latch_now_ms(cx), PAUSE_MS, &others);
+    latch_status status = latch_job_wait(cx, job, wait, &others);
     if (status != LATCH_OK && status != LATCH_CONFLICT && status != LATCH_MISSING) return status;
     return read(cx, c, false, says, out);
 }
@@ -147,15 +147,14 @@ static latch_status load_once(latch_ctx *cx, const call *c, latch_json *out) {
     latch_dedupe policy;
     latch_job_key job;
     LATCH_TRY(job_of(cx, c, &policy, &job));
-    int64_t until_ms = latch_now_ms(cx) + policy.job_timeout_ms;
+    latch_wait wait = latch_wait_begin(cx, policy.job_timeout_ms, PAUSE_MS, LATCH_JOB_PAUSE_MOST_MS);
     for (;;) {
         latch_job registered;
         verdict says;
         bool busy;
         LATCH_TRY_BUT(LATCH_BUSY, busy, latch_job_register(cx, &job, &registered));
         if (!busy) return load(cx, c, &job, out);
-        if (latch_now_ms(cx) >= until_ms) return LATCH_BUSY;
-        LATCH_TRY(wait_for_another(cx, c, &job, until_ms, &says, out));
+        LATCH_TRY(wait_for_another(cx, c, &job, &wait, &says, out));
         if (says != MISS) return answer(cx, c, says);
     }
 }

@@ -24,17 +24,19 @@ static void settle_at_end(latch_ctx *cx, void *arg, latch_status ended) {
     latch_job_settle(cx, arg, done ? LATCH_OK : ended);
 }
 
-/* Registers, and waits for another's job to end as long as the policy says: then there is its result, or room for ours. */
+/*
+ * Registers, and waits for another's job to end as long as the policy says: then there is its result, or room for ours. One wait for all
+ * rounds: each begins with a pause.
+ */
 static latch_status enter(latch_ctx *cx, latch_job_key *key) {
-    int64_t until_ms = latch_now_ms(cx) + key->policy->wait_ms;
+    latch_wait wait = latch_wait_begin(cx, key->policy->wait_ms, PAUSE_MS, LATCH_JOB_PAUSE_MOST_MS);
     bool maybe_ours = false;
     for (;;) {
         latch_job job;
         latch_status status = latch_job_register(cx, key, &job);
         maybe_ours = maybe_ours || (status != LATCH_OK && cx->err.maybe_applied);
-        int64_t left_ms = until_ms - latch_now_ms(cx);
-        bool waits = status == LATCH_BUSY && left_ms > 0;
-        if (waits) status = latch_job_wait(cx, key, left_ms, PAUSE_MS, &job);
+        bool waits = status == LATCH_BUSY;
+        if (waits) status = latch_job_wait(cx, key, &wait, &job);
         bool again = waits && (status == LATCH_OK || status == LATCH_CONFLICT || status == LATCH_MISSING);
         if (status != LATCH_OK && !again && maybe_ours) cx->err.maybe_applied = true;
         if (!again) return status;
@@ -65,7 +67,9 @@ latch_status latch_dedupe_wait_for(latch_ctx *cx, const latch_dedupe *dedupe, la
     latch_job_key made;
     *out = (latch_job){0};
     LATCH_TRY(begin(cx, dedupe, key, &made));
-    return latch_job_wait(cx, &made, dedupe->wait_ms, PAUSE_MS, out);
+    latch_wait wait = latch_wait_begin(cx, dedupe->wait_ms, PAUSE_MS, LATCH_JOB_PAUSE_MOST_MS);
+    latch_status status = latch_job_look(cx, &made, out);
+    return status == LATCH_BUSY ? latch_job_wait(cx, &made, &wait, out) : status;
 }
 
 latch_status latch_dedupe_complete(latch_ctx *cx, const latch_dedupe *dedupe, latch_str key, latch_str job_id, latch_json result) {
@@ -87,7 +91,7 @@ latch_status latch_dedupe_is_in_progress(latch_ctx *cx, const latch_dedupe *dedu
     latch_job job;
     *out = false;
     LATCH_TRY(begin(cx, dedupe, key, &made));
-    latch_status status = latch_job_wait(cx, &made, 0, PAUSE_MS, &job);
+    latch_status status = latch_job_look(cx, &made, &job);
     *out = status == LATCH_BUSY;
     return status == LATCH_BUSY || status == LATCH_CONFLICT || status == LATCH_MISSING ? LATCH_OK : status;
 }

@@ -4,12 +4,10 @@
 
 #include "core/ctx.h"
 #include "core/ctx_private.h"
-#include "store/wait.h"
 
 #define DEFAULT_JOB_TIMEOUT_MS (5 * LATCH_MINUTE_MS)
 #define DEFAULT_RESULT_MS LATCH_DAY_MS
 #define KEPT_MS LATCH_MINUTE_MS /* so long a pending job's item outlives its deadline and the clocks' margin */
-#define PAUSE_MOST_MS (LATCH_SECOND_MS / 2)
 
 /*
  * What may be registered, and never by a repeat of the registration that holds it. A pending job is over by its owner's own deadline, never
@@ -36,9 +34,24 @@ typedef struct seen { /* what an item says */
     bool pending, completed;
     latch_str id, result, error;
     int64_t deadline_at_ms, ttl_s;
+    int64_t over_at_ms; /* of a pending job: when OVER begins to hold; 0: never */
 } seen;
 
 const char *latch_job_ttl_name(const latch_ctx *cx) { return cx->table != NULL && cx->table->ttl != NULL ? cx->table->ttl : "ttl"; }
+
+/* By OVER, to the millisecond. A deadline that is no number holds there for ever: here it is bad data. */
+static latch_status read_end(latch_json item, seen *out) {
+    int64_t skew_ms = latch_table_skew_ms(item.cx);
+    LATCH_TRY(latch_item_int_or(item, latch_job_ttl_name(item.cx), 0, &out->ttl_s));
+    if (out->ttl_s < 0 || out->ttl_s > LATCH_AT_MS_MAX / 1000)
+        return latch_err_set(&item.cx->err, LATCH_E_DATA, "item.ttl: is %" PRId64 ", want Unix seconds", out->ttl_s);
+    out->deadline_at_ms = out->ttl_s * 1000;
+    out->over_at_ms = out->ttl_s > 0 ? (out->ttl_s + 1) * 1000 + skew_ms : 0;
+    if (!latch_item_has(item, "deadlineAt")) return LATCH_OK;
+    LATCH_TRY(latch_item_at_ms(item, "deadlineAt", &out->deadline_at_ms));
+    out->over_at_ms = out->deadline_at_ms + skew_ms + 1;
+    return LATCH_OK;
+}
 
 static latch_status read_item(latch_json item, seen *out) {
     latch_str status;
@@ -51,10 +64,7 @@ static latch_status read_item(latch_json item, seen *out) {
     LATCH_TRY(latch_item_text(item, "jobId", &out->id));
     LATCH_TRY(latch_item_text_or(item, "result", LATCH_STR("__UNDEFINED__"), &out->result));
     LATCH_TRY(latch_item_text_or(item, "error", LATCH_STR(""), &out->error));
-    LATCH_TRY(latch_item_int_or(item, latch_job_ttl_name(item.cx), 0, &out->ttl_s));
-    if (out->ttl_s < 0 || out->ttl_s > LATCH_AT_MS_MAX / 1000)
-        return latch_err_set(&item.cx->err, LATCH_E_DATA, "item.ttl: is %" PRId64 ", want Unix seconds", out->ttl_s);
-    return latch_item_at_ms_or(item, "deadlineAt", out->ttl_s * 1000, &out->deadline_at_ms);
+    return read_end(item, out);
 }
 
 /* JSON text, or one of the two words that stand for what is none. */
@@ -101,7 +111,7 @@ static latch_status joined(latch_ctx *cx, const latch_job_key *key, const seen *
     (void)latch_err_set(&cx->err, LATCH_BUSY, "%.*s: is being done by job %.*s until %" PRId64 " ms%s", LATCH_ARG(key->pk),
                         LATCH_ARG(found->id), found->deadline_at_ms,
                         maybe_ours ? "; a try of this one got no answer and may register it" : "");
-    cx->err.retry_at_ms = found->deadline_at_ms + latch_table_skew_ms(cx) + 1;
+    cx->err.retry_at_ms = found->over_at_ms;
     cx->err.maybe_applied = maybe_ours;
     return LATCH_BUSY;
 }
@@ -131,8 +141,9 @@ latch_status latch_job_register(latch_ctx *cx, latch_job_key *key, latch_job *ou
 
 /* ── waiting ────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static latch_status look(latch_ctx *cx, const latch_job_key *key, latch_job *out) {
-    int64_t now_ms = latch_now_ms(cx), skew_ms = latch_table_skew_ms(cx);
+/* Register's own rules, each by register's own word, so that the two never disagree about one item. */
+latch_status latch_job_look(latch_ctx *cx, const latch_job_key *key, latch_job *out) {
+    int64_t now_ms = latch_now_ms(cx);
     latch_request request = request_of(key, LATCH_GET_ITEM);
     latch_json item;
     seen found;
@@ -144,21 +155,23 @@ static latch_status look(latch_ctx *cx, const latch_job_key *key, latch_job *out
         return latch_err_set(&cx->err, LATCH_MISSING, "%.*s: its result has ended", LATCH_ARG(key->pk));
     out->id = found.id;
     if (found.completed) return parse_result(cx, found.result, &out->result);
-    if (found.pending && found.deadline_at_ms >= now_ms - skew_ms) return joined(cx, key, &found, false, out);
+    out->deadline_at_ms = found.pending ? found.deadline_at_ms : 0;
+    if (found.pending && key->id.ptr != NULL && latch_str_eq(found.id, key->id)) return LATCH_OK;
+    if (found.pending && (found.over_at_ms == 0 || now_ms < found.over_at_ms)) return joined(cx, key, &found, false, out);
     out->error = found.pending ? LATCH_STR("its owner's time is over") : found.error;
     return latch_err_set(&cx->err, LATCH_CONFLICT, "%.*s: job %.*s failed: %.*s", LATCH_ARG(key->pk), LATCH_ARG(found.id),
                          LATCH_ARG(out->error));
 }
 
-/* A look that found it pending leaves nothing in the arena: a long wait takes no more of it than a short one. */
-latch_status latch_job_wait(latch_ctx *cx, const latch_job_key *key, int64_t wait_ms, int64_t pause_ms, latch_job *out) {
-    latch_wait wait = latch_wait_begin(cx, wait_ms, pause_ms, PAUSE_MOST_MS);
-    for (;;) {
-        size_t mark = latch_arena_mark(cx->arena);
-        latch_status status = look(cx, key, out);
-        if (status != LATCH_BUSY || !latch_wait_more(cx, &wait, cx->err.retry_at_ms)) return status;
+/* A look that found it pending leaves nothing in the arena but the last: a long wait takes no more of it than a short one. */
+latch_status latch_job_wait(latch_ctx *cx, const latch_job_key *key, latch_wait *wait, latch_job *out) {
+    latch_status status = LATCH_BUSY;
+    size_t mark = latch_arena_mark(cx->arena);
+    while (status == LATCH_BUSY && latch_wait_more(cx, wait, cx->err.retry_at_ms)) {
         latch_arena_rewind(cx->arena, mark);
+        status = latch_job_look(cx, key, out);
     }
+    return status;
 }
 
 /* ── settling ───────────────────────────────────────────────────────────────────────────────────────────────────────────── */
