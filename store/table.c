@@ -93,6 +93,16 @@ static latch_status understand(latch_ctx *cx, const latch_request *r, const latc
 
 /* ── sending ────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
+/* What the transport needed beside its answer goes back to the arena. */
+static void keep_body(latch_ctx *cx, size_t mark, latch_reply *reply) {
+    if (reply->body.ptr == NULL) {
+        latch_arena_rewind(cx->arena, mark);
+        reply->body = LATCH_STR("");
+        return;
+    }
+    reply->body.ptr = latch_arena_keep(cx->arena, mark, reply->body.ptr, reply->body.len);
+}
+
 static latch_status try_once(latch_ctx *cx, const latch_request *r, latch_str request, latch_json *item) {
     const latch_transport *transport = &cx->table->transport;
     const char *operation = latch_operation_name(r->operation);
@@ -102,8 +112,10 @@ static latch_status try_once(latch_ctx *cx, const latch_request *r, latch_str re
     if (latch_clock_wall_ms(&cx->clock) >= r->deadline_at_ms) {
         return latch_err_set(&cx->err, LATCH_E_TIMEOUT, "%s: no time left to send it", operation);
     }
-    LATCH_TRY(transport->call(transport->self, operation, request, r->deadline_at_ms, cx->arena, &reply, &cx->err));
-    reply.body.ptr = latch_arena_keep(cx->arena, mark, reply.body.ptr, reply.body.len); /* what else the transport needed goes back */
+    latch_status status = transport->call(transport->self, operation, request, r->deadline_at_ms, cx->arena, &reply, &cx->err);
+    if (status != LATCH_OK) latch_arena_rewind(cx->arena, mark);
+    if (status != LATCH_OK) return status;
+    keep_body(cx, mark, &reply);
     return understand(cx, r, &reply, item);
 }
 
@@ -119,8 +131,11 @@ latch_status latch_table_call(latch_ctx *cx, const latch_request *r, latch_json 
     *item = (latch_json){cx, NULL};
     if (cx->table == NULL) return latch_err_set(&cx->err, LATCH_E_MISUSE, "no table is open: this call is not made from a handler");
     LATCH_TRY(latch_request_text(cx, r, &request));
+    size_t mark = latch_arena_mark(cx->arena);
     latch_status status = LATCH_OK;
     for (int tries = 0; tries < TRIES; tries++) {
+        if (tries > 0)
+            latch_arena_rewind(cx->arena, mark); /* an answer that can't be used takes nothing from the next: there may be little */
         status = try_once(cx, r, request, item);
         if (status == LATCH_OK) return status;
         lost = lost || cx->err.maybe_applied;
@@ -257,9 +272,12 @@ int64_t latch_table_skew_ms(const latch_ctx *cx) {
     return cx->table != NULL && cx->table->max_clock_skew_ms > 0 ? cx->table->max_clock_skew_ms : SKEW_MS;
 }
 
-/* What the embedded engine needs for an update of a few attributes, and for the key where it stands in request, item and answer. */
+/*
+ * What the embedded engine needs for an update of a few attributes that is refused and gives back the item, and for the key where it stands
+ * in request, item and answer, as pk and as sk, each byte escaped.
+ */
 latch_status latch_spare_init(latch_ctx *cx, latch_spare *spare, latch_str pk) {
-    size_t bytes = (size_t)12 * 1024 + 12 * pk.len;
+    size_t bytes = (size_t)16 * 1024 + 32 * pk.len;
     void *memory = latch_arena_alloc(cx->arena, bytes);
     *spare = (latch_spare){.outer = NULL};
     if (memory == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "store: the arena is full");

@@ -805,6 +805,29 @@ static void is_released_though_the_arena_is_full(void **state) {
     }
 }
 
+/* Each try of the release has all of the memory that was set aside, whatever the tries before it needed. */
+static void is_released_at_the_third_try_though_the_arena_is_full(void **state) {
+    static const fault faults[] = {LOST_BEFORE, LOST_AFTER, LATE, FAILS_500, ANSWERS_NO_JSON};
+    static const size_t lens[] = {10, 300, 1500};
+    static char text[1501];
+    char pk[1600];
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(faults) * COUNT_OF(lens); i++) {
+        latch_str key = {memset(text, 'k', sizeof text - 1), lens[i % COUNT_OF(lens)]};
+        latch_hold hold;
+        begin_again(sound);
+        snprintf(pk, sizeof pk, "LOCK#door#%.*s", LATCH_ARG(key));
+        rig_delete(&world, pk, SK);
+        assert_int_equal(latch_lock_take(&ann.cx, &door, key, &hold), LATCH_OK);
+        while (latch_arena_alloc(&ann.arena, 16) != NULL)
+            continue;
+        ann.faults[1] = ann.faults[2] = faults[i / COUNT_OF(lens)];
+        assert_int_equal(latch_lock_release(&ann.cx, &hold), LATCH_OK);
+        assert_int_equal(ann.requests, 4);
+        assert_true(rig_has_text(&world, pk, SK, "isReleased", "1"));
+    }
+}
+
 static void leaves_nothing_behind_a_refused_take(void **state) {
     latch_hold hold;
     (void)state;
@@ -908,6 +931,7 @@ static const struct CMUnitTest tests[] = {
     ROW(recognises_an_earlier_look_of_the_same_wait),
     ROW(is_released_with_the_handler),
     ROW(is_released_though_the_arena_is_full),
+    ROW(is_released_at_the_third_try_though_the_arena_is_full),
     ROW(leaves_nothing_behind_a_refused_take),
     ROW(tries_again_at_the_end_what_failed),
     ROW(believes_the_clock_that_went_on),

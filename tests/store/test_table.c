@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "core/ctx.h"
+#include "store/dedupe.h"
+#include "store/once.h"
 #include "store/table.h"
 #include "store/wait.h"
 #include "tests/check.h"
@@ -165,7 +167,8 @@ static latch_status answer_canned(void *self, const char *operation, latch_str r
         err->maybe_applied = canned.maybe_applied;
         return canned.status;
     }
-    *out = (latch_reply){canned.http_status, latch_arena_copy(arena, latch_str_of(canned.body))};
+    *out = (latch_reply){.http_status = canned.http_status};
+    if (canned.body != NULL) out->body = latch_arena_copy(arena, latch_str_of(canned.body));
     return LATCH_OK;
 }
 
@@ -296,6 +299,105 @@ static void takes_little_of_the_arena(void **state) {
     assert_int_equal(latch_table_call(&ann.cx, &update, &item), LATCH_OK);
     assert_true(ann.arena.used - used < 2048);
     assert_true(latch_has(item, "n.N"));
+}
+
+static size_t wasted;
+
+/* As one that needs much memory for itself, and gets no answer at first. */
+static latch_status waste(void *self, const char *operation, latch_str request, int64_t deadline_at_ms, latch_arena *arena,
+                          latch_reply *out, latch_err *err) {
+    void *memory = latch_arena_alloc(arena, 3000);
+    if (memory == NULL) return latch_err_set(err, LATCH_E_NOMEM, "full");
+    wasted++;
+    memset(memory, 0, 3000);
+    return answer_canned(self, operation, request, deadline_at_ms, arena, out, err);
+}
+
+/* What a try without an answer, or with one that can't be used, took of the arena goes back before the next. */
+static void gives_each_try_the_same_memory(void **state) {
+    static const struct {
+        latch_status status;
+        int http_status;
+        const char *body;
+    } rows[] = {
+        {LATCH_E_TIMEOUT, 0, ""}, {LATCH_E_NETWORK, 0, ""}, {LATCH_OK, 200, "<html>"}, {LATCH_OK, 500, TYPE("InternalServerError")}};
+    (void)state;
+    ann.table.transport = (latch_transport){waste, NULL};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        latch_request update = request_of(LATCH_UPDATE_ITEM);
+        latch_json item;
+        update.update = "REMOVE #n";
+        rig_again(&ann, 5000);
+        wasted = 0;
+        canned = (struct canned){.http_status = rows[i].http_status, .body = rows[i].body, .status = rows[i].status, .maybe_applied = true};
+        latch_status status = latch_table_call(&ann.cx, &update, &item);
+        assert_true(status != LATCH_OK && status != LATCH_E_NOMEM);
+        assert_int_equal(wasted, 3);
+        assert_true(ann.arena.used < 1500);
+    }
+}
+
+static void answers_without_a_body_are_empty(void **state) {
+    latch_request get = request_of(LATCH_GET_ITEM);
+    latch_json item;
+    (void)state;
+    ann.table.transport = (latch_transport){answer_canned, NULL};
+    for (int http_status = 200; http_status <= 500; http_status += 300) {
+        canned = (struct canned){.http_status = http_status};
+        assert_int_equal(latch_table_call(&ann.cx, &get, &item), LATCH_E_DATA);
+        assert_string_equal(latch_error(&ann.cx)->message, "answer: is empty, want JSON");
+    }
+}
+
+static latch_status fill(latch_ctx *cx, latch_work *w) {
+    (void)w;
+    while (latch_arena_alloc(cx->arena, 16) != NULL)
+        continue;
+    return LATCH_OK;
+}
+
+static latch_status settle_once(latch_str key) {
+    static const latch_once order = {.name = "o", .work = fill};
+    latch_once_result out;
+    return latch_once_do(&ann.cx, &order, key, LATCH_NULL, &out);
+}
+
+static latch_status settle_dedupe(latch_str key) {
+    static const latch_dedupe mail = {.name = "o"};
+    latch_work w = {.key = key};
+    LATCH_TRY(latch_dedupe_enter(&ann.cx, &mail, key));
+    LATCH_TRY(fill(&ann.cx, &w));
+    rig_end(&ann, LATCH_OK);
+    return LATCH_OK;
+}
+
+/* A handler that filled the arena, and two answers that are lost: what it did is recorded all the same, whatever the key. */
+static void settles_at_the_third_try_though_the_arena_is_full(void **state) {
+    static const fault faults[] = {LOST_BEFORE, LOST_AFTER, LATE, ANSWERS_NO_JSON};
+    static const struct {
+        latch_status (*settle)(latch_str key);
+        const char *pk, *sk, *done;
+        size_t key_len;
+        char key_of;
+    } rows[] = {
+        {settle_once, "ONCE#o#", "ONCE", "COMPLETED", 10, 'k'},     {settle_once, "ONCE#o#", "ONCE", "COMPLETED", 300, 'k'},
+        {settle_once, "ONCE#o#", "ONCE", "COMPLETED", 1500, 'k'},   {settle_once, "ONCE#o#", "ONCE", "COMPLETED", 2040, '"'},
+        {settle_dedupe, "DEDUPE#o#", NULL, "completed", 10, 'k'},   {settle_dedupe, "DEDUPE#o#", NULL, "completed", 300, 'k'},
+        {settle_dedupe, "DEDUPE#o#", NULL, "completed", 1000, 'k'}, {settle_dedupe, "DEDUPE#o#", NULL, "completed", 1014, '"'},
+    };
+    char key[2048], pk[2100];
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows) * COUNT_OF(faults); i++) {
+        size_t row = i / COUNT_OF(faults), len = rows[row].key_len;
+        snprintf(pk, sizeof pk, "%s%.*s", rows[row].pk, (int)len, (const char *)memset(key, rows[row].key_of, sizeof key));
+        const char *sk = rows[row].sk != NULL ? rows[row].sk : pk;
+        rig_delete(&world, pk, sk);
+        rig_again(&ann, 0);
+        ann.faults[1] = ann.faults[2] = faults[i % COUNT_OF(faults)];
+        assert_int_equal(rows[row].settle((latch_str){key, len}), LATCH_OK);
+        assert_int_equal(ann.requests, 4);
+        assert_true(rig_has_text(&world, pk, sk, "status", rows[row].done));
+    }
 }
 
 /* ── attributes ─────────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -466,6 +568,9 @@ static const struct CMUnitTest tests[] = {
     ROW(sends_nothing_past_its_deadline),
     ROW(says_how_to_create_a_table),
     ROW(takes_little_of_the_arena),
+    ROW(gives_each_try_the_same_memory),
+    ROW(answers_without_a_body_are_empty),
+    ROW(settles_at_the_third_try_though_the_arena_is_full),
     ROW(reads_numbers_exactly),
     ROW(tells_absent_from_wrong),
     ROW(makes_keys_that_cannot_be_mistaken),
