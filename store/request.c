@@ -63,6 +63,26 @@ static latch_str attribute_of(const latch_table *table, latch_str name) {
     return name;
 }
 
+static bool is_name(const char *own, latch_str name) { return own != NULL && latch_str_eq(name, latch_str_of(own)); }
+
+/* An attribute of the store's own must not be the table's too: one path would be written twice. */
+static void check_name(latch_text_writer *t, const latch_table *table, latch_str name) {
+    static const char *const wrong[] = {"the table's .pk has the name of an attribute that the store writes",
+                                        "the table's .sk has the name of an attribute that the store writes",
+                                        "the table's .ttl has the name of an attribute that the store writes"};
+    if (is_name("pk", name) || is_name("sk", name) || is_name("ttl", name)) return; /* stand for the table's own */
+    if (is_name(table->pk, name)) latch_text_fail(t, LATCH_E_MISUSE, wrong[0]);
+    if (is_name(table->sk, name)) latch_text_fail(t, LATCH_E_MISUSE, wrong[1]);
+    if (is_name(table->ttl, name)) latch_text_fail(t, LATCH_E_MISUSE, wrong[2]);
+}
+
+static void check_own_names(latch_text_writer *t, const latch_table *table) {
+    if (table->pk == NULL && table->sk == NULL && table->ttl == NULL) return;
+    const char *pk = or_default(table->pk, "pk"), *sk = or_default(table->sk, "sk"), *ttl = or_default(table->ttl, "ttl");
+    if (strcmp(pk, sk) == 0 || strcmp(pk, ttl) == 0 || strcmp(sk, ttl) == 0)
+        latch_text_fail(t, LATCH_E_MISUSE, "two of the table's .pk, .sk and .ttl have one name");
+}
+
 /* {"S": text}, {"N": digits}, {"BOOL": truth} or {"NULL": true} */
 static void put_value(latch_text_writer *t, latch_value v) {
     switch (v.kind) {
@@ -109,6 +129,7 @@ static void put_item(latch_text_writer *t, const latch_table *table, const latch
     latch_text_put(t, LATCH_STR(",\"Item\":{"));
     put_key(t, table, r);
     for (const latch_pair *pair = r->item; pair->name != NULL; pair++) {
+        check_name(t, table, latch_str_of(pair->name));
         latch_text_put(t, LATCH_STR(","));
         latch_text_json_string(t, attribute_of(table, latch_str_of(pair->name)));
         latch_text_put(t, LATCH_STR(":"));
@@ -121,11 +142,12 @@ static void put_names(latch_text_writer *t, const latch_table *table, const plac
     if (names->count == 0) return;
     latch_text_put(t, LATCH_STR(",\"ExpressionAttributeNames\":"));
     for (size_t i = 0; i < names->count; i++) {
-        latch_str name = names->names[i];
+        latch_str placeholder = names->names[i], name = {placeholder.ptr + 1, placeholder.len - 1};
+        check_name(t, table, name);
         put(t, i == 0 ? "{" : ",");
-        latch_text_json_string(t, name);
+        latch_text_json_string(t, placeholder);
         latch_text_put(t, LATCH_STR(":"));
-        latch_text_json_string(t, attribute_of(table, (latch_str){name.ptr + 1, name.len - 1}));
+        latch_text_json_string(t, attribute_of(table, name));
     }
     latch_text_put(t, LATCH_STR("}"));
 }
@@ -173,6 +195,7 @@ static void put_expressions(latch_text_writer *t, const latch_table *table, cons
 latch_status latch_request_text(latch_ctx *cx, const latch_request *r, latch_str *out) {
     const latch_table *table = cx->table;
     latch_text_writer t = latch_text_begin(cx->arena);
+    check_own_names(&t, table);
     latch_text_put(&t, LATCH_STR("{\"TableName\":"));
     put_string(&t, table->name);
     if (r->operation == LATCH_PUT_ITEM) {

@@ -74,6 +74,44 @@ static void names_attributes_as_the_table_does(void **state) {
                         "{\"TableName\":\"latch\",\"Item\":{\"id\":{\"S\":\"p\"},\"range\":{\"S\":\"s\"},\"expires\":{\"N\":\"9\"}}}");
 }
 
+/* Two names for one attribute: DynamoDB calls that overlapping paths, of some requests, and of others takes what was meant twice. */
+static void refuses_names_that_coincide(void **state) {
+    static const struct {
+        const char *pk, *sk, *ttl, *says;
+    } rows[] = {
+        {NULL, NULL, "expiration", "the table's .ttl has the name of an attribute that the store writes"},
+        {NULL, "status", NULL, "the table's .sk has the name of an attribute that the store writes"},
+        {"data", NULL, NULL, "the table's .pk has the name of an attribute that the store writes"},
+        {"id", "id", NULL, "two of the table's .pk, .sk and .ttl have one name"},
+        {NULL, NULL, "sk", "two of the table's .pk, .sk and .ttl have one name"},
+        {"ttl", NULL, NULL, "two of the table's .pk, .sk and .ttl have one name"},
+    };
+    char says[200];
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        latch_request update = request_of(LATCH_UPDATE_ITEM), put = request_of(LATCH_PUT_ITEM);
+        latch_json item;
+        ann.table.pk = rows[i].pk, ann.table.sk = rows[i].sk, ann.table.ttl = rows[i].ttl;
+        update.update = "SET #expiration = :one, #ttl = :one REMOVE #data";
+        update.condition = "#status = :one";
+        update.values = LATCH_VALUES(":one", latch_int(1));
+        put.item = LATCH_VALUES("expiration", latch_int(1), "data", latch_int(1), "status", latch_int(1), "ttl", latch_int(1));
+        assert_int_equal(latch_table_call(&ann.cx, &update, &item), LATCH_E_MISUSE);
+        snprintf(says, sizeof says, "UpdateItem of p: %s", rows[i].says);
+        assert_string_equal(latch_error(&ann.cx)->message, says);
+        assert_int_equal(latch_table_call(&ann.cx, &put, &item), LATCH_E_MISUSE);
+        snprintf(says, sizeof says, "PutItem of p: %s", rows[i].says);
+        assert_string_equal(latch_error(&ann.cx)->message, says);
+        assert_false(latch_error(&ann.cx)->maybe_applied);
+    }
+    assert_int_equal(ann.requests, 0);
+    latch_request put = request_of(LATCH_PUT_ITEM);
+    latch_json item;
+    ann.table.pk = "pk", ann.table.sk = "sk", ann.table.ttl = "ttl"; /* said, and the same as unsaid */
+    put.item = LATCH_VALUES("ttl", latch_int(1));
+    assert_int_equal(latch_table_call(&ann.cx, &put, &item), LATCH_OK);
+}
+
 static void asks_for_what_it_wants_back(void **state) {
     static const struct {
         latch_operation operation;
@@ -560,6 +598,7 @@ static void sleeps_through_the_clock(void **state) {
 static const struct CMUnitTest tests[] = {
     ROW(writes_each_kind_of_value),
     ROW(names_attributes_as_the_table_does),
+    ROW(refuses_names_that_coincide),
     ROW(asks_for_what_it_wants_back),
     ROW(gets_an_item_or_nothing),
     ROW(refuses_what_cannot_be_sent),
