@@ -51,7 +51,11 @@ static void run_one(batch *b, size_t i) {
     if (status == LATCH_OK) status = latch_outcome_check(&one, b->handler->record(&one, &record));
     latch_scope_end(&one, status);
     b->failed[i] = !is_done(b, status);
-    if (b->failed[i]) latch_outcome_log(&one, "record failed", record.place != NULL ? record.place : "event.Records[…]");
+    latch_arena_rewind(b->cx->arena, mark); /* before the log line, which a record that filled it would leave no room for */
+    if (!b->failed[i]) return;
+    char place[48];
+    snprintf(place, sizeof place, "event.Records[%zu]", i);
+    latch_outcome_log(&one, "record failed", place);
     latch_arena_rewind(b->cx->arena, mark);
 }
 

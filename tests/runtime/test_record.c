@@ -304,6 +304,23 @@ static latch_status spend_memory(latch_ctx *cx, latch_record *record) {
     return latch_arena_alloc(cx->arena, (size_t)1 << 20) != NULL ? LATCH_OK : latch_err_set(&cx->err, LATCH_E_NOMEM, "full");
 }
 
+static latch_status fill_memory(latch_ctx *cx, latch_record *record) {
+    (void)record;
+    while (latch_arena_alloc(cx->arena, 16) != NULL)
+        continue;
+    return latch_err_set(&cx->err, LATCH_E_NOMEM, "the list: the arena is full");
+}
+
+static void says_which_record_filled_the_arena(void **state) {
+    static const char *const says[] = {"\"record\":\"event.Records[1]\"", "\"errorType\":\"ArenaFull\"",
+                                       "\"errorMessage\":\"the list: the arena is full\"", "\"record\":\"event.Records[0]\""};
+    (void)state;
+    assert_int_equal(caller_say(&call, (latch_handler){.record = fill_memory}, BATCH(SQS("a", "1") "," SQS("b", "2"))), LATCH_OK);
+    assert_string_equal(call.reply, FAILED(ITEM("a") "," ITEM("b")));
+    for (size_t i = 0; i < COUNT_OF(says); i++)
+        if (strstr(call.written, says[i]) == NULL) fail_msg("%s is not in %s", says[i], call.written);
+}
+
 /* 10,000 records of 1 MiB each in 40 MiB: a record's memory ends with it. */
 static void gives_each_record_its_memory_anew(void **state) {
     char *event = malloc(2000000);
@@ -371,6 +388,7 @@ static const struct CMUnitTest tests[] = {
     ROW(gives_what_each_source_has_of_its_own),
     ROW(ends_the_scope_of_each_record),
     ROW(reports_what_there_is_no_time_for),
+    ROW(says_which_record_filled_the_arena),
     ROW(gives_each_record_its_memory_anew),
     ROW(survives_hostile_batches),
     ROW(fits_or_refuses_at_every_arena_size),
