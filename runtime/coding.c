@@ -63,21 +63,33 @@ static int hex(char c) {
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+/* The byte that begins at *i, behind which *i then is. */
+static char next_byte(latch_str text, size_t *i, bool plus) {
+    size_t at = *i;
+    char c = text.ptr[at];
+    bool escape = c == '%' && text.len - at > 2 && hex(text.ptr[at + 1]) >= 0 && hex(text.ptr[at + 2]) >= 0;
+    *i += escape ? 3 : 1;
+    if (escape) return (char)(hex(text.ptr[at + 1]) << 4 | hex(text.ptr[at + 2]));
+    return plus && c == '+' ? (char)' ' : c;
+}
+
 latch_str latch_percent_decode(latch_arena *arena, latch_str text, bool plus) {
     bool plain = text.len == 0 || (memchr(text.ptr, '%', text.len) == NULL && (!plus || memchr(text.ptr, '+', text.len) == NULL));
     if (plain) return text.len > 0 ? text : LATCH_STR("");
     char *to = latch_arena_alloc(arena, text.len);
     size_t n = 0;
     if (to == NULL) return (latch_str){NULL, 0};
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        to[n++] = plus && c == '+' ? (char)' ' : c;
-        bool escape = c == '%' && text.len - i > 2 && hex(text.ptr[i + 1]) >= 0 && hex(text.ptr[i + 2]) >= 0;
-        if (!escape) continue;
-        to[n - 1] = (char)(hex(text.ptr[i + 1]) << 4 | hex(text.ptr[i + 2]));
-        i += 2;
-    }
+    for (size_t i = 0; i < text.len;)
+        to[n++] = next_byte(text, &i, plus);
     return (latch_str){to, n};
+}
+
+bool latch_percent_is(latch_str text, bool plus, latch_str decoded) {
+    size_t n = 0;
+    for (size_t i = 0; i < text.len; n++) {
+        if (n == decoded.len || next_byte(text, &i, plus) != decoded.ptr[n]) return false;
+    }
+    return n == decoded.len;
 }
 
 static bool is_unreserved(char c) {

@@ -11,6 +11,9 @@ LATCH_NODISCARD latch_str latch_base64_encode(latch_arena *arena, latch_str byte
 /* %41 is 'A'; a '%' that begins no escape stays. `plus`: a '+' is a space. ptr is NULL when the arena is full. */
 LATCH_NODISCARD latch_str latch_percent_decode(latch_arena *arena, latch_str text, bool plus);
 
+/* Whether it would decode to `decoded`; needs no memory. */
+bool latch_percent_is(latch_str text, bool plus, latch_str decoded);
+
 /* All but RFC 3986's unreserved bytes, into `to`, at most `cap` bytes; what it would be long. */
 size_t latch_percent_encode(char *to, size_t cap, latch_str text);
 

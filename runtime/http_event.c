@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/node.h"
 #include "core/scope.h"
 #include "core/text.h"
 #include "runtime/api.h"
@@ -20,21 +21,30 @@ typedef struct field {
     latch_str value;
 } field;
 
+typedef struct header {
+    latch_str name, value;
+} header;
+
 struct latch_http {
     latch_ctx *cx;
     form form;
-    bool multi; /* a load balancer that sends, and so wants, lists of values */
+    bool multi;   /* a load balancer that sends, and so wants, lists of values */
+    bool encoded; /* the path still is; API Gateway's HTTP APIs send it decoded */
+    bool *full;   /* the arena was, while something was asked for that returns no status */
     latch_json event, context, headers, header_lists, cookies, queries, query_lists, params;
-    latch_str method, path, raw_query, client, body;
-    const latch_route *route; /* NULL: a handler without routes */
-    int status;               /* 0: no reply yet */
-    bool without_body;
+    latch_str method, path, raw_query, client, body, cookie;
+    header *joined; /* of header_lists: one text each */
+    size_t joined_count;
+    bool routed; /* by this handler's own routes */
+    latch_route_found found;
+    int status; /* 0: no reply yet */
+    bool plain; /* the reply is the runtime's own: its content type stays */
     const char *content_type;
     latch_str reply;
     size_t field_count;
     field fields[HEADERS_MAX];
     latch_status broken; /* why a header can't go out; LATCH_OK: they all can */
-    char why[160];
+    char why[256];
 };
 
 #define MAYBE(at) latch_optional(latch_bytes((at), 0, INT64_MAX)) /* absent, null or empty are all empty */
@@ -49,21 +59,31 @@ static latch_str without_stage(latch_str path, latch_str stage) {
     return rest.len == 0 ? LATCH_STR("/") : rest.ptr[0] == '/' ? rest : path;
 }
 
+static latch_status full(latch_http *http) { return latch_err_set(&http->cx->err, LATCH_E_NOMEM, "HTTP event: the arena is full"); }
+
+/* "id.lambda-url.eu-west-1.on.aws" */
+static bool is_function_url(latch_str domain) {
+    return domain.len > 0 && memmem(domain.ptr, domain.len, ".lambda-url.", strlen(".lambda-url.")) != NULL;
+}
+
 static latch_status read_http_api(latch_http *http) {
-    latch_str stage;
+    latch_str stage, domain;
     LATCH_TRY(latch_read(http->event, "requestContext.http.method", &http->method, "rawPath", MAYBE(&http->path), "rawQueryString",
                          MAYBE(&http->raw_query), "requestContext.http.sourceIp", MAYBE(&http->client), "requestContext.stage",
-                         MAYBE(&stage), "cookies", latch_optional(&http->cookies)));
+                         MAYBE(&stage), "requestContext.domainName", MAYBE(&domain)));
+    http->encoded = is_function_url(domain);
     http->path = without_stage(http->path, stage);
     return LATCH_OK;
 }
 
 static latch_status read_rest(latch_http *http) {
-    latch_str stage, version;
+    latch_str stage, version, resource;
     LATCH_TRY(latch_read(http->event, "httpMethod", &http->method, "path", MAYBE(&http->path), "requestContext.identity.sourceIp",
-                         MAYBE(&http->client), "requestContext.stage", MAYBE(&stage), "version", MAYBE(&version)));
-    /* an HTTP API with payload format 1.0 says so; a REST API has no version and no stage in its path */
-    if (latch_str_eq(version, LATCH_STR("1.0"))) http->path = without_stage(http->path, stage);
+                         MAYBE(&http->client), "requestContext.stage", MAYBE(&stage), "version", MAYBE(&version), "resource",
+                         MAYBE(&resource)));
+    /* an HTTP API with payload format 1.0 says so; a REST API has no version, and in its path no stage but a custom domain's base path */
+    http->encoded = !latch_str_eq(version, LATCH_STR("1.0"));
+    http->path = http->encoded ? latch_route_without_base(resource, http->params, http->path) : without_stage(http->path, stage);
     return LATCH_OK;
 }
 
@@ -78,6 +98,7 @@ static latch_str last_of(latch_str list) {
 
 static latch_status read_balancer(latch_http *http) {
     http->multi = latch_has(http->event, "multiValueHeaders");
+    http->encoded = true;
     LATCH_TRY(latch_read(http->event, "httpMethod", &http->method, "path", MAYBE(&http->path)));
     http->client = last_of(latch_http_header(http, "X-Forwarded-For"));
     return LATCH_OK;
@@ -91,7 +112,46 @@ static latch_status read_body(latch_http *http) {
     if (!encoded) return LATCH_OK;
     if (!latch_base64_decode(http->cx->arena, body, &http->body))
         return latch_err_set(&http->cx->err, LATCH_E_INPUT, "event.body: is no base64, and isBase64Encoded says so");
-    return http->body.ptr != NULL ? LATCH_OK : latch_err_set(&http->cx->err, LATCH_E_NOMEM, "HTTP event: the arena is full");
+    return http->body.ptr != NULL ? LATCH_OK : full(http);
+}
+
+static bool same_name(latch_str a, const char *b) { return a.len == strlen(b) && strncasecmp(a.ptr, b, a.len) == 0; }
+
+/* The texts of a list as one; ptr is NULL when the arena is full. */
+static latch_str joined(latch_arena *arena, latch_json list, const char *between) {
+    latch_text_writer t = latch_text_begin(arena);
+    latch_str only = {"", 0};
+    for (latch_each each = latch_each_in(list); latch_each_next(&each);) {
+        if (each.index == 0) {
+            only = latch_each_text(&each);
+            continue;
+        }
+        if (each.index == 1) latch_text_put(&t, only);
+        latch_text_put(&t, latch_str_of(between));
+        latch_text_put(&t, latch_each_text(&each));
+        only.ptr = NULL;
+    }
+    return only.ptr != NULL ? only : latch_text_end(&t);
+}
+
+/* Before the handler runs: a header that didn't fit would look absent to it. */
+static latch_status join_headers(latch_http *http) {
+    latch_arena *arena = http->cx->arena;
+    size_t count = 0;
+    for (latch_each each = latch_each_in(http->header_lists); latch_each_next(&each);)
+        count++;
+    if (count > SIZE_MAX / sizeof *http->joined) return full(http);
+    if (count > 0) http->joined = latch_arena_alloc(arena, count * sizeof *http->joined);
+    if (count > 0 && http->joined == NULL) return full(http);
+    for (latch_each each = latch_each_in(http->header_lists); latch_each_next(&each);) {
+        latch_json list = latch_each_value(&each);
+        if (list.node->broken != LATCH_OK) return full(http);
+        header one = {each.name, joined(arena, list, same_name(each.name, "cookie") ? "; " : ", ")};
+        if (one.value.ptr == NULL) return full(http);
+        http->joined[http->joined_count++] = one;
+    }
+    http->cookie = joined(arena, http->cookies, "; ");
+    return http->cookie.ptr != NULL ? LATCH_OK : full(http);
 }
 
 static latch_status read_event(latch_http *http, latch_str bytes) {
@@ -100,7 +160,8 @@ static latch_status read_event(latch_http *http, latch_str bytes) {
     LATCH_TRY(latch_read(http->event, "requestContext", &http->context, "version", MAYBE(&version), "headers",
                          latch_optional(&http->headers), "multiValueHeaders", latch_optional(&http->header_lists), "queryStringParameters",
                          latch_optional(&http->queries), "multiValueQueryStringParameters", latch_optional(&http->query_lists),
-                         "pathParameters", latch_optional(&http->params)));
+                         "pathParameters", latch_optional(&http->params), "cookies", latch_optional(&http->cookies)));
+    LATCH_TRY(join_headers(http));
     http->form = latch_has(http->context, "elb")                                               ? BALANCER
                  : latch_str_eq(version, LATCH_STR("2.0")) || latch_has(http->context, "http") ? HTTP_API
                                                                                                : REST;
@@ -118,39 +179,15 @@ latch_str latch_http_body(const latch_http *http) { return http->body; }
 latch_json latch_http_context(const latch_http *http) { return http->context; }
 latch_json latch_http_event(const latch_http *http) { return http->event; }
 
-static bool same_name(latch_str a, const char *b) { return a.len == strlen(b) && strncasecmp(a.ptr, b, a.len) == 0; }
-
-/* The texts of a list as one. */
-static latch_str joined(latch_ctx *cx, latch_json list, const char *between) {
-    latch_str all = {"", 0};
-    for (latch_each each = latch_each_in(list); latch_each_next(&each);) {
-        latch_str text = latch_each_text(&each);
-        all = each.index == 0 ? text : latch_ctx_text(cx, "%.*s%s%.*s", LATCH_ARG(all), between, LATCH_ARG(text));
-        if (all.ptr == NULL) return LATCH_STR("");
-    }
-    return all;
-}
-
-/* The member of that name: its value in `lists` where there are such, else in `texts`. False: there is none. */
-static bool find_header(const latch_http *http, const char *name, const char *between, latch_str *out) {
-    for (latch_each each = latch_each_in(http->header_lists); latch_each_next(&each);) {
-        if (!same_name(each.name, name)) continue;
-        *out = joined(http->cx, latch_each_value(&each), between);
-        return true;
+latch_str latch_http_header(const latch_http *http, const char *name) {
+    if (http->cookie.len > 0 && strcasecmp(name, "cookie") == 0) return http->cookie;
+    for (size_t i = 0; i < http->joined_count; i++) {
+        if (same_name(http->joined[i].name, name)) return http->joined[i].value;
     }
     for (latch_each each = latch_each_in(http->headers); latch_each_next(&each);) {
-        if (!same_name(each.name, name)) continue;
-        *out = latch_each_text(&each);
-        return true;
+        if (same_name(each.name, name)) return latch_each_text(&each);
     }
-    return false;
-}
-
-latch_str latch_http_header(const latch_http *http, const char *name) {
-    bool cookie = strcasecmp(name, "cookie") == 0;
-    latch_str value;
-    if (cookie && latch_count(http->cookies) > 0) return joined(http->cx, http->cookies, "; ");
-    return find_header(http, name, cookie ? "; " : ", ", &value) ? value : LATCH_STR("");
+    return LATCH_STR("");
 }
 
 latch_str latch_http_cookie(const latch_http *http, const char *name) {
@@ -173,16 +210,17 @@ latch_str latch_http_cookie(const latch_http *http, const char *name) {
 
 typedef struct query { /* counts the values of one name and keeps the one that is wanted */
     latch_arena *arena;
+    bool *full;
     latch_str name;
     size_t wanted, count;
     latch_str value;
 } query;
 
 static void note(query *q, latch_str name, latch_str value, bool encoded) {
-    if (encoded) name = latch_percent_decode(q->arena, name, true);
-    if (name.ptr == NULL || !latch_str_eq(name, q->name)) return;
-    if (q->count++ != q->wanted) return;
+    bool same = encoded ? latch_percent_is(name, true, q->name) : latch_str_eq(name, q->name);
+    if (!same || q->count++ != q->wanted) return;
     if (encoded) value = latch_percent_decode(q->arena, value, true);
+    if (value.ptr == NULL) *q->full = true;
     if (value.len > 0) q->value = value;
 }
 
@@ -201,14 +239,16 @@ static void look_in_raw(query *q, latch_str raw) {
 
 static void look_in_lists(query *q, latch_json lists, bool encoded) {
     for (latch_each each = latch_each_in(lists); latch_each_next(&each);) {
-        for (latch_each value = latch_each_in(latch_each_value(&each)); latch_each_next(&value);)
+        latch_json list = latch_each_value(&each);
+        if (list.node->broken != LATCH_OK) *q->full = true;
+        for (latch_each value = latch_each_in(list); latch_each_next(&value);)
             note(q, each.name, latch_each_text(&value), encoded);
     }
 }
 
 static query look(const latch_http *http, const char *name, size_t wanted) {
     bool encoded = http->form == BALANCER;
-    query q = {.arena = http->cx->arena, .name = latch_str_of(name), .wanted = wanted, .value = LATCH_STR("")};
+    query q = {.arena = http->cx->arena, .full = http->full, .name = latch_str_of(name), .wanted = wanted, .value = LATCH_STR("")};
     if (http->form == HTTP_API && http->raw_query.len > 0) {
         look_in_raw(&q, http->raw_query);
         return q;
@@ -227,7 +267,7 @@ latch_str latch_http_query_at(const latch_http *http, const char *name, size_t i
 size_t latch_http_query_count(const latch_http *http, const char *name) { return look(http, name, SIZE_MAX).count; }
 
 latch_str latch_http_param(const latch_http *http, const char *name) {
-    if (http->route != NULL) return latch_route_param(http->cx->arena, http->route, http->path, name);
+    if (http->routed) return latch_route_param(&http->found, name);
     for (latch_each each = latch_each_in(http->params); latch_each_next(&each);) {
         if (latch_str_eq(each.name, latch_str_of(name))) return latch_each_text(&each);
     }
@@ -265,6 +305,13 @@ static void break_reply(latch_http *http, latch_status status, const char *name,
     snprintf(http->why, sizeof http->why, "the header \"%.80s\" %s", name, what);
 }
 
+static size_t count_cookies(const latch_http *http) {
+    size_t n = 0;
+    for (size_t i = 0; i < http->field_count; i++)
+        n += http->fields[i].name == NULL;
+    return n;
+}
+
 static void add_field(latch_http *http, const char *name, latch_str value) {
     const char *label = name != NULL ? name : "set-cookie";
     latch_str copy = latch_copy(http->cx, value), own = latch_copy(http->cx, latch_str_of(label));
@@ -274,6 +321,9 @@ static void add_field(latch_http *http, const char *name, latch_str value) {
         break_reply(http, LATCH_E_MISUSE, label, "has a control byte in its value");
     } else if (!latch_str_is_utf8(value)) {
         break_reply(http, LATCH_E_MISUSE, label, "has a value that is no UTF-8");
+    } else if (name == NULL && http->form == BALANCER && !http->multi && count_cookies(http) > 0) {
+        break_reply(http, LATCH_E_MISUSE, label,
+                    "comes twice: a load balancer takes a second cookie only with lambda.multi_value_headers.enabled");
     } else if (http->field_count == HEADERS_MAX) {
         break_reply(http, LATCH_E_MISUSE, label, "is one more than the 64 that a reply may have");
     } else {
@@ -305,24 +355,16 @@ void latch_http_set_header(latch_http *http, const char *name, latch_str value) 
 
 void latch_http_set_cookie(latch_http *http, latch_str cookie) { add_field(http, NULL, cookie); }
 
-static size_t count_cookies(const latch_http *http) {
-    size_t n = 0;
-    for (size_t i = 0; i < http->field_count; i++)
-        n += http->fields[i].name == NULL;
-    return n;
-}
-
 latch_status latch_http_reply_bytes(latch_http *http, int status, const char *content_type, latch_str body) {
     latch_err *err = &http->cx->err;
     if (status < 100 || status > 599) return latch_err_set(err, LATCH_E_MISUSE, "the reply's status is %d, want 100 to 599", status);
     if (http->broken != LATCH_OK) return latch_err_set(err, http->broken, "%s", http->why);
     if (has_control(latch_str_of(content_type)) || !latch_str_is_utf8(latch_str_of(content_type)))
         return latch_err_set(err, LATCH_E_MISUSE, "the reply's content type has a control byte in it, or is no UTF-8");
-    if (http->form == BALANCER && !http->multi && count_cookies(http) > 1)
-        return latch_err_set(err, LATCH_E_MISUSE, "a load balancer takes a second cookie only with lambda.multi_value_headers.enabled");
     latch_str type = latch_copy(http->cx, latch_str_of(content_type));
     if (type.ptr == NULL) return latch_err_set(err, LATCH_E_NOMEM, "the reply: the arena is full");
     http->status = status;
+    http->plain = false;
     http->content_type = type.ptr;
     http->reply = body;
     return LATCH_OK;
@@ -334,8 +376,15 @@ latch_status latch_http_reply(latch_http *http, int status, latch_json body) {
     return latch_http_reply_bytes(http, status, "application/json", text);
 }
 
+/* JSON whatever the author set as content type: the text may be the client's own, and as HTML it would run. */
+static latch_status say(latch_http *http, int status, latch_json body) {
+    latch_status ended = latch_http_reply(http, status, body);
+    http->plain = ended == LATCH_OK;
+    return ended;
+}
+
 latch_status latch_http_refuse(latch_http *http, int status, const char *message) {
-    return latch_http_reply(http, status, latch_object(http->cx, "error", message));
+    return say(http, status, latch_object(http->cx, "error", message));
 }
 
 /* ── writing it in the event's own form ──────────────────────────────────────────────────────────────────────────── */
@@ -373,13 +422,14 @@ static void put_cookies(latch_text_writer *t, const latch_http *http) {
 static void put_headers(latch_text_writer *t, const latch_http *http) {
     bool lists = http->form == REST || http->multi, first = true;
     put(t, lists ? ",\"multiValueHeaders\":{" : ",\"headers\":{");
-    if (*http->content_type != '\0' && !has_field(http, "content-type")) {
+    if (*http->content_type != '\0' && (http->plain || !has_field(http, "content-type"))) {
         put_field(t, "content-type", latch_str_of(http->content_type), lists, first);
         first = false;
     }
     for (size_t i = 0; i < http->field_count; i++) {
         const field *f = &http->fields[i];
         if (f->name == NULL && (lists || http->form == HTTP_API)) continue;
+        if (f->name != NULL && http->plain && strcasecmp(f->name, "content-type") == 0) continue;
         put_field(t, f->name != NULL ? f->name : "set-cookie", f->value, lists, first);
         first = false;
     }
@@ -429,12 +479,13 @@ static const char *phrase_of(int status) {
 
 static latch_status write_reply(const latch_http *http, latch_str *out) {
     latch_ctx *cx = http->cx;
-    latch_str body = http->without_body ? LATCH_STR("") : http->reply;
+    latch_str body = http->found.without_body ? LATCH_STR("") : http->reply;
     bool binary = !latch_str_is_utf8(body);
     latch_text_writer t = latch_text_begin(cx->arena);
     if (body.len > LATCH_API_PAYLOAD_MAX_BYTES) return latch_outcome_fits(cx, body); /* only grows from here */
+    if (body.ptr == NULL) body = LATCH_STR("");
     if (binary) body = latch_base64_encode(cx->arena, body);
-    if (body.ptr == NULL && body.len == 0) body = LATCH_STR("");
+    if (body.ptr == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "the reply: the arena is full");
     put(&t, "{\"statusCode\":");
     latch_text_int(&t, http->status);
     if (http->form == BALANCER) {
@@ -497,7 +548,7 @@ static latch_status answer(latch_http *http, latch_status status) {
 static latch_status skip(latch_http *http) {
     const latch_err why = http->cx->err;
     if (!why.for_client) latch_info(http->cx, "skipped", "errorType", why.type, "why", why.message);
-    return latch_http_reply(http, 200, latch_object(http->cx, "skipped", why.for_client ? why.message : why.type));
+    return say(http, 200, latch_object(http->cx, "skipped", why.for_client ? why.message : why.type));
 }
 
 static latch_status not_allowed(latch_http *http, latch_str allow) {
@@ -510,21 +561,22 @@ static latch_status not_allowed(latch_http *http, latch_str allow) {
 static latch_status handle(latch_http *http, const latch_handler *handler) {
     latch_http_fn *run = handler->http;
     if (handler->routes != NULL) {
-        latch_route_found found;
-        LATCH_TRY(latch_route_find(http->cx, handler, http->method, http->path, &found));
-        if (found.route == NULL) return not_allowed(http, found.allow);
-        http->route = found.route;
-        http->without_body = found.without_body;
-        run = found.route->run;
+        const latch_route_path path = {http->path, http->encoded};
+        LATCH_TRY(latch_route_find(http->cx, handler, http->method, path, &http->found));
+        if (http->found.route == NULL) return not_allowed(http, http->found.allow);
+        http->routed = true;
+        run = http->found.route->run;
     }
     latch_status status = latch_outcome_check(http->cx, run(http->cx, http));
+    if (*http->full && (status == LATCH_OK || latch_is_refusal(status) || status == LATCH_E_INPUT)) return full(http);
     if (status == LATCH_OK && http->status == 0)
         return latch_err_set(&http->cx->err, LATCH_E_MISUSE, "the handler returned LATCH_OK without a reply");
     return status;
 }
 
 latch_status latch_http_run(latch_ctx *cx, const latch_handler *handler, latch_str bytes, latch_str *reply) {
-    latch_http http = {.cx = cx, .content_type = ""};
+    bool full_once = false;
+    latch_http http = {.cx = cx, .full = &full_once, .content_type = ""};
     *reply = LATCH_STR("");
     LATCH_TRY(read_event(&http, bytes));
     latch_status status = handle(&http, handler), ended = status;

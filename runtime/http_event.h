@@ -5,7 +5,7 @@
  *         return latch_http_reply(http, 200, latch_object(cx, "sku", latch_http_param(http, "sku")));
  *     }
  *
- * Text lives as long as cx. What is absent is empty text. The reply goes out in the form of the event that came in.
+ * Text lives as long as cx. What is absent is empty text; where the arena was too full to read something, the call fails (LATCH_E_NOMEM). The reply goes out in the form of the event that came in.
  *
  * An event of none of the four kinds, or with a field of the wrong type, never reaches the handler: it is an invocation error that names
  * the field ("event.requestContext.http.method: is missing, want text").
@@ -22,11 +22,15 @@ LATCH_BEGIN_C
 
 latch_str latch_http_method(const latch_http *http) LATCH_NONNULL; /* "GET" */
 
-/* Begins with '/'; as the service gives it, percent-encoding included, without the stage that HTTP APIs put in front. */
+/*
+ * Begins with '/'; as the service gives it: still percent-encoded from REST APIs, function URLs and load balancers, decoded from HTTP APIs
+ * (API Gateway decodes their rawPath, with payload format 1.0 their path). Without the stage that HTTP APIs put in front, and without the
+ * base path that a custom domain's mapping puts in front of a REST API's.
+ */
 latch_str latch_http_path(const latch_http *http) LATCH_NONNULL;
 
 /*
- * Of the route, percent-decoded, a '+' stays a '+'. Empty where the route has no such {name}, else never. A handler without routes gets
+ * Of the route, percent-decoded once (by API Gateway for HTTP APIs, else here), a '+' stays a '+'. Empty where the route has no such {name}, else never. A handler without routes gets
  * what API Gateway's own route found (pathParameters).
  */
 latch_str latch_http_param(const latch_http *http, const char *name) LATCH_NONNULL;
@@ -71,7 +75,8 @@ latch_json latch_http_event(const latch_http *http) LATCH_NONNULL;
  */
 LATCH_NODISCARD latch_status latch_http_reply(latch_http *http, int status, latch_json body) LATCH_NONNULL; /* application/json */
 LATCH_NODISCARD latch_status latch_http_reply_bytes(latch_http *http, int status, const char *content_type, latch_str body) LATCH_NONNULL;
-LATCH_NODISCARD latch_status latch_http_refuse(latch_http *http, int status, const char *message) LATCH_NONNULL; /* {"error": message} */
+LATCH_NODISCARD latch_status latch_http_refuse(latch_http *http, int status, const char *message)
+    LATCH_NONNULL; /* {"error": message} as application/json, whatever content type is set */
 
 /*
  * They go out with whatever the answer becomes, refusals included, and fail in the reply, not here. A header replaces one of the same name;

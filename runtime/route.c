@@ -4,7 +4,7 @@
 
 #include "runtime/coding.h"
 
-#define SEGMENTS_MAX 32 /* of a route */
+#define SEGMENTS_MAX LATCH_ROUTE_SEGMENTS_MAX
 
 typedef enum kind { GREEDY, PARAM, LITERAL } kind; /* the more literal, the larger */
 
@@ -95,30 +95,35 @@ latch_status latch_route_check(latch_ctx *cx, const latch_handler *handler) {
 
 /* ── a request ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* An escaped letter is that letter. Where the arena is full nothing is equal: the request ends in an error soon enough. */
-static bool equals(latch_arena *arena, latch_str literal, latch_str part) {
-    if (memchr(part.ptr, '%', part.len) == NULL) return latch_str_eq(literal, part);
-    size_t mark = latch_arena_mark(arena);
-    bool equal = latch_str_eq(literal, latch_percent_decode(arena, part, false));
-    latch_arena_rewind(arena, mark);
-    return equal;
-}
-
-/* Walks route and path side by side; *value is what stands for {name}, as it is in the path. */
-static bool match(latch_arena *arena, const latch_route *route, latch_str path, const char *name, latch_str *value) {
-    latch_str pattern = bare(latch_str_of(route->path));
-    path = bare(path);
+/* Walks route and path side by side. */
+static bool match(const latch_route *route, latch_route_path request) {
+    latch_str pattern = bare(latch_str_of(route->path)), path = bare(request.text);
     bool open_ended = path.len > 0 && path.ptr[path.len - 1] == '/'; /* an empty segment comes last */
     while (pattern.len > 0) {
         segment s = segment_of(part_of(&pattern));
-        latch_str rest = path, part = part_of(&path);
+        latch_str part = part_of(&path);
         if (part.len == 0) return false;
-        if (s.kind == LITERAL && !equals(arena, s.text, part)) return false;
-        if (s.kind == GREEDY) part = rest;
-        if (s.kind != LITERAL && name != NULL && latch_str_eq(s.text, latch_str_of(name))) *value = part;
         if (s.kind == GREEDY) return true;
+        if (s.kind == PARAM) continue;
+        bool same = request.encoded ? latch_percent_is(part, false, s.text) : latch_str_eq(s.text, part);
+        if (!same) return false;
     }
     return path.len == 0 && !open_ended;
+}
+
+/* What the names of a route that matches stand for. False: the arena is full. */
+static bool read_params(latch_arena *arena, latch_route_path request, latch_route_found *out) {
+    latch_str pattern = bare(latch_str_of(out->route->path)), path = bare(request.text);
+    while (pattern.len > 0) {
+        segment s = segment_of(part_of(&pattern));
+        latch_str rest = path, value = part_of(&path);
+        if (s.kind == LITERAL) continue;
+        if (s.kind == GREEDY) value = rest;
+        if (request.encoded) value = latch_percent_decode(arena, value, false);
+        if (value.ptr == NULL) return false;
+        out->params[out->param_count++] = (latch_route_value){s.text, value};
+    }
+    return true;
 }
 
 /* Of two routes that match one path: whether `a` is the more literal one, from the left. */
@@ -153,13 +158,14 @@ static bool add_method(latch_ctx *cx, latch_str *allow, const char *method) {
     return allow->ptr != NULL;
 }
 
-latch_status latch_route_find(latch_ctx *cx, const latch_handler *handler, latch_str method, latch_str path, latch_route_found *out) {
+latch_status latch_route_find(latch_ctx *cx, const latch_handler *handler, latch_str method, latch_route_path path,
+                              latch_route_found *out) {
     int best = 0;
     bool fits = true;
     *out = (latch_route_found){.allow = LATCH_STR("")};
     for (size_t i = 0; i < handler->route_count; i++) {
         const latch_route *route = &handler->routes[i];
-        if (!match(cx->arena, route, path, NULL, NULL)) continue;
+        if (!match(route, path)) continue;
         fits = fits && add_method(cx, &out->allow, route->method);
         if (strcmp(route->method, "GET") == 0) fits = fits && add_method(cx, &out->allow, "HEAD");
         int suit = suits(route, method);
@@ -168,15 +174,62 @@ latch_status latch_route_find(latch_ctx *cx, const latch_handler *handler, latch
         out->route = route;
         best = suit;
     }
-    if (!fits) return latch_err_set(&cx->err, LATCH_E_NOMEM, "routes: the arena is full");
     out->without_body = best == 2;
+    if (out->route != NULL) fits = fits && read_params(cx->arena, path, out);
+    if (!fits) return latch_err_set(&cx->err, LATCH_E_NOMEM, "routes: the arena is full");
     if (out->route != NULL) out->allow = LATCH_STR("");
     return LATCH_OK;
 }
 
-latch_str latch_route_param(latch_arena *arena, const latch_route *route, latch_str path, const char *name) {
-    latch_str value = {"", 0};
-    if (!match(arena, route, path, name, &value)) return LATCH_STR("");
-    value = latch_percent_decode(arena, value, false);
-    return value.ptr != NULL ? value : LATCH_STR("");
+latch_str latch_route_param(const latch_route_found *found, const char *name) {
+    for (size_t i = 0; i < found->param_count; i++) {
+        if (latch_str_eq(found->params[i].name, latch_str_of(name))) return found->params[i].value;
+    }
+    return LATCH_STR("");
+}
+
+/* ── a REST API behind a custom domain ───────────────────────────────────────────────────────────────────────────── */
+
+/* The part behind the last slash; *rest ends before it. */
+static latch_str last_part(latch_str *rest) {
+    const char *slash = rest->len > 0 ? memrchr(rest->ptr, '/', rest->len) : NULL;
+    size_t from = slash != NULL ? (size_t)(slash - rest->ptr) : 0, skip = slash != NULL;
+    latch_str part = {rest->ptr + from + skip, rest->len - from - skip};
+    rest->len = from;
+    return part;
+}
+
+/* As many last parts as `value` has; empty where they are another text. */
+static latch_str last_parts(latch_str *rest, latch_str value) {
+    latch_str whole = *rest;
+    for (size_t i = 0; i < value.len; i++) {
+        if (i == 0 || value.ptr[i] == '/') (void)last_part(rest);
+    }
+    if (rest->len == whole.len) return LATCH_STR("");
+    latch_str part = {whole.ptr + rest->len + 1, whole.len - rest->len - 1};
+    return latch_str_eq(part, value) || latch_percent_is(part, false, value) ? part : LATCH_STR("");
+}
+
+static latch_str value_of(latch_json values, latch_str name) {
+    for (latch_each each = latch_each_in(values); latch_each_next(&each);) {
+        if (!latch_str_eq(each.name, name)) continue;
+        latch_str value = latch_each_text(&each);
+        if (value.len > 1 && value.ptr[value.len - 1] == '/') value.len--;
+        return value;
+    }
+    return LATCH_STR("");
+}
+
+latch_str latch_route_without_base(latch_str resource, latch_json values, latch_str path) {
+    latch_str pattern = resource, rest = path;
+    if (resource.len == 0 || resource.ptr[0] != '/' || path.len == 0 || path.ptr[0] != '/') return path;
+    if (rest.ptr[rest.len - 1] == '/') rest.len--;
+    if (pattern.ptr[pattern.len - 1] == '/') pattern.len--;
+    while (pattern.len > 0) {
+        segment s = segment_of(last_part(&pattern));
+        latch_str part = s.kind == GREEDY ? last_parts(&rest, value_of(values, s.text)) : last_part(&rest);
+        bool same = part.len > 0 && (s.kind != LITERAL || latch_str_eq(part, s.text) || latch_percent_is(part, false, s.text));
+        if (!same) return path;
+    }
+    return rest.len < path.len ? (latch_str){path.ptr + rest.len, path.len - rest.len} : LATCH_STR("/");
 }

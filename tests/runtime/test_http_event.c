@@ -177,6 +177,100 @@ static void finds_cookies_wherever_they_are(void **state) {
     }
 }
 
+static size_t arena_taken;
+
+static latch_status cookie_cost(latch_ctx *cx, latch_http *http) {
+    arena_taken = latch_arena_mark(cx->arena);
+    latch_str z = latch_http_cookie(http, "zz"), all = latch_http_header(http, "cookie");
+    arena_taken = latch_arena_mark(cx->arena) - arena_taken;
+    return latch_http_reply(http, 200, latch_object(cx, "zz", z, "bytes", all.len, "x", latch_http_header(http, "x").len));
+}
+
+/* 4,001 cookies, then as many values of a header: joined once, whoever asks how often. */
+static void joins_many_values_at_the_price_of_their_bytes(void **state) {
+    static const struct {
+        const char *before, *after, *says;
+    } rows[] = {
+        {"{\"requestContext\":{\"http\":{\"method\":\"GET\"}},\"cookies\":[", "]}", "{\"zz\":\"1\",\"bytes\":12004,\"x\":0}"},
+        {"{\"requestContext\":{},\"httpMethod\":\"GET\",\"multiValueHeaders\":{\"Cookie\":[", "]}}",
+         "{\"zz\":\"1\",\"bytes\":12004,\"x\":0}"},
+        {"{\"requestContext\":{\"elb\":{}},\"httpMethod\":\"GET\",\"multiValueHeaders\":{\"x\":[", "]}}",
+         "{\"zz\":\"\",\"bytes\":0,\"x\":12004}"},
+    };
+    char event[32768];
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        size_t n = (size_t)snprintf(event, sizeof event, "%s", rows[i].before);
+        for (int k = 0; k < 4000; k++)
+            n += (size_t)snprintf(event + n, sizeof event - n, "\"a\",");
+        snprintf(event + n, sizeof event - n, "\"zz=1\"%s", rows[i].after);
+        assert_int_equal(caller_say(&call, (latch_handler){.http = cookie_cost}, event), LATCH_OK);
+        assert_string_equal(told(), rows[i].says);
+        assert_int_equal(arena_taken, 0);
+        assert_in_range(call.arena.used, 1, 16 * strlen(event)); /* yyjson's own values, 16 bytes each, included */
+    }
+}
+
+static bool ran, spends;
+static latch_str seen_header, seen_cookie, seen_query;
+
+static latch_status look_at_all(latch_ctx *cx, latch_http *http) {
+    ran = true;
+    while (spends && latch_arena_alloc(cx->arena, 16) != NULL)
+        continue;
+    seen_header = latch_http_header(http, "x");
+    seen_cookie = latch_http_cookie(http, "c");
+    seen_query = latch_http_query(http, "q");
+    return latch_http_reply_bytes(http, 200, "", LATCH_STR("ok"));
+}
+
+/* What is there and doesn't fit is never absent: the event fails, for headers before the handler runs. */
+static void tells_a_full_arena_from_an_absent_value(void **state) {
+    static const char *const events[] = {
+        ALB("GET", "/",
+            ",\"multiValueHeaders\":{\"x\":[\"%s\",\"b\"],\"cookie\":[\"a=1\",\"c=2\"]},"
+            "\"multiValueQueryStringParameters\":{\"q\":[\"%%41%s\"]}"),
+        V2("GET", "/", ",\"headers\":{\"x\":\"%s\"},\"cookies\":[\"a=1\",\"c=2\"],\"rawQueryString\":\"q=%%41%s\""),
+    };
+    char big[601], event[2048];
+    (void)state;
+    memset(big, 'x', 600);
+    big[600] = '\0';
+    for (size_t i = 0; i < COUNT_OF(events); i++) {
+        size_t before = 0;
+        latch_status status;
+        const char *format = events[i];
+        size_t n = 0; /* the two %s become big, %% one % */
+        for (; *format != '\0'; format++) {
+            if (*format != '%') {
+                event[n++] = *format;
+                continue;
+            }
+            format++;
+            if (*format == '%') event[n++] = '%';
+            if (*format == 's') memcpy(event + n, big, 600), n += 600;
+        }
+        event[n] = '\0';
+        for (size_t bytes = 512; bytes < 16384; bytes += 16) {
+            latch_arena_clean_up(&call.arena);
+            latch_arena_init(&call.arena, call.memory, bytes);
+            ran = false;
+            status = caller_say(&call, (latch_handler){.http = look_at_all}, event);
+            before += !ran;
+            if (status != LATCH_OK) assert_int_equal(status, LATCH_E_NOMEM);
+            if (ran) assert_int_equal(seen_header.len, i == 0 ? 603 : 600);
+            if (ran) assert_int_equal(seen_cookie.len, 1);
+            if (status == LATCH_OK) assert_int_equal(seen_query.len, 601);
+        }
+        assert_int_equal(status, LATCH_OK);
+        assert_true(before > 20);
+        spends = true;
+        assert_int_equal(caller_say(&call, (latch_handler){.http = look_at_all}, event), LATCH_E_NOMEM);
+        assert_true(ran && seen_header.len >= 600 && seen_cookie.len == 1 && seen_query.len == 0);
+        spends = false;
+    }
+}
+
 static latch_status query_only(latch_ctx *cx, latch_http *http) {
     return latch_http_reply(http, 200,
                             latch_object(cx, "n", latch_http_query_count(http, "q"), "0", latch_http_query(http, "q"), "1",
@@ -296,6 +390,28 @@ static void carries_large_and_binary_bodies(void **state) {
     assert_non_null(strstr(call.reply, "\"body\":\"a\\u0000b\",\"isBase64Encoded\":false"));
 }
 
+static latch_status reply_binary(latch_ctx *cx, latch_http *http) {
+    char *bytes = latch_arena_alloc(cx->arena, 1000);
+    if (bytes == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "full");
+    memset(bytes, 0xFF, 1000);
+    return latch_http_reply_bytes(http, 200, "image/png", (latch_str){bytes, 1000});
+}
+
+/* Never an empty 200 for a picture that base64 had no room for. */
+static void sends_a_binary_body_whole_or_not_at_all(void **state) {
+    size_t refused = 0, sent = 0;
+    (void)state;
+    for (size_t bytes = 512; bytes < 16384; bytes += 32) {
+        latch_arena_clean_up(&call.arena);
+        latch_arena_init(&call.arena, call.memory, bytes);
+        latch_status status = caller_say(&call, (latch_handler){.http = reply_binary}, V2("GET", "/", ""));
+        refused += status != LATCH_OK, sent += status == LATCH_OK;
+        if (status != LATCH_OK) assert_int_equal(status, LATCH_E_NOMEM);
+        if (status == LATCH_OK) assert_true(strlen(told()) == 1336 && strstr(call.reply, "\"isBase64Encoded\":true") != NULL);
+    }
+    assert_true(refused > 20 && sent > 20);
+}
+
 /* ── replies ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static latch_status decorate(latch_ctx *cx, latch_http *http) {
@@ -399,8 +515,19 @@ static latch_status set_late(latch_ctx *cx, latch_http *http) {
     return LATCH_OK;
 }
 
+static latch_status set_late_cookie(latch_ctx *cx, latch_http *http) {
+    latch_http_set_cookie(http, LATCH_STR("a=1"));
+    LATCH_TRY(latch_http_reply(http, 200, latch_object(cx, "ok", latch_bool(true))));
+    latch_http_set_cookie(http, LATCH_STR("b=2"));
+    return LATCH_OK;
+}
+
 static void refuses_a_bad_header_set_behind_the_reply(void **state) {
     (void)state;
+    assert_int_equal(caller_say(&call, (latch_handler){.http = set_late_cookie}, ALB("GET", "/", ",\"headers\":{}")), LATCH_E_MISUSE);
+    assert_non_null(strstr(call.cx.err.message, "a load balancer takes a second cookie only with lambda.multi_value_headers.enabled"));
+    assert_int_equal(caller_say(&call, (latch_handler){.http = set_late_cookie}, ALB("GET", "/", ",\"multiValueHeaders\":{}")), LATCH_OK);
+    assert_non_null(strstr(call.reply, "\"set-cookie\":[\"a=1\",\"b=2\"]"));
     assert_int_equal(caller_say(&call, (latch_handler){.http = set_late}, V2("GET", "/", "")), LATCH_E_MISUSE);
     assert_non_null(strstr(call.cx.err.message, "control byte"));
 }
@@ -487,6 +614,43 @@ static void turns_statuses_into_answers(void **state) {
             assert_int_equal(strstr(call.written, "pk#secret-key is taken") != NULL, shown == 0);
             assert_null(strstr(call.written, "ERROR"));
         }
+    }
+}
+
+static latch_http_fn *inner;
+
+static latch_status as_html(latch_ctx *cx, latch_http *http) {
+    latch_http_set_header(http, "Content-Type", LATCH_STR("text/html"));
+    return inner(cx, http);
+}
+static latch_status echo_and_refuse(latch_ctx *cx, latch_http *http) {
+    (void)cx;
+    return latch_http_refuse(http, 400, "<img src=x onerror=alert(1)>");
+}
+static latch_status reply_as_usual(latch_ctx *cx, latch_http *http) { return latch_http_reply(http, 200, latch_object(cx, "a", "<b>")); }
+
+/* A refusal may echo what the client sent: as HTML a browser would run it. */
+static void refuses_as_json_whatever_the_author_set(void **state) {
+    static const struct {
+        latch_http_fn *inner;
+        latch_status skip_if;
+        const char *type;
+    } rows[] = {
+        {echo_and_refuse, LATCH_OK, "application/json"},
+        {leave, LATCH_OK, "application/json"},
+        {leave, LATCH_HELD, "application/json"},
+        {reply_as_usual, LATCH_OK, "text/html"},
+    };
+    (void)state;
+    leaves = LATCH_HELD;
+    retry_in_ms = 0;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char expected[64];
+        inner = rows[i].inner;
+        assert_int_equal(caller_say(&call, (latch_handler){.http = as_html, .skip_if = rows[i].skip_if}, V2("GET", "/", "")), LATCH_OK);
+        snprintf(expected, sizeof expected, "ontent-%s\":\"%s\"", i < 3 ? "type" : "Type", rows[i].type);
+        if (strstr(call.reply, expected) == NULL) fail_msg("row %zu: %s", i, call.reply);
+        assert_int_equal(strstr(call.reply, "text/html") != NULL, i == 3);
     }
 }
 
@@ -622,8 +786,6 @@ static void note_end(latch_ctx *cx, void *arg, latch_status ended) {
     ends++;
 }
 
-static latch_http_fn *inner;
-
 static latch_status scoped(latch_ctx *cx, latch_http *http) {
     LATCH_TRY(latch_scope_add(cx, note_end, &ends));
     return inner(cx, http);
@@ -673,16 +835,20 @@ static const struct CMUnitTest tests[] = {
     ROW(strips_the_stage_where_it_stands_in_front),
     ROW(finds_headers_without_case_and_joins_their_values),
     ROW(finds_cookies_wherever_they_are),
+    ROW(joins_many_values_at_the_price_of_their_bytes),
+    ROW(tells_a_full_arena_from_an_absent_value),
     ROW(decodes_queries_by_the_rules_of_each_form),
     ROW(names_the_field_of_an_event_that_is_none),
     ROW(survives_hostile_events),
     ROW(carries_large_and_binary_bodies),
+    ROW(sends_a_binary_body_whole_or_not_at_all),
     ROW(replies_in_the_form_of_the_event),
     ROW(takes_the_last_reply_and_the_authors_content_type),
     ROW(refuses_replies_that_can_not_go_out),
     ROW(refuses_a_bad_header_set_behind_the_reply),
     ROW(refuses_a_reply_over_the_limit),
     ROW(turns_statuses_into_answers),
+    ROW(refuses_as_json_whatever_the_author_set),
     ROW(says_when_to_come_again),
     ROW(finds_statuses_that_no_call_gave),
     ROW(skips_what_the_entry_says),

@@ -53,7 +53,9 @@ static const latch_handler shop = {LATCH_ROUTES(routes)};
 
 static void ask(const char *method, const char *path) {
     char event[1024];
-    snprintf(event, sizeof event, "{\"rawPath\":\"%s\",\"requestContext\":{\"http\":{\"method\":\"%s\"}}}", path, method);
+    snprintf(event, sizeof event,
+             "{\"rawPath\":\"%s\",\"requestContext\":{\"domainName\":\"u.lambda-url.eu-west-1.on.aws\",\"http\":{\"method\":\"%s\"}}}",
+             path, method);
     assert_int_equal(caller_say(&call, shop, event), LATCH_OK);
 }
 
@@ -90,6 +92,109 @@ static void finds_the_most_literal_route(void **state) {
         ask(rows[i].method, rows[i].path);
         assert_says(rows[i].says);
     }
+}
+
+/* The client asked for /products/50%2525: whoever decoded it once may not do so again. */
+static void decodes_a_path_once_whoever_sent_it(void **state) {
+#define HTTP_API(domain, path) "{\"version\":\"2.0\",\"rawPath\":\"" path "\",\"requestContext\":{" domain "\"http\":{\"method\":\"GET\"}}}"
+#define OTHER(more, context, path) "{" more "\"httpMethod\":\"GET\",\"path\":\"" path "\",\"requestContext\":{" context "}}"
+    static const struct {
+        const char *event, *says;
+    } rows[] = {
+        {HTTP_API("\"domainName\":\"x.execute-api.eu-west-1.amazonaws.com\",", "/products/50%25"), "\\\"sku\\\":\\\"50%25\\\""},
+        {HTTP_API("\"domainName\":\"shop.example.com\",", "/products/50%25"), "\\\"sku\\\":\\\"50%25\\\""},
+        {HTTP_API("", "/products/50%25"), "\\\"sku\\\":\\\"50%25\\\""},
+        {HTTP_API("", "/products/n%65w"), "\\\"sku\\\":\\\"n%65w\\\""},
+        {HTTP_API("", "/files/a/50%25/b"), "\\\"rest\\\":\\\"a/50%25/b\\\""},
+        {HTTP_API("\"domainName\":\"u.lambda-url.eu-west-1.on.aws\",", "/products/50%2525"), "\\\"sku\\\":\\\"50%25\\\""},
+        {OTHER("\"version\":\"1.0\",", "", "/products/50%25"), "\\\"sku\\\":\\\"50%25\\\""},
+        {OTHER("", "", "/products/50%2525"), "\\\"sku\\\":\\\"50%25\\\""},
+        {OTHER("", "\"elb\":{\"targetGroupArn\":\"t\"}", "/products/50%2525"), "\\\"sku\\\":\\\"50%25\\\""},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(caller_say(&call, shop, rows[i].event), LATCH_OK);
+        assert_says(rows[i].says);
+    }
+}
+
+static latch_status path_only(latch_ctx *cx, latch_http *http) {
+    (void)cx;
+    return latch_http_reply_bytes(http, 200, "", latch_http_path(http));
+}
+
+static void drops_the_base_path_of_a_custom_domain(void **state) {
+#define MAPPED(resource, path, values)                                                                                                     \
+    "{\"resource\":\"" resource "\",\"path\":\"" path "\",\"httpMethod\":\"GET\",\"requestContext\":{},\"pathParameters\":" values "}"
+    static const struct {
+        const char *event, *path;
+    } rows[] = {
+        {MAPPED("/payment", "/v1/payment", "null"), "/payment"},
+        {MAPPED("/payment", "/payment", "null"), "/payment"},
+        {MAPPED("/payment", "/a/b/payment/", "null"), "/payment/"},
+        {MAPPED("/pay/{id}", "/v1/pay/7", "{\"id\":\"7\"}"), "/pay/7"},
+        {MAPPED("/pay/{id}", "/pay/pay/7", "{\"id\":\"7\"}"), "/pay/7"},
+        {MAPPED("/pay/{id}/x", "/v1/pay/a%2Fb/x", "{\"id\":\"a%2Fb\"}"), "/pay/a%2Fb/x"},
+        {MAPPED("/{proxy+}", "/v1/payment", "{\"proxy\":\"payment\"}"), "/payment"},
+        {MAPPED("/{proxy+}", "/v1/a/b%20c", "{\"proxy\":\"a/b c\"}"), "/a/b%20c"},
+        {MAPPED("/{proxy+}", "/payment", "{\"proxy\":\"payment\"}"), "/payment"},
+        {MAPPED("/{proxy+}", "/a/b/", "{\"proxy\":\"a/b/\"}"), "/a/b/"},
+        {MAPPED("/pay/{proxy+}", "/v1/pay/a/b", "{\"proxy\":\"a/b\"}"), "/pay/a/b"},
+        {MAPPED("/{proxy+}", "/v1/payment", "null"), "/v1/payment"},
+        {MAPPED("/{proxy+}", "/v1/payment", "{\"proxy\":\"other\"}"), "/v1/payment"},
+        {MAPPED("/{proxy+}", "/a", "{\"proxy\":\"v/w/a\"}"), "/a"},
+        {MAPPED("/other", "/v1/payment", "null"), "/v1/payment"},
+        {MAPPED("/a/b/c", "/b/c", "null"), "/b/c"},
+        {MAPPED("", "/v1/payment", "null"), "/v1/payment"},
+        {MAPPED("/", "/v1", "null"), "/"},
+        {MAPPED("/", "/v1/", "null"), "/"},
+        {MAPPED("/", "/", "null"), "/"},
+        {"{\"version\":\"1.0\",\"resource\":\"/a\",\"path\":\"/v1/a\",\"httpMethod\":\"GET\",\"requestContext\":{}}", "/v1/a"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char body[64];
+        assert_int_equal(caller_say(&call, (latch_handler){.http = path_only}, rows[i].event), LATCH_OK);
+        snprintf(body, sizeof body, "\"body\":\"%s\"", rows[i].path);
+        if (strstr(call.reply, body) == NULL) fail_msg("row %zu: %s", i, call.reply);
+    }
+    assert_int_equal(caller_say(&call, shop, MAPPED("/{proxy+}", "/v1/products/tea", "{\"proxy\":\"products/tea\"}")), LATCH_OK);
+    assert_says("\\\"sku\\\":\\\"tea\\\"");
+}
+
+static bool ran;
+static size_t sku_len;
+
+static latch_status measure(latch_ctx *cx, latch_http *http) {
+    (void)cx;
+    ran = true;
+    sku_len = latch_http_param(http, "sku").len;
+    return latch_http_reply_bytes(http, 200, "", LATCH_STR("ok"));
+}
+
+/* A parameter that doesn't fit is no empty one: the handler doesn't run. */
+static void never_runs_with_a_parameter_that_did_not_fit(void **state) {
+    static const latch_route one_route[] = {{"GET", "/p/{sku}", measure}};
+    size_t refused_before = 0, bytes = 512;
+    char event[3072], sku[2001];
+    latch_status status;
+    (void)state;
+    memset(sku, 'x', 2000);
+    memcpy(sku, "%41", 3);
+    sku[2000] = '\0';
+    snprintf(event, sizeof event, OTHER("", "", "/p/%s"), sku);
+    do {
+        latch_arena_clean_up(&call.arena);
+        latch_arena_init(&call.arena, call.memory, bytes);
+        ran = false;
+        status = caller_say(&call, (latch_handler){LATCH_ROUTES(one_route)}, event);
+        if (status != LATCH_OK) assert_int_equal(status, LATCH_E_NOMEM);
+        if (ran) assert_int_equal(sku_len, 1998);
+        refused_before += !ran;
+        bytes += 64;
+    } while (status != LATCH_OK && bytes < 65536);
+    assert_int_equal(status, LATCH_OK);
+    assert_in_range(refused_before, 20, 900);
 }
 
 static void tells_an_unknown_path_from_an_unknown_method(void **state) {
@@ -295,6 +400,13 @@ static void reads_and_writes_percents(void **state) {
         assert_true(latch_str_eq(latch_percent_decode(&call.arena, latch_str_of(rows[i].text), false), latch_str_of(rows[i].decoded)));
         assert_true(latch_str_eq(latch_percent_decode(&call.arena, latch_str_of(rows[i].text), true), latch_str_of(rows[i].with_plus)));
     }
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_true(latch_percent_is(latch_str_of(rows[i].text), true, latch_str_of(rows[i].with_plus)));
+        assert_true(latch_percent_is(latch_str_of(rows[i].text), false, latch_str_of(rows[i].decoded)));
+    }
+    assert_false(latch_percent_is(LATCH_STR("%41b"), false, LATCH_STR("A")));
+    assert_false(latch_percent_is(LATCH_STR("%41"), false, LATCH_STR("Ab")));
+    assert_false(latch_percent_is(LATCH_STR("a+b"), false, LATCH_STR("a b")));
     assert_int_equal(latch_percent_encode(to, sizeof to, LATCH_STR("aZ9-._~/ %\xFF")), 7 + 4 * 3);
     assert_memory_equal(to, "aZ9-._~%2F%20%25%FF", 19);
     memset(to, '!', sizeof to);
@@ -306,6 +418,9 @@ static void reads_and_writes_percents(void **state) {
 
 static const struct CMUnitTest tests[] = {
     ROW(finds_the_most_literal_route),
+    ROW(decodes_a_path_once_whoever_sent_it),
+    ROW(drops_the_base_path_of_a_custom_domain),
+    ROW(never_runs_with_a_parameter_that_did_not_fit),
     ROW(tells_an_unknown_path_from_an_unknown_method),
     ROW(answers_head_by_get_without_its_body),
     ROW(checks_routes_before_the_first_event),
