@@ -828,6 +828,21 @@ static void is_released_at_the_third_try_though_the_arena_is_full(void **state) 
     }
 }
 
+/* A refusal by an item that can't be read: not applied, unless a try before it got no answer. */
+static void says_what_an_unreadable_item_leaves_open(void **state) {
+    static const fault rows[] = {NO_FAULT, LOST_BEFORE, LATE, FAILS_500};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        latch_hold hold;
+        begin_again(sound);
+        assert_int_equal(take(&ann, &hold), LATCH_OK);
+        rig_put(&world, KEY ",\"ownerName\":{\"N\":\"7\"}}");
+        ann.faults[1] = rows[i];
+        assert_int_equal(latch_lock_extend(&ann.cx, &hold, 2 * LEASE_MS), LATCH_E_DATA);
+        assert_int_equal(latch_error(&ann.cx)->maybe_applied, rows[i] != NO_FAULT);
+    }
+}
+
 static void leaves_nothing_behind_a_refused_take(void **state) {
     latch_hold hold;
     (void)state;
@@ -932,6 +947,7 @@ static const struct CMUnitTest tests[] = {
     ROW(is_released_with_the_handler),
     ROW(is_released_though_the_arena_is_full),
     ROW(is_released_at_the_third_try_though_the_arena_is_full),
+    ROW(says_what_an_unreadable_item_leaves_open),
     ROW(leaves_nothing_behind_a_refused_take),
     ROW(tries_again_at_the_end_what_failed),
     ROW(believes_the_clock_that_went_on),

@@ -1059,6 +1059,26 @@ static void names_what_is_wrong_with_an_item(void **state) {
     assert_int_equal(work.runs, 0);
 }
 
+/* What can't be read says nothing of the try before that got no answer: that stays open. */
+static void says_what_an_unreadable_item_leaves_open(void **state) {
+    static const fault rows[] = {NO_FAULT, LOST_BEFORE, LATE};
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT_OF(rows); i++) {
+        fault fails = rows[i / 2];
+        begin_again(sound);
+        rig_put(&world, KEY ",\"status\":{\"S\":\"odd\"}}");
+        ann.faults[0] = fails;
+        assert_int_equal(i % 2 == 0 ? mark(&ann, "{\"a\":1}") : run(&ann, &unused), LATCH_E_DATA);
+        assert_int_equal(latch_error(&ann.cx)->maybe_applied, fails != NO_FAULT);
+    }
+    begin_again(sound); /* the claim is applied, and can't be read */
+    rig_put(&world, KEY ",\"status\":{\"S\":\"COMPLETED\"},\"expiration\":{\"N\":\"1\"},\"doneAt\":{\"S\":\"odd\"}}");
+    assert_int_equal(run(&ann, &unused), LATCH_E_DATA);
+    assert_true(latch_error(&ann.cx)->maybe_applied);
+    assert_true(stored_status("INPROGRESS"));
+    assert_int_equal(work.runs, 0);
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -1098,6 +1118,7 @@ static const struct CMUnitTest tests[] = {
     ROW(clears_what_was_left),
     ROW(refuses_bad_arguments_without_sending),
     ROW(names_what_is_wrong_with_an_item),
+    ROW(says_what_an_unreadable_item_leaves_open),
 };
 
 CHECK_MAIN(tests)
