@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -60,14 +61,14 @@ typedef struct arming {            /* of a thread that runs handlers */
 static _Thread_local arming armed;
 static const arming *volatile latest; /* for a crash of a thread that the handler started */
 
-static struct { /* one report: the first crash's */
-    atomic_flag begun;
-    volatile sig_atomic_t tracing, sending;
+static struct {                             /* one report: the first crash's */
+    atomic_int reporter;                    /* the thread that writes it, by its kernel id; 0: none yet */
+    volatile sig_atomic_t tracing, sending; /* the reporter's own: no other thread looks */
     volatile size_t frame_count;
     uintptr_t frames[FRAMES_MAX];
     arming of;
     char head[12288], body[8192], cause[6144], message[256];
-} report = {.begun = ATOMIC_FLAG_INIT};
+} report;
 
 /* ── before ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -439,18 +440,26 @@ static void die(int number, const siginfo_t *info) {
     if (info->si_code <= 0 || number == SIGABRT) raise(number);
 }
 
+/* Whether this thread is the one that reports. pthread_self is not promised after a signal; gettid is a system call. */
+static bool is_reporter(void) {
+    int none = 0, self = (int)syscall(SYS_gettid);
+    return atomic_compare_exchange_strong(&report.reporter, &none, self) || none == self;
+}
+
 static void on_signal(int number, siginfo_t *info, void *context) {
-    bool again = report.tracing != 0; /* the trace itself met bad memory: what is there of it must do */
     int before = errno;
     const arming *of = armed.api != NULL ? &armed : latest;
-    if (of == NULL || of->api == NULL || getpid() != prepared.pid || report.sending != 0) {
+    if (of == NULL || of->api == NULL || getpid() != prepared.pid) {
         die(number, info);
         return;
     }
-    if (!again && atomic_flag_test_and_set(&report.begun)) { /* another thread reports already, and the process ends with it */
-        for (;;)
-            pause();
+    while (!is_reporter())
+        pause(); /* another thread reports already, and the process ends with it */
+    if (report.sending != 0) {
+        die(number, info);
+        return;
     }
+    bool again = report.tracing != 0; /* the trace itself met bad memory: what is there of it must do */
     signal(SIGALRM, SIG_DFL);
     alarm(GIVE_UP_S);
     if (!again) {

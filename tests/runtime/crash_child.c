@@ -58,6 +58,21 @@ static void start_a_thread(void) {
     if (pthread_create(&thread, NULL, crash_in_a_thread, NULL) == 0) pthread_join(thread, NULL);
 }
 
+static pthread_barrier_t together;
+UNWATCHED static void *crash_together(void *unused) {
+    pthread_barrier_wait(&together);
+    write_nowhere();
+    return unused;
+}
+
+static void start_four_threads(void) {
+    pthread_t threads[4];
+    pthread_barrier_init(&together, NULL, 4);
+    for (size_t i = 0; i < 4; i++)
+        if (pthread_create(&threads[i], NULL, crash_together, NULL) != 0) _exit(3);
+    pthread_join(threads[0], NULL);
+}
+
 /* Not this process's crash: the invocation goes on. */
 static void crash_in_a_child(void) {
     pid_t child = fork();
@@ -74,8 +89,10 @@ static const struct {
     const char *name;
     void (*run)(void);
 } ways[] = {
-    {"segv", write_nowhere},   {"jump", call_nowhere}, {"fpe", divide_by_zero},    {"ill", run_into_nonsense},  {"abort", give_up},
-    {"bus", read_past_a_file}, {"stack", recurse},     {"thread", start_a_thread}, {"child", crash_in_a_child},
+    {"segv", write_nowhere},     {"jump", call_nowhere},     {"fpe", divide_by_zero},
+    {"ill", run_into_nonsense},  {"abort", give_up},         {"bus", read_past_a_file},
+    {"stack", recurse},          {"thread", start_a_thread}, {"threads", start_four_threads},
+    {"child", crash_in_a_child},
 };
 
 UNWATCHED static latch_status crash_as_asked(latch_ctx *cx, latch_event *event) {

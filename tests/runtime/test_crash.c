@@ -90,6 +90,27 @@ static void reports_each_signal_with_a_stack_trace(void **state) {
     }
 }
 
+/* One report, whole, of whichever thread came first: the others neither send their own nor end the process under it. */
+static void reports_once_where_several_threads_crash(void **state) {
+    static const server_step script[] = {{.event = "threads"}};
+    (void)state;
+    for (int run = 0; run < 12; run++) {
+        int status = run_child(children[run % 2], "crash", script, 1);
+        const server_request *report = &service.requests[1];
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+        if (service.count != 2) fail_msg("run %d: %zu requests", run, (size_t)service.count);
+        assert_string_equal(server_line(report), ERROR_LINE("r-1"));
+        size_t len = strlen(report->body);
+        if (len < 3 || strcmp(report->body + len - 3, "\"]}") != 0) fail_msg("run %d: cut: %s", run, report->body);
+        static const char begins[] = "{\"errorMessage\":\"SIGSEGV at address 0x0 in the handler crash\"";
+        assert_int_equal(strncmp(report->body, begins, strlen(begins)), 0);
+        if (strstr(report->body, "\"write_nowhere+0x") == NULL || strstr(report->body, "\"crash_together+0x") == NULL)
+            fail_msg("run %d: %s", run, report->body);
+        server_forget(&service);
+        memset(&service, 0, sizeof service);
+    }
+}
+
 /* The report is JSON, its cause too, and both name the function. */
 static void writes_a_report_that_can_be_read(void **state) {
     static _Alignas(16) char memory[1 << 17];
@@ -154,8 +175,8 @@ static void dies_even_if_the_report_is_not_taken(void **state) {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
-    ROW(reports_each_signal_with_a_stack_trace),   ROW(writes_a_report_that_can_be_read),     ROW(reports_a_crash_of_init_as_an_init_error),
-    ROW(leaves_the_crash_of_a_child_to_the_child), ROW(dies_even_if_the_report_is_not_taken),
+    ROW(reports_each_signal_with_a_stack_trace),   ROW(reports_once_where_several_threads_crash), ROW(writes_a_report_that_can_be_read),
+    ROW(reports_a_crash_of_init_as_an_init_error), ROW(leaves_the_crash_of_a_child_to_the_child), ROW(dies_even_if_the_report_is_not_taken),
 };
 
 CHECK_MAIN(tests)
