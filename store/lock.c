@@ -242,8 +242,9 @@ latch_status latch_lock_extend(latch_ctx *cx, latch_hold *hold, int64_t lease_ms
     LATCH_TRY(lease_from(cx, s->lock, lease_ms, now_ms, &lease_ms));
     LATCH_TRY_BUT(LATCH_CONFLICT, refused, send_extend(cx, s, now_ms + lease_ms, &item));
     if (!refused) cx->err = (latch_err){0};
+    bool maybe_extended = !refused || cx->err.maybe_applied;
     latch_status status = read_extended(cx, s, item, now_ms + lease_ms, &found);
-    if (status == LATCH_E_DATA) cx->err.maybe_applied = true;
+    if (status == LATCH_E_DATA) cx->err.maybe_applied = maybe_extended;
     if (status != LATCH_OK) return status;
     s->from = from;
     s->span_ms = found.until_ms - now_ms;

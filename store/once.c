@@ -363,7 +363,9 @@ latch_status latch_once_mark_done(latch_ctx *cx, const latch_once *once, latch_s
     LATCH_TRY_BUT(LATCH_CONFLICT, refused, send_mark(cx, &c, text, &item));
     if (!refused) return LATCH_OK;
     c.maybe_claimed = cx->err.maybe_applied;
-    LATCH_TRY(read_item(item, &found));
+    latch_status status = read_item(item, &found);
+    if (status != LATCH_OK) cx->err.maybe_applied = c.maybe_claimed;
+    if (status != LATCH_OK) return status;
     if (latch_str_eq(found.owner, c.owner)) return LATCH_OK;
     if (found.validation.len > 0 && !latch_str_eq(found.validation, latch_str_of(c.validation))) return mismatch(cx, &c);
     return found.completed ? LATCH_OK : busy(cx, &c, &found);
