@@ -111,11 +111,17 @@ def test_aws_emulator_echoes():
         try:
             answers = [emulate(ports[0], event) for _ in range(3)]
         finally:
+            for child in children_of(process.pid): # the emulator starts the bootstrap in a process group of its own
+                os.kill(child, signal.SIGKILL)
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             log.seek(0)
             print(log.read().decode()[-2000:])
     assert answers == [event] * 3, answers
+
+
+def children_of(pid):
+    return [int(child) for task in pathlib.Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
 
 
 def emulate(port, event):
