@@ -30,18 +30,6 @@ typedef struct exchange { /* what curl's callbacks fill */
 
 /* ── what may be sent ────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static bool is_token(const char *s) {
-    return *s != '\0' && s[strspn(s, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0';
-}
-
-static bool has_control(latch_str s) {
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7F) return true;
-    }
-    return false;
-}
-
 static bool begins(latch_str s, const char *with) { return s.len >= strlen(with) && strncasecmp(s.ptr, with, strlen(with)) == 0; }
 
 /* For messages, which end in logs: without user, password and query, where secrets are. */
@@ -61,10 +49,11 @@ static bool is_made_here(const char *name) { return strcasecmp(name, "Content-Le
 static latch_status check_headers(latch_err *err, const latch_fetch_request *r) {
     for (size_t i = 0; i < r->header_count; i++) {
         const latch_fetch_header *h = &r->headers[i];
-        if (h->name == NULL || !is_token(h->name))
+        if (h->name == NULL || !latch_is_token(h->name))
             return latch_err_set(err, LATCH_E_MISUSE, "fetch: header %zu has a name that is no token", i);
         if (is_made_here(h->name)) return latch_err_set(err, LATCH_E_MISUSE, "fetch: the header %s is made from the body", h->name);
-        if (has_control(h->value)) return latch_err_set(err, LATCH_E_MISUSE, "fetch: the header %s has a control byte in it", h->name);
+        if (latch_str_has_control(h->value))
+            return latch_err_set(err, LATCH_E_MISUSE, "fetch: the header %s has a control byte in it", h->name);
     }
     return LATCH_OK;
 }
@@ -72,9 +61,9 @@ static latch_status check_headers(latch_err *err, const latch_fetch_request *r) 
 static latch_status check(latch_err *err, const latch_fetch_request *r) {
     if (!begins(r->url, "http://") && !begins(r->url, "https://"))
         return latch_err_set(err, LATCH_E_MISUSE, "fetch: the URL is \"%.*s\", want http:// or https://", LATCH_ARG(shown(r->url)));
-    if (has_control(r->url) || memchr(r->url.ptr, ' ', r->url.len) != NULL)
+    if (latch_str_has_control(r->url) || memchr(r->url.ptr, ' ', r->url.len) != NULL)
         return latch_err_set(err, LATCH_E_MISUSE, "fetch: the URL has a space or a control byte");
-    if (r->method != NULL && !is_token(r->method)) return latch_err_set(err, LATCH_E_MISUSE, "fetch: the method is no token");
+    if (r->method != NULL && !latch_is_token(r->method)) return latch_err_set(err, LATCH_E_MISUSE, "fetch: the method is no token");
     if (r->method != NULL && strcmp(r->method, "HEAD") == 0 && r->body.len > 0)
         return latch_err_set(err, LATCH_E_MISUSE, "fetch: HEAD has no body");
     if (r->timeout_ms < 0 || r->connect_timeout_ms < 0) return latch_err_set(err, LATCH_E_MISUSE, "fetch: a timeout is negative");

@@ -286,18 +286,6 @@ latch_status latch_http_need_header(latch_http *http, const char *name, latch_st
 
 /* ── the reply ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static bool is_token(const char *s) {
-    return *s != '\0' && s[strspn(s, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0';
-}
-
-static bool has_control(latch_str s) {
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7F) return true;
-    }
-    return false;
-}
-
 /* The first reason stays: the reply says it. */
 static void break_reply(latch_http *http, latch_status status, const char *name, const char *what) {
     if (http->broken != LATCH_OK) return;
@@ -317,7 +305,7 @@ static void add_field(latch_http *http, const char *name, latch_str value) {
     latch_str copy = latch_copy(http->cx, value), own = latch_copy(http->cx, latch_str_of(label));
     if (copy.ptr == NULL || own.ptr == NULL) {
         break_reply(http, LATCH_E_NOMEM, label, "doesn't fit: the arena is full");
-    } else if (has_control(value)) {
+    } else if (latch_str_has_control(value)) {
         break_reply(http, LATCH_E_MISUSE, label, "has a control byte in its value");
     } else if (!latch_str_is_utf8(value)) {
         break_reply(http, LATCH_E_MISUSE, label, "has a value that is no UTF-8");
@@ -341,7 +329,7 @@ static void drop_field(latch_http *http, const char *name) {
 }
 
 void latch_http_set_header(latch_http *http, const char *name, latch_str value) {
-    if (!is_token(name)) {
+    if (!latch_is_token(name)) {
         break_reply(http, LATCH_E_MISUSE, name, "has a name that is no token");
         return;
     }
@@ -359,7 +347,7 @@ latch_status latch_http_reply_bytes(latch_http *http, int status, const char *co
     latch_err *err = &http->cx->err;
     if (status < 100 || status > 599) return latch_err_set(err, LATCH_E_MISUSE, "the reply's status is %d, want 100 to 599", status);
     if (http->broken != LATCH_OK) return latch_err_set(err, http->broken, "%s", http->why);
-    if (has_control(latch_str_of(content_type)) || !latch_str_is_utf8(latch_str_of(content_type)))
+    if (latch_str_has_control(latch_str_of(content_type)) || !latch_str_is_utf8(latch_str_of(content_type)))
         return latch_err_set(err, LATCH_E_MISUSE, "the reply's content type has a control byte in it, or is no UTF-8");
     latch_str type = latch_copy(http->cx, latch_str_of(content_type));
     if (type.ptr == NULL) return latch_err_set(err, LATCH_E_NOMEM, "the reply: the arena is full");
