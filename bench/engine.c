@@ -42,8 +42,9 @@ static int64_t call(bench *b, const char *operation, const char *request) {
     latch_reply reply;
     latch_err err;
     latch_arena_rewind(&b->arena, 0);
+    const latch_send send = {.operation = operation, .request = latch_str_of(request), .deadline_at_ms = INT64_MAX};
     int64_t from = now_ns();
-    latch_status status = b->transport.call(b->transport.self, operation, latch_str_of(request), INT64_MAX, &b->arena, &reply, &err);
+    latch_status status = b->transport.call(b->transport.self, &send, &b->arena, &reply, &err);
     int64_t took = now_ns() - from;
     if (status == LATCH_OK && reply.http_status == 200) return took;
     fprintf(stderr, "%s %s: %s\n", operation, request, status != LATCH_OK ? err.message : reply.body.ptr);

@@ -1,7 +1,7 @@
 /*
  * runtime/api.h - the client of the Lambda Runtime API: next, response, error, init error.
  *
- * libcurl makes the connection; requests and answers are framed here (runtime/wire.h), because an easy transfer costs about 7 µs and an
+ * libcurl makes the connection; requests and answers are framed here (core/wire.h), because an easy transfer costs about 7 µs and an
  * invocation has two. Plain HTTP/1.1, one kept connection, one write per request, never a proxy, no timeout on /next.
  *
  * What the service says decides what becomes of the process (contracts of the Lambda Runtime API, "Custom runtimes"):

@@ -58,23 +58,25 @@ static const char schema[] =
 static const char ttl_on[] = "{\"TableName\":\"%s\",\"TimeToLiveSpecification\":{\"AttributeName\":\"ttl\",\"Enabled\":true}}";
 
 static latch_status ask(latch_ctx *cx, const latch_transport *transport, const char *operation, latch_str request) {
+    const latch_send send = {.operation = operation, .request = request, .deadline_at_ms = INT64_MAX};
     latch_reply reply;
     if (request.ptr == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "embedded store: the arena is full");
-    LATCH_TRY(transport->call(transport->self, operation, request, INT64_MAX, cx->arena, &reply, &cx->err));
+    LATCH_TRY(transport->call(transport->self, &send, cx->arena, &reply, &cx->err));
     if (reply.http_status == 200) return LATCH_OK;
     return latch_err_set(&cx->err, LATCH_E_MISUSE, "LATCH_TABLE: %.*s", LATCH_ARG(reply.body));
 }
 
 static latch_status create_table(latch_ctx *cx, const latch_table *table) {
-    LATCH_TRY(ask(cx, &table->transport, "CreateTable", latch_ctx_text(cx, schema, table->name)));
-    return ask(cx, &table->transport, "UpdateTimeToLive", latch_ctx_text(cx, ttl_on, table->name));
+    LATCH_TRY(ask(cx, &table->client->transport, "CreateTable", latch_ctx_text(cx, schema, table->name)));
+    return ask(cx, &table->client->transport, "UpdateTimeToLive", latch_ctx_text(cx, ttl_on, table->name));
 }
 
 static latch_status open_embedded(latch_ctx *cx, const char *name, latch_stores *out) {
     latch_embedded_options options = {0};
     LATCH_TRY(read_bound(cx, &options.max_bytes));
     LATCH_TRY(latch_embedded_init(&out->embedded, &options, &cx->err));
-    out->table = (latch_table){.name = name, .transport = latch_embedded_transport(out->embedded)};
+    latch_client_init(&out->client, latch_embedded_transport(out->embedded), NULL);
+    out->table = (latch_table){.name = name, .client = &out->client};
     latch_status status = create_table(cx, &out->table);
     if (status != LATCH_OK) latch_stores_close(out);
     return status;
@@ -111,6 +113,7 @@ latch_status latch_stores_open(latch_ctx *cx, bool needed, latch_stores *out) {
 }
 
 void latch_stores_close(latch_stores *stores) {
+    latch_client_clean_up(&stores->client);
     latch_embedded_clean_up(stores->embedded);
     *stores = (latch_stores){0};
 }

@@ -2,6 +2,7 @@
 #ifndef LATCH_STORE_OPEN_H
 #define LATCH_STORE_OPEN_H
 
+#include "store/client.h"
 #include "store/table.h"
 
 /*
@@ -14,11 +15,12 @@
  */
 typedef struct latch_stores {
     latch_table table;
+    latch_client client;
     struct latch_embedded *embedded; /* NULL: not the embedded store */
 } latch_stores;
 
 /*
- * Opens what the environment names and lets cx->table point to it. *out outlives cx; close it once.
+ * Opens what the environment names and lets cx->table point to it. *out outlives cx and isn't moved; close it once.
  *
  * needed   the handler says that it uses stores: where none can be had, that is an error; else it is left closed (a store call then
  *          says so)

@@ -6,143 +6,33 @@
 
 #include "core/ctx.h"
 #include "core/ctx_private.h"
+#include "store/client.h"
 #include "store/request.h"
-
-#define TRIES 3
-
-/* ── what an answer means ───────────────────────────────────────────────────────────────────────────────────────────────── */
-
-static const struct {
-    const char *name; /* after the '#' of "__type" */
-    latch_status status;
-} errors[] = {
-    {"ConditionalCheckFailedException", LATCH_CONFLICT},
-    {"ValidationException", LATCH_E_MISUSE},
-    {"ResourceNotFoundException", LATCH_E_MISUSE},
-    {"ItemCollectionSizeLimitExceededException", LATCH_E_MISUSE},
-    {"LimitExceededException", LATCH_E_MISUSE},
-    {"SerializationException", LATCH_E_MISUSE},
-    {"UnknownOperationException", LATCH_E_MISUSE},
-    {"ThrottlingException", LATCH_E_THROTTLED},
-    {"ProvisionedThroughputExceededException", LATCH_E_THROTTLED},
-    {"RequestLimitExceeded", LATCH_E_THROTTLED},
-    {"TransactionConflictException", LATCH_E_THROTTLED},
-    {"AccessDeniedException", LATCH_E_DENIED},
-    {"UnrecognizedClientException", LATCH_E_DENIED},
-    {"ExpiredTokenException", LATCH_E_DENIED},
-    {"InvalidSignatureException", LATCH_E_DENIED},
-    {"IncompleteSignatureException", LATCH_E_DENIED},
-    {"InvalidClientTokenId", LATCH_E_DENIED},
-    {"MissingAuthenticationToken", LATCH_E_DENIED},
-    {"MissingAuthenticationTokenException", LATCH_E_DENIED},
-};
-
-/* "com.amazonaws.dynamodb.v20120810#Name" */
-static latch_str name_of(latch_str type) {
-    const char *hash = type.len > 0 ? memchr(type.ptr, '#', type.len) : NULL;
-    return hash != NULL ? (latch_str){hash + 1, type.len - (size_t)(hash + 1 - type.ptr)} : type;
-}
-
-static latch_status status_of(latch_str name) {
-    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
-        if (latch_str_eq(name, latch_str_of(errors[i].name))) return errors[i].status;
-    }
-    return LATCH_E_NETWORK;
-}
-
-static latch_status say(latch_ctx *cx, const latch_request *r, int http_status, latch_str name, latch_str message) {
-    const char *operation = latch_operation_name(r->operation);
-    latch_status status = status_of(name);
-    if (latch_str_eq(name, LATCH_STR("ResourceNotFoundException"))) {
-        return latch_err_set(&cx->err, status,
-                             "%s: there is no table %s: aws dynamodb create-table, with the string keys %s (HASH) and %s (RANGE), "
-                             "PAY_PER_REQUEST, time to live on %s; or LATCH_TABLE names another",
-                             operation, cx->table->name, cx->table->pk != NULL ? cx->table->pk : "pk",
-                             cx->table->sk != NULL ? cx->table->sk : "sk", cx->table->ttl != NULL ? cx->table->ttl : "ttl");
-    }
-    if (latch_str_eq(name, LATCH_STR("LimitExceededException"))) {
-        return latch_err_set(&cx->err, status, "%s: the store is full: delete, shorten times to live, or give it more bytes: %.*s",
-                             operation, LATCH_ARG(message));
-    }
-    return latch_err_set(&cx->err, status, "%s: HTTP %d %.*s: %.*s", operation, http_status, LATCH_ARG(name), LATCH_ARG(message));
-}
-
-/* DynamoDB writes "message" or "Message". */
-static latch_status understand_error(latch_ctx *cx, const latch_request *r, const latch_reply *reply, latch_json body, latch_json *item) {
-    latch_str type, message, message_too;
-    latch_status status = latch_read(body, "__type", latch_optional(&type), "message", latch_optional(&message), "Message",
-                                     latch_optional(&message_too), "Item", latch_optional(item));
-    *item = latch_json_named(cx, "item", *item);
-    if (status == LATCH_OK) status = say(cx, r, reply->http_status, name_of(type), message.len > 0 ? message : message_too);
-    cx->err.maybe_applied = reply->http_status >= 500;
-    return status;
-}
-
-static latch_status understand(latch_ctx *cx, const latch_request *r, const latch_reply *reply, latch_json *item) {
-    latch_json body;
-    latch_status status = latch_json_parse(cx, LATCH_E_DATA, "answer", reply->body, &body);
-    if (status == LATCH_OK && reply->http_status != 200) return understand_error(cx, r, reply, body, item);
-    if (status == LATCH_OK) {
-        bool reads = r->operation == LATCH_GET_ITEM;
-        status = reads ? latch_read(body, "Item", latch_optional(item)) : latch_read(body, "Attributes", latch_optional(item));
-        *item = latch_json_named(cx, "item", *item);
-    }
-    if (status != LATCH_OK) cx->err.maybe_applied = true;
-    return status;
-}
 
 /* ── sending ────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* What the transport needed beside its answer goes back to the arena. */
-static void keep_body(latch_ctx *cx, size_t mark, latch_reply *reply) {
-    if (reply->body.ptr == NULL) {
-        latch_arena_rewind(cx->arena, mark);
-        reply->body = LATCH_STR("");
-        return;
-    }
-    reply->body.ptr = latch_arena_keep(cx->arena, mark, reply->body.ptr, reply->body.len);
-}
-
-static latch_status try_once(latch_ctx *cx, const latch_request *r, latch_str request, latch_json *item) {
-    const latch_transport *transport = &cx->table->transport;
-    const char *operation = latch_operation_name(r->operation);
-    size_t mark = latch_arena_mark(cx->arena);
-    latch_reply reply;
-    *item = (latch_json){cx, NULL};
-    if (latch_clock_wall_ms(&cx->clock) >= r->deadline_at_ms) {
-        return latch_err_set(&cx->err, LATCH_E_TIMEOUT, "%s: no time left to send it", operation);
-    }
-    latch_status status = transport->call(transport->self, operation, request, r->deadline_at_ms, cx->arena, &reply, &cx->err);
-    if (status != LATCH_OK) latch_arena_rewind(cx->arena, mark);
-    if (status != LATCH_OK) return status;
-    keep_body(cx, mark, &reply);
-    return understand(cx, r, &reply, item);
-}
-
-/* Whether the same bytes may go again after a try that ended so. */
-static bool may_repeat(const latch_ctx *cx, const latch_request *r, latch_status status) {
-    return r->repeatable && cx->err.maybe_applied && status != LATCH_E_NOMEM;
-}
-
 /* A lost reply stays open whatever a later try says: the lost one may have been applied, or may still be. A read applies nothing. */
 latch_status latch_table_call(latch_ctx *cx, const latch_request *r, latch_json *item) {
+    bool reads = r->operation == LATCH_GET_ITEM;
+    latch_answer answer;
     latch_str request;
-    bool lost = false;
     *item = (latch_json){cx, NULL};
     if (cx->table == NULL) return latch_err_set(&cx->err, LATCH_E_MISUSE, "no table is open: this call is not made from a handler");
     LATCH_TRY(latch_request_text(cx, r, &request));
-    size_t mark = latch_arena_mark(cx->arena);
-    latch_status status = LATCH_OK;
-    for (int tries = 0; tries < TRIES; tries++) {
-        if (tries > 0)
-            latch_arena_rewind(cx->arena, mark); /* an answer that can't be used takes nothing from the next: there may be little */
-        status = try_once(cx, r, request, item);
-        if (status == LATCH_OK) return status;
-        lost = lost || cx->err.maybe_applied;
-        if (!may_repeat(cx, r, status)) break;
-    }
-    cx->err.maybe_applied = lost && r->operation != LATCH_GET_ITEM;
-    return status;
+    const latch_call call = {.operation = latch_operation_name(r->operation),
+                             .request = request,
+                             .deadline_at_ms = r->deadline_at_ms,
+                             .item = true,
+                             .reads = reads,
+                             .repeatable = r->repeatable};
+    latch_status status = latch_client_call(cx, &call, &answer);
+    if (status != LATCH_OK && status != LATCH_CONFLICT) return status;
+    bool is_item = status == LATCH_CONFLICT || reads;
+    latch_status found =
+        is_item ? latch_read(answer.body, "Item", latch_optional(item)) : latch_read(answer.body, "Attributes", latch_optional(item));
+    *item = latch_json_named(cx, "item", *item);
+    if (found != LATCH_OK) cx->err.maybe_applied = !reads;
+    return found != LATCH_OK ? found : status;
 }
 
 /* ── reading an item ────────────────────────────────────────────────────────────────────────────────────────────────────── */

@@ -339,24 +339,22 @@ static bool write_answer(latch_op *op, latch_str *out) {
     return out->ptr != NULL;
 }
 
-static latch_status call(void *self, const char *operation, latch_str request, int64_t deadline_at_ms, latch_arena *arena, latch_reply *out,
-                         latch_err *err) {
-    latch_op op = {.engine = self, .operation = operation, .arena = arena};
-    (void)deadline_at_ms;
+static latch_status call(void *self, const latch_send *send, latch_arena *arena, latch_reply *out, latch_err *err) {
+    latch_op op = {.engine = self, .operation = send->operation, .arena = arena};
     *out = (latch_reply){0};
     op.now_ms = latch_clock_wall_ms(&op.engine->clock);
     atomic_fetch_add_explicit(&op.engine->requests, 1, memory_order_relaxed);
     tick(op.engine, op.now_ms);
-    bool done = begin_answer(&op) && run(&op, request);
+    bool done = begin_answer(&op) && run(&op, send->request);
     bool said = done || (op.fault.name != NULL && strcmp(op.fault.name, "Arena") != 0 && describe_fault(&op));
     latch_reply reply = {.http_status = done ? 200 : 400};
     said = said && write_answer(&op, &reply.body);
     release_all(&op);
     if (said) *out = reply;
     if (said) return LATCH_OK;
-    latch_status status = latch_err_set(err, LATCH_E_NOMEM, "%s: the arena of %zu bytes is full", operation, arena->cap);
+    latch_status status = latch_err_set(err, LATCH_E_NOMEM, "%s: the arena of %zu bytes is full", send->operation, arena->cap);
     if (err != NULL) err->maybe_applied = op.applied;
     return status;
 }
 
-latch_transport latch_embedded_transport(latch_embedded *engine) { return (latch_transport){call, engine}; }
+latch_transport latch_embedded_transport(latch_embedded *engine) { return (latch_transport){.call = call, .self = engine}; }

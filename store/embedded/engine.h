@@ -32,7 +32,7 @@ typedef struct latch_embedded_options {
 LATCH_NODISCARD latch_status latch_embedded_init(latch_embedded **out, const latch_embedded_options *options, latch_err *err);
 void latch_embedded_clean_up(latch_embedded *engine); /* NULL: nothing */
 
-/* Any number of threads may use it, each with its own arena. deadline_at_ms is not looked at: it never waits. */
+/* Any number of threads may use it, each with its own arena. Deadlines are not looked at: it never waits. */
 latch_transport latch_embedded_transport(latch_embedded *engine);
 
 typedef struct latch_embedded_stats {

@@ -40,7 +40,8 @@ void engine_rig_clean_up(engine_rig *r) {
 int engine_send_raw(engine_rig *r, const char *operation, latch_str request, size_t arena_bytes) {
     latch_arena_rewind(&r->arena, 0);
     r->arena.cap = arena_bytes < ARENA_BYTES ? arena_bytes : ARENA_BYTES;
-    latch_status status = r->transport.call(r->transport.self, operation, request, 0, &r->arena, &r->reply, &r->err);
+    latch_status status =
+        r->transport.call(r->transport.self, &(latch_send){.operation = operation, .request = request}, &r->arena, &r->reply, &r->err);
     if (status != LATCH_OK) assert_int_equal(status, LATCH_E_NOMEM);
     return status == LATCH_OK ? r->reply.http_status : 0;
 }

@@ -443,7 +443,8 @@ static latch_reply ask(worker *w, const char *operation, const char *request) {
     latch_reply reply;
     latch_err err;
     latch_arena_init(&arena, w->memory, sizeof w->memory);
-    latch_status status = r.transport.call(r.transport.self, operation, latch_str_of(request), 0, &arena, &reply, &err);
+    latch_status status =
+        r.transport.call(r.transport.self, &(latch_send){.operation = operation, .request = latch_str_of(request)}, &arena, &reply, &err);
     latch_arena_clean_up(&arena);
     return status == LATCH_OK ? reply : (latch_reply){0};
 }

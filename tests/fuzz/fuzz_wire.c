@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/err.h"
-#include "runtime/wire.h"
+#include "core/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

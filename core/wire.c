@@ -1,4 +1,4 @@
-#include "runtime/wire.h"
+#include "core/wire.h"
 
 #include <string.h>
 #include <strings.h>

@@ -1,5 +1,5 @@
 /*
- * runtime/wire.h - one HTTP/1.1 answer, read from bytes as they come. It knows no sockets: whoever has the bytes puts them where
+ * core/wire.h - one HTTP/1.1 answer, read from bytes as they come. It knows no sockets: whoever has the bytes puts them where
  * latch_wire_space says, and tells how many there are.
  *
  *     latch_wire_begin(&wire, &arena, &limits);
@@ -11,8 +11,8 @@
  * Head and body lie in one block of the arena, the body received straight into its place; chunks are put together there. Strict: what
  * RFC 9112 doesn't allow, and what leaves the length of the body in doubt, is an error and not a guess.
  */
-#ifndef LATCH_RUNTIME_WIRE_H
-#define LATCH_RUNTIME_WIRE_H
+#ifndef LATCH_CORE_WIRE_H
+#define LATCH_CORE_WIRE_H
 
 #include "core/arena.h"
 #include "core/status.h"

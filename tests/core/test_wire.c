@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "core/err.h"
-#include "runtime/wire.h"
+#include "core/wire.h"
 #include "tests/check.h"
 
 #define MEMORY_BYTES ((size_t)1 << 20)

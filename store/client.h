@@ -1,0 +1,71 @@
+/*
+ * store/client.h - one DynamoDB request of any operation: sent, repeated where that is safe, understood. Everything above the seam is
+ * written on this: store/table.h for the stores' items, the typed requests, bulk work, tables.
+ *
+ *     latch_answer answer;
+ *     LATCH_TRY(latch_client_call(cx, &(latch_call){.operation = "DescribeTable", .request = text, .reads = true}, &answer));
+ */
+#ifndef LATCH_STORE_CLIENT_H
+#define LATCH_STORE_CLIENT_H
+
+#include "core/json.h"
+#include "store/transport.h"
+
+/* What an option says is what counts, 0 and false too: begin from latch_client_defaults(). */
+typedef struct latch_client_options {
+    int max_retries;            /* 3: a call has one try more. DYNAMODB_MAX_RETRIES */
+    int64_t request_timeout_ms; /* 30 000: of a call with all its tries. DYNAMODB_REQUEST_TIMEOUT */
+    int64_t item_try_ms;        /* 1 000: of one try of an item call; other calls' tries share what is left of the call */
+    int64_t retry_base_ms;      /* 25: the delay before a repeat is random, up to this × 2^repeats */
+    int max_connections;        /* 50: of bulk work; all else goes over one. DYNAMODB_MAX_SOCKETS */
+    bool logs;                  /* false. A line per call, with its time and capacity. DYNAMODB_ENABLE_LOGGING */
+    bool breaker;               /* true */
+    int breaker_failures;       /* 5 calls in a row that failed after all their tries open it */
+    int64_t breaker_open_ms;    /* 60 000: until one call may probe */
+} latch_client_options;
+latch_client_options latch_client_defaults(void);
+
+/* One per worker: not thread-safe. Not moved after init. */
+typedef struct latch_client {
+    latch_transport transport; /* borrowed */
+    latch_client_options options;
+    struct latch_pace *pace; /* retry bucket, breaker, adaptive delay: what the connections of one endpoint share */
+} latch_client;
+void latch_client_init(latch_client *client, latch_transport transport, const latch_client_options *options); /* NULL: the defaults */
+void latch_client_clean_up(latch_client *client);                                                             /* zero: nothing */
+
+typedef struct latch_call {
+    const char *operation;  /* "Query": a literal */
+    latch_str request;      /* the document; borrowed until the call returns */
+    int64_t deadline_at_ms; /* by the stores' clock; 0: the invocation's. The request timeout holds too */
+    bool item;              /* of one item: a try gets at most item_try_ms */
+    bool reads;             /* applies nothing: it may always be repeated, and maybe_applied is never said */
+    bool repeatable;        /* a write whose repeat does no harm, or is recognised by its condition or its token */
+} latch_call;
+
+typedef struct latch_answer {
+    latch_json body;      /* of the last answer, an error's too; null where there is none */
+    latch_str error;      /* "ConditionalCheckFailedException": AWS's name without its prefix; empty where there is no answer, or a 200 */
+    latch_str message;    /* the error's */
+    latch_str request_id; /* x-amzn-RequestId */
+    int http_status;      /* 0: no answer */
+    int tries;            /* requests sent or tried */
+} latch_answer;
+
+/*
+ * A try that was certainly not applied (throttled, not sent) may always go again; one that may have been applied only with `reads` or
+ * `repeatable`. The same bytes go each time. Nothing is sent or slept past the deadline.
+ *
+ * LATCH_OK           a 200
+ * LATCH_CONFLICT     ConditionalCheckFailedException, TransactionCanceledException with such a reason
+ * LATCH_E_MISUSE     DynamoDB calls the request invalid, the table is missing, no table is open
+ * LATCH_E_THROTTLED  until the retries were used up; also a conflict of transactions
+ * LATCH_E_DENIED     credentials or policy
+ * LATCH_E_NETWORK    no answer or a 5xx; CircuitOpen: nothing was sent, after so many failures, until err.retry_at_ms
+ * LATCH_E_TIMEOUT, LATCH_E_DATA (no JSON), LATCH_E_NOMEM
+ * With each but LATCH_OK, err.maybe_applied: a try of a write got no answer, or none that can be read; it may have been applied, or may
+ * still be. The arena keeps the last answer alone. *answer is filled as far as there is one.
+ */
+LATCH_NODISCARD latch_status latch_client_call(latch_ctx *cx, const latch_call *call, latch_answer *answer) LATCH_NONNULL;
+
+#endif
