@@ -20,6 +20,7 @@ typedef struct latch_settings {
     bool local;                 /* a local DynamoDB: credentials default to local/local */
     const char *ca_file;        /* AWS_CA_BUNDLE, SSL_CERT_FILE; NULL: Amazon's roots for AWS's endpoints, the system's bundle for others */
     bool aws;                   /* the endpoint is AWS's own */
+    bool amazon_roots;          /* and its certificate is signed by one of Amazon's roots: not so in China and in isolated partitions */
     int64_t connect_timeout_ms; /* DYNAMODB_CONNECTION_TIMEOUT; 5 000 */
     const char *profile;        /* AWS_PROFILE, AWS_DEFAULT_PROFILE; "default" */
 } latch_settings;
