@@ -1,16 +1,17 @@
 #include "commands.h"
 
 const char latch_help[] =
-    "latch-local: AWS Lambda at your desk, for one bootstrap\n"
+    "latch-local: AWS Lambda at your desk, for one bootstrap; and DynamoDB\n"
     "\n"
     "  latch-local invoke EVENT… -- ./bootstrap    play events, print what each was answered\n"
     "  latch-local serve --port N -- ./bootstrap   turn HTTP requests into events, by template.yaml's routes\n"
+    "  latch-local dynamodb --port N               a DynamoDB in memory, for any AWS SDK\n"
     "\n"
     "  latch-local COMMAND --help                  its options, with examples\n"
     "  latch-local --version\n"
     "\n"
-    "It plays the service's side of the Lambda Runtime API on a loopback port and starts the bootstrap as Lambda does:\n"
-    "one warm process a function, the environment of template.yaml, Lambda's timeouts and limits.\n";
+    "invoke and serve play the service's side of the Lambda Runtime API on a loopback port and start the bootstrap as Lambda\n"
+    "does: one warm process a function, the environment of template.yaml, Lambda's timeouts and limits.\n";
 
 #define COMMON_OPTIONS                                                                                                                     \
     "  --template FILE       the functions are this template's (default: template.yaml here)\n"                                            \
@@ -65,3 +66,28 @@ const char latch_help_serve[] =
     "  --port N              default: 3000; 0: a free one\n"
     "  --host ADDRESS        to listen on (default: 127.0.0.1)\n"
     "  --function NAME       without a template: the one function, for every path\n" COMMON_OPTIONS;
+
+const char latch_help_dynamodb[] =
+    "latch-local dynamodb: a DynamoDB in the memory of this process, for any AWS SDK\n"
+    "\n"
+    "  latch-local dynamodb [OPTION…]\n"
+    "\n"
+    "  latch-local dynamodb --port 8000\n"
+    "  export AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000 AWS_REGION=local\n"
+    "  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n"
+    "  aws dynamodb list-tables\n"
+    "\n"
+    "Items, expressions, indexes, batches, transactions, TTL, limits and errors are DynamoDB's: see docs/local-dynamodb.md. Any\n"
+    "credentials and any region are taken, and all see the same tables. Nothing is kept when it ends: Ctrl-C, or SIGTERM.\n"
+    "The first line of standard output ends with the URL, and is printed when requests are answered.\n"
+    "\n"
+    "  --port N              default: 8000; 0: a free one\n"
+    "  --host ADDRESS        to listen on (default: 127.0.0.1)\n"
+    "  --max-mb N            tables and their indexes may take so much memory; writes beyond it are refused (default: 256)\n"
+    "  --lag-ms N            eventually consistent reads, and all of a global index, are N ms behind (default: 0)\n"
+    "  --seed N              Scan's order is the same in each run with this N, from 1 (default: another order each run)\n"
+    "  --verbose             a line on standard output for each request; errors in full\n"
+    "  --quiet               the first line is the URL alone\n"
+    "  --help                this text\n"
+    "\n"
+    "Exit status: 0 it was ended by a signal · 2 it could not start\n";

@@ -13,6 +13,7 @@ typedef struct command {
 static const command commands[] = {
     {"invoke", latch_command_invoke, latch_help_invoke},
     {"serve", latch_command_serve, latch_help_serve},
+    {"dynamodb", latch_command_dynamodb, latch_help_dynamodb},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 

@@ -1,0 +1,211 @@
+#include "dynamodb_protocol.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#include "core/err.h"
+#include "core/text.h"
+#include "store/embedded/engine.h"
+
+#define TARGET "DynamoDB_20120810."
+#define STREAMS "DynamoDBStreams_20120810."
+#define ERRORS "com.amazonaws.dynamodb.v20120810#"
+#define JSON "application/x-amz-json-1.0"
+
+/*
+ * A page or a batch needs some times its own text, and one made of the smallest values there are some thirty times: address space, of
+ * which only what a request touches becomes memory. What was applied has its answer in the first: answers to writes are an item or two.
+ */
+#define ROOM_BYTES ((size_t)96 << 20)
+#define LARGE_BYTES ((size_t)1 << 30)
+#define KEPT_BYTES ((size_t)2 << 20) /* of it, from one request to the next */
+
+struct latch_dynamodb_local {
+    latch_embedded *engine;
+    latch_transport transport;
+    latch_arena arena;
+    void *room;
+    size_t room_bytes;
+    uint64_t random; /* of request ids */
+};
+
+/* ── memory ── */
+
+static void unmap(latch_dynamodb_local *local) {
+    if (local->room == NULL) return;
+    latch_arena_clean_up(&local->arena);
+    munmap(local->room, local->room_bytes);
+    local->room = NULL;
+}
+
+static bool map(latch_dynamodb_local *local, size_t bytes) {
+    unmap(local);
+    void *room = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) return false;
+    local->room = room;
+    local->room_bytes = bytes;
+    latch_arena_init(&local->arena, room, bytes);
+    return true;
+}
+
+/* Before a request: what the one before it took goes back, the pages of a large one to the system. */
+static bool empty(latch_dynamodb_local *local) {
+    if (local->room == NULL || local->room_bytes != ROOM_BYTES) return map(local, ROOM_BYTES);
+    latch_arena_rewind(&local->arena, 0);
+    if (local->arena.peak > KEPT_BYTES) madvise((char *)local->room + KEPT_BYTES, ROOM_BYTES - KEPT_BYTES, MADV_DONTNEED);
+    local->arena.peak = 0;
+    return true;
+}
+
+/* ── life ── */
+
+latch_status latch_dynamodb_local_init(latch_dynamodb_local **out, const latch_dynamodb_local_options *options, latch_err *err) {
+    const latch_embedded_options engine = {.max_bytes = options->max_bytes, .lag_ms = options->lag_ms, .seed = options->seed};
+    *out = NULL;
+    latch_dynamodb_local *local = calloc(1, sizeof *local);
+    if (local == NULL) return latch_err_set(err, LATCH_E_NOMEM, "no memory");
+    latch_status status = latch_embedded_init(&local->engine, &engine, err);
+    if (status == LATCH_OK && !map(local, ROOM_BYTES))
+        status = latch_err_set(err, LATCH_E_NOMEM, "no room for %zu MiB of address space", ROOM_BYTES >> 20);
+    if (status != LATCH_OK) {
+        latch_dynamodb_local_clean_up(local);
+        return status;
+    }
+    local->transport = latch_embedded_transport(local->engine);
+    while (local->random == 0)
+        if (getrandom(&local->random, sizeof local->random, 0) < 0) local->random = 0;
+    *out = local;
+    return LATCH_OK;
+}
+
+void latch_dynamodb_local_clean_up(latch_dynamodb_local *local) {
+    if (local == NULL) return;
+    unmap(local);
+    latch_embedded_clean_up(local->engine);
+    free(local);
+}
+
+/* ── answers ── */
+
+/* Reflected, polynomial 0xEDB88320, a nibble at a time: the tables of faster ones would cost more than they save on a kilobyte. */
+static uint32_t crc32_of(latch_str s) {
+    static const uint32_t nibbles[16] = {0x00000000, 0x1DB71064, 0x3B6E20C8, 0x26D930AC, 0x76DC4190, 0x6B6B51F4, 0x4DB26158, 0x5005713C,
+                                         0xEDB88320, 0xF00F9344, 0xD6D6A3E8, 0xCB61B38C, 0x9B64C2B0, 0x86D3D2D4, 0xA00AE278, 0xBDBDF21C};
+    uint32_t crc = 0xFFFFFFFF;
+    for (size_t i = 0; i < s.len; i++) {
+        crc ^= (unsigned char)s.ptr[i];
+        crc = crc >> 4 ^ nibbles[crc & 15];
+        crc = crc >> 4 ^ nibbles[crc & 15];
+    }
+    return ~crc;
+}
+
+/* xorshift64*: ids only have to differ. */
+static uint64_t next_random(latch_dynamodb_local *local) {
+    local->random ^= local->random >> 12;
+    local->random ^= local->random << 25;
+    local->random ^= local->random >> 27;
+    return local->random * UINT64_C(0x2545F4914F6CDD1D);
+}
+
+static void make_id(latch_dynamodb_local *local, char out[37]) {
+    uint64_t a = next_random(local), b = next_random(local);
+    snprintf(out, 37, "%08x-%04x-4%03x-%04x-%04x%08x", (unsigned)(a >> 32), (unsigned)(a >> 16 & 0xFFFF), (unsigned)(a & 0xFFF),
+             (unsigned)(b >> 48 & 0x3FFF) | 0x8000u, (unsigned)(b >> 32 & 0xFFFF), (unsigned)b);
+}
+
+/* The protocol's own refusals. */
+static void refuse(latch_dynamodb_local *local, latch_dynamodb_answer *out, unsigned status, const char *name, const char *message) {
+    latch_text_writer t = latch_text_begin(&local->arena);
+    latch_text_put(&t, LATCH_STR("{\"__type\":\"" ERRORS));
+    latch_text_put(&t, latch_str_of(name));
+    latch_text_put(&t, LATCH_STR("\",\"message\":"));
+    latch_text_json_lossy(&t, latch_str_of(message));
+    latch_text_char(&t, '}');
+    out->status = status;
+    out->body = latch_text_end(&t);
+}
+
+static void fail(latch_dynamodb_local *local, latch_dynamodb_answer *out, const latch_err *err) {
+    if (!empty(local)) return;
+    refuse(local, out, 500, "InternalServerError", err->message);
+}
+
+/* ── requests ── */
+
+static bool is_get(const char *method) { return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0; }
+
+static void answer_health(latch_dynamodb_answer *out) {
+    out->status = 200;
+    out->content_type = "text/plain";
+    out->body = LATCH_STR("healthy: latch-local dynamodb\n");
+}
+
+static const char *header(const latch_dynamodb_request *request, const char *name) {
+    const char *value = request->header(request->arg, name);
+    return value != NULL ? value : "";
+}
+
+/* False: refused. In the order in which DynamoDB Local looks. */
+static bool check(latch_dynamodb_local *local, const latch_dynamodb_request *r, latch_dynamodb_answer *out) {
+    const char *encoding = header(r, "Content-Encoding");
+    if (r->body_bytes > LATCH_DYNAMODB_REQUEST_BYTES)
+        refuse(local, out, 413, "RequestEntityTooLargeException", "The request is over DynamoDB's 16 MB.");
+    else if (*header(r, "Authorization") == '\0')
+        refuse(local, out, 400, "MissingAuthenticationToken",
+               "Request must contain either a valid (registered) AWS access key ID or X.509 certificate.");
+    else if (strcmp(r->method, "POST") != 0)
+        refuse(local, out, 405, "UnknownOperationException", "DynamoDB's requests are POSTs.");
+    else if (*encoding != '\0' && strcmp(encoding, "identity") != 0)
+        refuse(local, out, 415, "SerializationException", "Content-Encoding is not taken: send the JSON as it is.");
+    else
+        return true;
+    return false;
+}
+
+/* NULL: refused. */
+static const char *operation_of(latch_dynamodb_local *local, const latch_dynamodb_request *r, latch_dynamodb_answer *out) {
+    const char *target = header(r, "X-Amz-Target");
+    if (strncmp(target, TARGET, sizeof TARGET - 1) == 0) {
+        snprintf(out->operation, sizeof out->operation, "%s", target + sizeof TARGET - 1);
+        return target + sizeof TARGET - 1;
+    }
+    if (strncmp(target, STREAMS, sizeof STREAMS - 1) == 0)
+        refuse(local, out, 400, "UnknownOperationException", "latch-local has no streams.");
+    else if (*target == '\0')
+        refuse(local, out, 400, "UnknownOperationException",
+               "X-Amz-Target is missing: DynamoDB's JSON 1.0 protocol is spoken here, and no other.");
+    else
+        refuse(local, out, 400, "UnknownOperationException", "X-Amz-Target is none of DynamoDB_20120810's.");
+    return NULL;
+}
+
+static void call(latch_dynamodb_local *local, const latch_send *send, latch_dynamodb_answer *out) {
+    latch_reply reply;
+    latch_err err = {0};
+    latch_status status = local->transport.call(local->transport.self, send, &local->arena, &reply, &err);
+    if (status == LATCH_E_NOMEM && !err.maybe_applied && map(local, LARGE_BYTES))
+        status = local->transport.call(local->transport.self, send, &local->arena, &reply, &err);
+    if (status != LATCH_OK) {
+        fail(local, out, &err);
+        return;
+    }
+    out->status = (unsigned)reply.http_status;
+    out->body = reply.body;
+}
+
+void latch_dynamodb_local_answer(latch_dynamodb_local *local, const latch_dynamodb_request *request, latch_dynamodb_answer *out) {
+    *out = (latch_dynamodb_answer){.status = 500, .content_type = JSON};
+    if (!empty(local)) return;
+    make_id(local, out->request_id);
+    const char *operation = NULL;
+    if (is_get(request->method) && *header(request, "X-Amz-Target") == '\0')
+        answer_health(out);
+    else if (check(local, request, out))
+        operation = operation_of(local, request, out);
+    if (operation != NULL) call(local, &(latch_send){.operation = operation, .request = request->body, .deadline_at_ms = INT64_MAX}, out);
+    snprintf(out->crc32, sizeof out->crc32, "%lu", (unsigned long)crc32_of(out->body));
+}
