@@ -141,13 +141,13 @@ static bool is_nearby(const char *host) {
     return memcmp(v6, loopback, sizeof v6) == 0 || (v6[0] == 0xFE && (v6[1] & 0xC0) == 0x80);
 }
 
-/* Whether a proxy may be asked; *ok: the URL is one. libcurl's own reader judges it, since libcurl will connect to what it reads. */
-static bool may_use_proxy(const char *url, bool *ok) {
+/* libcurl's own reader judges it, since libcurl will connect to what it reads. */
+bool latch_http_may_use_proxy(const char *url, bool *is_url) {
     CURLU *parts = curl_url();
     char *host = NULL;
-    *ok = parts != NULL && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
-          curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK;
-    bool may = *ok && !is_nearby(host);
+    *is_url = parts != NULL && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+              curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK;
+    bool may = *is_url && !is_nearby(host);
     curl_free(host);
     curl_url_cleanup(parts);
     return may;
@@ -271,7 +271,7 @@ static latch_status perform(latch_ctx *cx, CURL *easy, const latch_fetch_request
     struct curl_slist *headers = url.ptr != NULL && e.headers != NULL ? header_list(cx, r) : NULL;
     if (headers == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "fetch: the arena is full");
     latch_status status = LATCH_OK;
-    bool may_proxy = may_use_proxy(url.ptr, &is_url);
+    bool may_proxy = latch_http_may_use_proxy(url.ptr, &is_url);
     if (!is_url) {
         status = latch_err_set(&cx->err, LATCH_E_MISUSE, "fetch %.*s: that is no URL", LATCH_ARG(shown(r->url)));
         goto clean_up;
