@@ -26,7 +26,7 @@ typedef struct latch_dynamodb_options {
     const latch_settings *settings;        /* borrowed; outlives it */
     struct latch_credentials *credentials; /* where keys come from; borrowed; shared by the connections of one client */
     latch_clock clock;                     /* of deadlines; where it is `skew`'s, answers correct it */
-    struct latch_skew *skew; /* learns from each answer's Date (store/skew.h); NULL: Date is ignored, as a test's clock must */
+    struct latch_skew *skew;               /* learns from each answer's Date (skew.h); NULL: Date is ignored, as a test's clock must */
 } latch_dynamodb_options;
 
 /* No request, no connection. LATCH_E_NOMEM; LATCH_E_MISUSE: a CA file that can't be read. */
