@@ -1,3 +1,4 @@
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #define SHOWN_BYTES 60     /* of a wrong value, in its error */
 #define PATH_BYTES 160     /* of a field's, in its error */
 #define BIG_NUMBER_LEN 320 /* digits: what is longer is more than a double holds */
+#define DOUBLE_DIGITS 15   /* that every double keeps */
 
 /* ── parsing ────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -44,6 +46,27 @@ static size_t too_deep_at(latch_str text) {
         if ((c == '[' || c == '{') && ++depth > DEPTH_MAX) return i - 1;
     }
     return text.len;
+}
+
+/* Whether the double that was read from a number's text is written as the same number again: it has few digits and is no tiny one. */
+static bool holds(double d, const char *number) {
+    size_t digits = 0;
+    for (; *number != '\0' && *number != 'e' && *number != 'E'; number++)
+        digits += (*number >= '1' && *number <= '9') || (*number == '0' && digits > 0);
+    return digits == 0 || (digits <= DOUBLE_DIGITS && fabs(d) >= DBL_MIN);
+}
+
+/*
+ * Numbers are read one by one, for what a double would round keeps its digits: whole ones beyond 64 bits, fractions of over 15 digits, what is too
+ * large or too small. What yyjson has checked to be a number is read again without an error, and ends with a NUL.
+ */
+static void read_numbers(yyjson_val *root, size_t count) {
+    for (yyjson_val *v = root; v < root + count; v++) {
+        yyjson_val number;
+        if (!yyjson_is_raw(v)) continue;
+        if (yyjson_read_number(yyjson_get_raw(v), &number, YYJSON_READ_BIGNUM_AS_RAW, NULL, NULL) == NULL) continue;
+        if (!yyjson_is_raw(&number) && (!yyjson_is_real(&number) || holds(yyjson_get_real(&number), yyjson_get_raw(v)))) *v = number;
+    }
 }
 
 /* yyjson reads in place: the copy it is given has the padding that it wants behind it. */
@@ -83,9 +106,10 @@ latch_status latch_json_parse(latch_ctx *cx, latch_status kind, const char *name
     *out = (latch_json){cx, NULL};
     char *copy = text.len > 0 ? padded_copy(cx->arena, text) : NULL;
     if (copy == NULL) return refuse(cx, kind, name, text, &err);
-    yyjson_doc *doc = yyjson_read_opts(copy, text.len, YYJSON_READ_INSITU | YYJSON_READ_BIGNUM_AS_RAW, &alc, &err);
+    yyjson_doc *doc = yyjson_read_opts(copy, text.len, YYJSON_READ_INSITU | YYJSON_READ_NUMBER_AS_RAW, &alc, &err);
     if (doc == NULL || is_too_deep(yyjson_doc_get_root(doc), yyjson_doc_get_val_count(doc))) return refuse(cx, kind, name, text, &err);
     give_back_spare(cx->arena, doc);
+    read_numbers(yyjson_doc_get_root(doc), yyjson_doc_get_val_count(doc));
     latch_json read = latch_node_json(cx, (struct latch_node){.kind = kind, .path = name, .val = yyjson_doc_get_root(doc)});
     if (read.node->broken != LATCH_OK) return latch_err_set(&cx->err, LATCH_E_NOMEM, "%s: the arena is full", name);
     *out = read;
@@ -108,8 +132,8 @@ latch_json latch_json_named(latch_ctx *cx, const char *name, latch_json v) {
     return latch_node_json(cx, node);
 }
 
-/* The parsed value: NULL for null. What was built is parsed when it is first read, and again after the arena went back. */
-static latch_status value_of(latch_json v, yyjson_val **out) {
+/* What was built is parsed again after the arena went back. */
+latch_status latch_node_value(latch_json v, yyjson_val **out) {
     *out = v.node != NULL ? v.node->val : NULL;
     if (v.node == NULL || v.node->val != NULL) return LATCH_OK;
     if (v.node->broken != LATCH_OK) return latch_err_set(&v.cx->err, v.node->broken, "JSON: %s", v.node->why);
@@ -127,12 +151,12 @@ static latch_status value_of(latch_json v, yyjson_val **out) {
     return LATCH_OK;
 }
 
-/* value_of for those that have no status to return: what can't be read is nothing, and leaves the context's error as it was. */
+/* The same for those that have no status to return: what can't be read is nothing, and leaves the context's error as it was. */
 static yyjson_val *peek(latch_json v) {
     yyjson_val *found = NULL;
     if (v.node == NULL || v.node->val != NULL || v.cx == NULL) return v.node != NULL ? v.node->val : NULL;
     latch_err before = v.cx->err;
-    if (value_of(v, &found) != LATCH_OK) v.cx->err = before;
+    if (latch_node_value(v, &found) != LATCH_OK) v.cx->err = before;
     return found;
 }
 
@@ -300,7 +324,7 @@ latch_status latch_read_(latch_json v, const latch_field *fields) {
     static const struct latch_node nothing = {.kind = LATCH_E_DATA, .path = "value"};
     yyjson_val *root;
     if (v.node == NULL) v.node = &nothing;
-    latch_status first = value_of(v, &root);
+    latch_status first = latch_node_value(v, &root);
     for (; fields->path != NULL; fields++) {
         yyjson_val *found = walk(root, fields->path);
         bool ok = found != NULL && fits(found, &fields->into), needed = found != NULL || !fields->into.optional;
