@@ -11,6 +11,7 @@
 #include "core/ctx_private.h"
 #include "core/http.h"
 #include "core/scope.h"
+#include "core/usage.h"
 #include "runtime/api.h"
 #include "runtime/crash.h"
 #include "runtime/outcome.h"
@@ -133,6 +134,7 @@ static latch_status run(loop *l, const latch_invocation *invocation, latch_ctx *
 
 static latch_api_verdict serve(loop *l, const latch_invocation *invocation) {
     latch_scope scope = {0};
+    latch_usage usage = {0};
     latch_str reply;
     latch_failure failure;
     latch_ctx cx = l->cx;
@@ -141,6 +143,7 @@ static latch_api_verdict serve(loop *l, const latch_invocation *invocation) {
     cx.request_id = l->cx.request_id = invocation->request_id;
     cx.deadline_at_ms = latch_invocation_stores_deadline_ms(invocation, latch_now_ms(&cx));
     cx.scope = &scope;
+    cx.usage = &usage;
     cx.invocation = invocation;
     set_trace_id(l, invocation->trace_id);
     if (run(l, invocation, &cx, &reply) == LATCH_OK) return latch_api_response(l->api, invocation, reply);
@@ -149,10 +152,17 @@ static latch_api_verdict serve(loop *l, const latch_invocation *invocation) {
     return latch_api_error(l->api, invocation, &failure);
 }
 
+/* The service's point in time is by this machine's clock; what looks at it has the clock that `open` set, which may be a corrected one. */
+static void convert_deadline(const loop *l, latch_invocation *invocation) {
+    if (invocation->deadline_at_ms == INT64_MAX) return;
+    invocation->deadline_at_ms += latch_now_ms(&l->cx) - latch_clock_wall_ms(&l->options->clock);
+}
+
 static int poll(loop *l) {
     for (;;) {
         latch_invocation invocation;
         latch_api_verdict verdict = latch_api_next(l->api, &l->invocation.arena, &invocation);
+        convert_deadline(l, &invocation);
         if (verdict == LATCH_API_GO_ON) verdict = serve(l, &invocation);
         l->cx.request_id = LATCH_STR("");
         reset(&l->invocation);

@@ -9,19 +9,24 @@
 #define LATCH_STORE_CLIENT_H
 
 #include "core/json.h"
+#include "core/text.h"
+#include "store/dynamodb.h"
+#include "store/pace.h"
 #include "store/transport.h"
 
 /* What an option says is what counts, 0 and false too: begin from latch_client_defaults(). */
 typedef struct latch_client_options {
     int max_retries;            /* 3: a call has one try more. DYNAMODB_MAX_RETRIES */
-    int64_t request_timeout_ms; /* 30 000: of a call with all its tries. DYNAMODB_REQUEST_TIMEOUT */
-    int64_t item_try_ms;        /* 1 000: of one try of an item call; other calls' tries share what is left of the call */
-    int64_t retry_base_ms;      /* 25: the delay before a repeat is random, up to this × 2^repeats */
+    int64_t request_timeout_ms; /* 30 000: of a call with all its tries; 0: its deadline alone. DYNAMODB_REQUEST_TIMEOUT */
+    int64_t item_try_ms;        /* 1 000: of one try of an item call; 0: as other calls' tries, which share what is left of the call */
+    int64_t retry_base_ms;      /* 25: the delay before a repeat is random, up to this × 2^repeats; after throttling 1 s × 2^repeats */
     int max_connections;        /* 50: of bulk work; all else goes over one. DYNAMODB_MAX_SOCKETS */
     bool logs;                  /* false. A line per call, with its time and capacity. DYNAMODB_ENABLE_LOGGING */
-    bool breaker;               /* true */
-    int breaker_failures;       /* 5 calls in a row that failed after all their tries open it */
-    int64_t breaker_open_ms;    /* 60 000: until one call may probe */
+    bool capacity;              /* true: requests ask for the capacity that they consume, 35 bytes each */
+    bool waits;              /* true: once a call was throttled the next ones wait 100 ms first, ×2 up to 5 s, ×0.9 after each success */
+    bool breaker;            /* true */
+    int breaker_failures;    /* 5 calls in a row that failed after all their tries open it */
+    int64_t breaker_open_ms; /* 60 000: until one call may probe */
 } latch_client_options;
 latch_client_options latch_client_defaults(void);
 
@@ -29,7 +34,8 @@ latch_client_options latch_client_defaults(void);
 typedef struct latch_client {
     latch_transport transport; /* borrowed */
     latch_client_options options;
-    struct latch_pace *pace; /* retry bucket, breaker, adaptive delay: what the connections of one endpoint share */
+    latch_pace *pace; /* retry bucket, breaker, wait after throttling: its own, unless a worker's is let point to the first client's */
+    latch_pace own;   /* private */
 } latch_client;
 void latch_client_init(latch_client *client, latch_transport transport, const latch_client_options *options); /* NULL: the defaults */
 void latch_client_clean_up(latch_client *client);                                                             /* zero: nothing */
@@ -37,24 +43,22 @@ void latch_client_clean_up(latch_client *client);                               
 typedef struct latch_call {
     const char *operation;  /* "Query": a literal */
     latch_str request;      /* the document; borrowed until the call returns */
-    int64_t deadline_at_ms; /* by the stores' clock; 0: the invocation's. The request timeout holds too */
+    int64_t deadline_at_ms; /* by the stores' clock; 0: the invocation's, which holds too, as the request timeout does */
     bool item;              /* of one item: a try gets at most item_try_ms */
     bool reads;             /* applies nothing: it may always be repeated, and maybe_applied is never said */
     bool repeatable;        /* a write whose repeat does no harm, or is recognised by its condition or its token */
 } latch_call;
 
-typedef struct latch_answer {
-    latch_json body;      /* of the last answer, an error's too; null where there is none */
-    latch_str error;      /* "ConditionalCheckFailedException": AWS's name without its prefix; empty where there is no answer, or a 200 */
-    latch_str message;    /* the error's */
-    latch_str request_id; /* x-amzn-RequestId */
-    int http_status;      /* 0: no answer */
-    int tries;            /* requests sent or tried */
-} latch_answer;
-
 /*
- * A try that was certainly not applied (throttled, not sent) may always go again; one that may have been applied only with `reads` or
- * `repeatable`. The same bytes go each time. Nothing is sent or slept past the deadline.
+ * A try that was certainly not applied (throttled, contended with a transaction, not sent) may always go again; one that may have been
+ * applied only with `reads` or `repeatable`. The same bytes go each time. Nothing is sent or slept past the deadline: where the next try
+ * would not come before it, the failure of the last one is told at once, and its message says so.
+ *
+ * A try has what is left, divided among the tries that are left; a call that is not repeated after silence, all of it. Over a connection
+ * that has been idle for long, a call that may be repeated waits 250 ms for its answer; one that may not goes over a new connection.
+ *
+ * A signature that is refused for its time goes once more at once where the answer's Date moved the clock by 4 minutes or more; keys
+ * that have expired or aren't known too, for the transport may have others. Whatever moves the clock moves cx's deadline with it.
  *
  * LATCH_OK           a 200
  * LATCH_CONFLICT     ConditionalCheckFailedException, TransactionCanceledException with such a reason
@@ -64,8 +68,12 @@ typedef struct latch_answer {
  * LATCH_E_NETWORK    no answer or a 5xx; CircuitOpen: nothing was sent, after so many failures, until err.retry_at_ms
  * LATCH_E_TIMEOUT, LATCH_E_DATA (no JSON), LATCH_E_NOMEM
  * With each but LATCH_OK, err.maybe_applied: a try of a write got no answer, or none that can be read; it may have been applied, or may
- * still be. The arena keeps the last answer alone. *answer is filled as far as there is one.
+ * still be. err.type is AWS's name, or CircuitOpen, or the status's own. The arena keeps the last answer alone. *answer is filled as far
+ * as there is one. What it cost is added to cx's usage, and its failure kept there (core/usage.h).
  */
 LATCH_NODISCARD latch_status latch_client_call(latch_ctx *cx, const latch_call *call, latch_answer *answer) LATCH_NONNULL;
+
+/* For whoever writes a request, within its object and behind a member: ,"ReturnConsumedCapacity":"TOTAL" where cx's client wants it. */
+void latch_client_put_capacity(const latch_ctx *cx, latch_text_writer *t) LATCH_NONNULL;
 
 #endif

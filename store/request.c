@@ -207,6 +207,7 @@ latch_status latch_request_text(latch_ctx *cx, const latch_request *r, latch_str
     }
     if (r->operation == LATCH_GET_ITEM && !r->eventual) latch_text_put(&t, LATCH_STR(",\"ConsistentRead\":true"));
     if (r->operation != LATCH_GET_ITEM) put_expressions(&t, table, r);
+    latch_client_put_capacity(cx, &t);
     latch_text_put(&t, LATCH_STR("}"));
     *out = latch_text_end(&t);
     if (out->ptr != NULL) return LATCH_OK;
