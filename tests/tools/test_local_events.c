@@ -68,9 +68,11 @@ static latch_status parse(parsed *p, const char *line) {
     argv[argc] = NULL;
     *p = (parsed){0};
     const latch_option table[] = {
-        {"--plays", LATCH_OPTION_NUMBER, &p->plays, 1, 100},   {"--timeout", LATCH_OPTION_SECONDS, &p->timeout_ms, 1, 900000},
-        {"--json", LATCH_OPTION_FLAG, &p->json, 0, 0},         {"--template", LATCH_OPTION_TEXT, &p->template_path, 0, 0},
-        {"--env", LATCH_OPTION_VARIABLE, &p->variables, 0, 0},
+        {"--plays", LATCH_OPTION_NUMBER, &p->plays, 1, 100},
+        {"--timeout", LATCH_OPTION_SECONDS, &p->timeout_ms, 1, 900000},
+        {"--json", LATCH_OPTION_FLAG, &p->json, 0, 0},
+        {"--template", LATCH_OPTION_TEXT, &p->template_path, 0, 0},
+        {"--env", LATCH_OPTION_EACH, &(latch_option_each){latch_environment_add, &p->variables, "NAME=VALUE"}, 0, 0},
     };
     return latch_options_parse(table, COUNT_OF(table), argc, argv, &p->args, &p->err);
 }

@@ -121,6 +121,8 @@ bool latch_environment_parse(latch_str pair, latch_variables *out) {
     return true;
 }
 
+bool latch_environment_add(void *variables, latch_str pair) { return latch_environment_parse(pair, variables); }
+
 static latch_str trim(latch_str s) {
     while (s.len > 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t'))
         s.ptr++, s.len--;

@@ -2,6 +2,7 @@
 #ifndef LATCH_LOCAL_FLEET_H
 #define LATCH_LOCAL_FLEET_H
 
+#include "environment.h"
 #include "options.h"
 #include "sandbox.h"
 
@@ -20,7 +21,8 @@ typedef struct latch_fleet_options {
 /* The rows of an options' table for what is above. */
 #define LATCH_FLEET_OPTIONS(o)                                                                                                             \
     {"--template", LATCH_OPTION_TEXT, &(o)->template_path, 0, 0}, {"--function", LATCH_OPTION_TEXT, &(o)->function, 0, 0},                 \
-        {"--env-file", LATCH_OPTION_TEXT, &(o)->env_file, 0, 0}, {"--env", LATCH_OPTION_VARIABLE, &(o)->variables, 0, 0},                  \
+        {"--env-file", LATCH_OPTION_TEXT, &(o)->env_file, 0, 0},                                                                           \
+        {"--env", LATCH_OPTION_EACH, &(latch_option_each){latch_environment_add, &(o)->variables, "NAME=VALUE"}, 0, 0},                    \
         {"--timeout", LATCH_OPTION_SECONDS, &(o)->timeout_ms, 1, 900000},                                                                  \
         {"--init-timeout", LATCH_OPTION_SECONDS, &(o)->init_timeout_ms, 1, 900000}, {                                                      \
         "--debug", LATCH_OPTION_FLAG, &(o)->debug, 0, 0                                                                                    \

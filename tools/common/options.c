@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "core/err.h"
-#include "environment.h"
 
 #define WORD_BYTES 32 /* longer ones aren't compared */
 
@@ -80,6 +79,12 @@ static latch_status set_seconds(const latch_option *o, const char *value, latch_
     return LATCH_OK;
 }
 
+static latch_status add_value(const latch_option *o, const char *value, latch_err *err) {
+    const latch_option_each *each = o->at;
+    if (each->add(each->to, latch_str_of(value))) return LATCH_OK;
+    return latch_err_set(err, LATCH_E_MISUSE, "%s %s: want %s", o->name, value, each->want);
+}
+
 static latch_status set_value(const latch_option *o, const char *value, latch_err *err) {
     switch (o->kind) {
     case LATCH_OPTION_FLAG:
@@ -93,9 +98,8 @@ static latch_status set_value(const latch_option *o, const char *value, latch_er
         return set_number(o, value, err);
     case LATCH_OPTION_SECONDS:
         return set_seconds(o, value, err);
-    case LATCH_OPTION_VARIABLE:
-        if (latch_environment_parse(latch_str_of(value), o->at)) return LATCH_OK;
-        return latch_err_set(err, LATCH_E_MISUSE, "%s %s: want NAME=VALUE", o->name, value);
+    case LATCH_OPTION_EACH:
+        return add_value(o, value, err);
     }
     return LATCH_E_MISUSE;
 }
@@ -113,7 +117,8 @@ static latch_status take(const latch_option *options, size_t count, int argc, ch
     const char *word = argv[*at], *equals = strchr(word, '=');
     const latch_option *o = find(options, count, word, equals != NULL ? (size_t)(equals - word) : strlen(word));
     if (o == NULL) {
-        char *name = latch_copy((latch_str){word, equals != NULL ? (size_t)(equals - word) : strlen(word)});
+        char *name = strndup(word, equals != NULL ? (size_t)(equals - word) : strlen(word));
+        if (name == NULL) abort();
         latch_status status = say_unknown(options, count, name, err);
         free(name);
         return status;
@@ -133,7 +138,8 @@ static bool asks_for_help(int argc, char **argv) {
 latch_status latch_options_parse(const latch_option *options, size_t count, int argc, char **argv, latch_arguments *out, latch_err *err) {
     *out = (latch_arguments){.help = asks_for_help(argc, argv)};
     if (out->help) return LATCH_OK;
-    out->items = latch_alloc((size_t)(argc + 1) * sizeof *out->items);
+    out->items = calloc((size_t)argc + 1, sizeof *out->items);
+    if (out->items == NULL) abort();
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "--") == 0) {
             out->program = argv + i + 1;

@@ -1,16 +1,15 @@
 /* options.h - a command's arguments: options, what they are about, and the program after "--". */
-#ifndef LATCH_LOCAL_OPTIONS_H
-#define LATCH_LOCAL_OPTIONS_H
+#ifndef LATCH_TOOLS_OPTIONS_H
+#define LATCH_TOOLS_OPTIONS_H
 
 #include "core/status.h"
-#include "template.h"
 
 typedef enum latch_option_kind {
-    LATCH_OPTION_FLAG,     /* bool */
-    LATCH_OPTION_TEXT,     /* const char *, borrowed from argv */
-    LATCH_OPTION_NUMBER,   /* int64_t, within min and max */
-    LATCH_OPTION_SECONDS,  /* int64_t of milliseconds; min and max too; "2.5" is taken */
-    LATCH_OPTION_VARIABLE, /* latch_variables, one more each time: NAME=VALUE */
+    LATCH_OPTION_FLAG,    /* bool */
+    LATCH_OPTION_TEXT,    /* const char *, borrowed from argv */
+    LATCH_OPTION_NUMBER,  /* int64_t, within min and max */
+    LATCH_OPTION_SECONDS, /* int64_t of milliseconds; min and max too; "2.5" is taken */
+    LATCH_OPTION_EACH,    /* latch_option_each: may be given more than once */
 } latch_option_kind;
 
 typedef struct latch_option {
@@ -19,6 +18,13 @@ typedef struct latch_option {
     void *at;
     int64_t min, max;
 } latch_option;
+
+/* Called for each value of a LATCH_OPTION_EACH. False: it is none, and `want` says what would be one. */
+typedef struct latch_option_each {
+    bool (*add)(void *to, latch_str value);
+    void *to;
+    const char *want; /* "NAME=VALUE" */
+} latch_option_each;
 
 typedef struct latch_arguments {
     char **items; /* what is no option, in order; "-" is one of them */
