@@ -1,0 +1,227 @@
+#include "tests/differential/compare.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/differential/text.h"
+
+#define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ── differences that are known ────────────────────────────────────────────────────────────────────────────────────────── */
+
+const listed compare_listed[] = {
+    {NULL, "400 SerializationException:*", "400 SerializationException:*", "each reader of JSON has its own words"},
+    {NULL, "400 SerializationException:*", "500 InternalFailure:*",
+     "a member of a wrong JSON type is a SerializationException (API reference, common errors); Local fails"},
+    {NULL, "400 ValidationException: The embedded store doesn't know the legacy parameter*", "*",
+     "legacy parameters aren't understood, and each is named with its successor (docs/embedded.md)"},
+    {"TransactWriteItems", "400 TransactionCanceledException:*ValidationError*", "400 ValidationException:*",
+     "an update that its item doesn't allow cancels with ValidationError (TransactWriteItems, cancellation reasons); Local refuses the "
+     "whole"},
+    {NULL, "400 ValidationException: One or more parameter values were invalid: Type mismatch for Index Key", "200 *",
+     "an index key's type holds for updates too (UpdateItem: attributes that are index keys); Local writes it"},
+};
+const size_t compare_listed_count = COUNT_OF(compare_listed);
+
+/* ── values ────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool left_out(const char *name) {
+    static const char *const names[] = {
+        "ConsumedCapacity",     "ItemCollectionMetrics", "CreationDateTime", "TableId", "LastUpdateToPayPerRequestDateTime",
+        "LastIncreaseDateTime", "LastDecreaseDateTime"};
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (strcmp(names[i], name) == 0) return true;
+    return false;
+}
+
+static bool is_unordered(const char *name) {
+    static const char *const names[] = {
+        "SS", "NS", "BS", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "AttributeDefinitions", "NonKeyAttributes"};
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (strcmp(names[i], name) == 0) return true;
+    return false;
+}
+
+/* A number as its digits without zeros at either end, and what they are to be multiplied by. */
+typedef struct decimal {
+    char digits[160];
+    size_t count;
+    long power;
+    bool negative;
+} decimal;
+
+static bool read_decimal(const char *at, decimal *out) {
+    bool fraction = false, any = false;
+    *out = (decimal){.negative = *at == '-'};
+    for (at += *at == '-' || *at == '+'; (*at >= '0' && *at <= '9') || (*at == '.' && !fraction); at++) {
+        fraction |= *at == '.';
+        if (*at == '.') continue;
+        any = true;
+        out->power -= fraction;
+        if (out->count == 0 && *at == '0') continue;
+        if (out->count == sizeof out->digits) return false;
+        out->digits[out->count++] = *at;
+    }
+    char *end = NULL;
+    if (any && (*at == 'e' || *at == 'E')) out->power += strtol(at + 1, &end, 10);
+    for (; out->count > 0 && out->digits[out->count - 1] == '0'; out->power++)
+        out->count--;
+    if (out->count == 0) out->power = 0, out->negative = false;
+    return any && *(end != NULL ? end : at) == '\0';
+}
+
+/* Local keeps the text of a number that lies in a list or a map; DynamoDB doesn't. */
+static bool same_number(yyjson_val *a, yyjson_val *b) {
+    decimal one, other;
+    if (!yyjson_is_str(a) || !yyjson_is_str(b) || !read_decimal(yyjson_get_str(a), &one) || !read_decimal(yyjson_get_str(b), &other))
+        return false;
+    return one.negative == other.negative && one.power == other.power && one.count == other.count &&
+           memcmp(one.digits, other.digits, one.count) == 0;
+}
+
+static bool same_number_set(yyjson_val *a, yyjson_val *b) {
+    size_t i, j, count, others;
+    yyjson_val *one, *other;
+    if (yyjson_arr_size(a) != yyjson_arr_size(b)) return false;
+    yyjson_arr_foreach(a, i, count, one) {
+        bool found = false;
+        yyjson_arr_foreach(b, j, others, other) found |= same_number(one, other);
+        if (!found) return false;
+    }
+    return true;
+}
+
+static bool same_list(yyjson_val *a, yyjson_val *b) {
+    if (yyjson_arr_size(a) != yyjson_arr_size(b)) return false;
+    yyjson_arr_iter one = yyjson_arr_iter_with(a), other = yyjson_arr_iter_with(b);
+    for (size_t i = yyjson_arr_size(a); i > 0; i--)
+        if (!compare_values(yyjson_arr_iter_next(&one), yyjson_arr_iter_next(&other))) return false;
+    return true;
+}
+
+bool compare_as_sets(yyjson_val **a, size_t a_count, yyjson_val **b, size_t b_count) {
+    if (a_count != b_count) return false;
+    bool *taken = need_memory(calloc(b_count + 1, sizeof *taken)), same = true;
+    for (size_t i = 0; i < a_count && same; i++) {
+        size_t j = i; /* most are at the same place */
+        for (size_t n = 0; n < b_count && (taken[j] || !compare_values(a[i], b[j])); n++)
+            j = n;
+        if (taken[j] || !compare_values(a[i], b[j])) same = false;
+        taken[j] = true;
+    }
+    free(taken);
+    return same;
+}
+
+static yyjson_val **members_of(yyjson_val *list) {
+    size_t i, max;
+    yyjson_val *value, **members = need_memory(calloc(yyjson_arr_size(list) + 1, sizeof(yyjson_val *)));
+    yyjson_arr_foreach(list, i, max, value) members[i] = value;
+    return members;
+}
+
+static bool same_set(yyjson_val *a, yyjson_val *b) {
+    yyjson_val **one = members_of(a), **other = members_of(b);
+    bool same = compare_as_sets(one, yyjson_arr_size(a), other, yyjson_arr_size(b));
+    free(one);
+    free(other);
+    return same;
+}
+
+static size_t count_members(yyjson_val *object) {
+    size_t i, max, count = 0;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(object, i, max, key, value) count += !left_out(yyjson_get_str(key));
+    return count;
+}
+
+static bool same_object(yyjson_val *a, yyjson_val *b) {
+    size_t i, max;
+    yyjson_val *key, *value;
+    if (count_members(a) != count_members(b)) return false;
+    yyjson_obj_foreach(a, i, max, key, value) {
+        yyjson_val *other = yyjson_obj_getn(b, yyjson_get_str(key), yyjson_get_len(key));
+        if (left_out(yyjson_get_str(key))) continue;
+        if (other == NULL) return false;
+        if (yyjson_equals_str(key, "N") && same_number(value, other)) continue;
+        if (yyjson_equals_str(key, "NS") && yyjson_is_arr(value) && yyjson_is_arr(other) && same_number_set(value, other)) continue;
+        bool sets = is_unordered(yyjson_get_str(key)) && yyjson_is_arr(value) && yyjson_is_arr(other);
+        if (sets ? !same_set(value, other) : !compare_values(value, other)) return false;
+    }
+    return true;
+}
+
+bool compare_values(yyjson_val *a, yyjson_val *b) {
+    if (yyjson_is_obj(a) && yyjson_is_obj(b)) return same_object(a, b);
+    if (yyjson_is_arr(a) && yyjson_is_arr(b)) return same_list(a, b);
+    if (yyjson_is_num(a) && yyjson_is_num(b)) return yyjson_get_num(a) == yyjson_get_num(b);
+    return a != NULL && b != NULL && yyjson_equals(a, b);
+}
+
+/* ── answers ───────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+void compare_line(const reply *r, char *out, size_t bytes) {
+    snprintf(out, bytes, "%d %s: %s", r->http_status, reply_error(r), reply_message(r));
+}
+
+/* By table, in any order within one. */
+static bool same_batch(yyjson_val *a, yyjson_val *b) {
+    size_t i, max;
+    yyjson_val *table, *items, *one = yyjson_obj_get(a, "Responses"), *other = yyjson_obj_get(b, "Responses");
+    if (yyjson_obj_size(one) != yyjson_obj_size(other)) return false;
+    yyjson_obj_foreach(one, i, max, table, items) {
+        yyjson_val *others = yyjson_obj_get(other, yyjson_get_str(table));
+        if (!yyjson_is_arr(others) || !same_set(items, others)) return false;
+    }
+    return compare_values(yyjson_obj_get(a, "UnprocessedKeys"), yyjson_obj_get(b, "UnprocessedKeys"));
+}
+
+static size_t own_names(yyjson_val *answer, const char *prefix, const char **into, size_t max_count) {
+    size_t i, max, count = 0;
+    yyjson_val *name;
+    yyjson_arr_foreach(yyjson_obj_get(answer, "TableNames"), i, max, name) {
+        if (strncmp(yyjson_get_str(name), prefix, strlen(prefix)) == 0 && count < max_count) into[count++] = yyjson_get_str(name);
+    }
+    return count;
+}
+
+/* The names with this prefix; others' tables may come behind, and then there is a next page. */
+static bool same_names(yyjson_val *a, yyjson_val *b, const char *prefix) {
+    const char *one[100], *other[100];
+    size_t count = own_names(a, prefix, one, 100);
+    if (count != own_names(b, prefix, other, 100)) return false;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(one[i], other[i]) != 0) return false;
+    const char *next = yyjson_get_str(yyjson_obj_get(a, "LastEvaluatedTableName")),
+               *others = yyjson_get_str(yyjson_obj_get(b, "LastEvaluatedTableName"));
+    return next == NULL || (others != NULL && strcmp(next, others) == 0);
+}
+
+static bool same_answer(const char *operation, const char *prefix, const reply *engine, const reply *other) {
+    yyjson_val *a = reply_root(engine), *b = reply_root(other);
+    if (engine->http_status != other->http_status) return false;
+    if (engine->http_status != 200)
+        return strcmp(reply_error(engine), reply_error(other)) == 0 && strcmp(reply_message(engine), reply_message(other)) == 0 &&
+               compare_values(yyjson_obj_get(a, "Item"), yyjson_obj_get(b, "Item")) == (yyjson_obj_get(a, "Item") != NULL) &&
+               compare_values(yyjson_obj_get(a, "CancellationReasons"), yyjson_obj_get(b, "CancellationReasons")) ==
+                   (yyjson_obj_get(a, "CancellationReasons") != NULL) &&
+               (yyjson_obj_get(a, "Item") != NULL) == (yyjson_obj_get(b, "Item") != NULL);
+    if (strcmp(operation, "BatchGetItem") == 0) return same_batch(a, b);
+    if (strcmp(operation, "ListTables") == 0) return same_names(a, b, prefix);
+    return compare_values(a, b);
+}
+
+verdict compare_replies(const char *operation, const char *prefix, const reply *engine, const reply *other, size_t *row) {
+    char one[4096], two[4096];
+    if (same_answer(operation, prefix, engine, other)) return SAME;
+    compare_line(engine, one, sizeof one);
+    compare_line(other, two, sizeof two);
+    for (*row = 0; *row < compare_listed_count; ++*row) {
+        const listed *l = &compare_listed[*row];
+        if (l->operation != NULL && strcmp(l->operation, operation) != 0) continue;
+        if (fnmatch(l->engine, one, 0) == 0 && fnmatch(l->other, two, 0) == 0) return LISTED;
+    }
+    return DIFFERENT;
+}
