@@ -2,9 +2,9 @@
  * store/dynamodb/trust.h - whom a TLS connection to an endpoint trusts: the first of
  *
  *   settings.ca_file     AWS_CA_BUNDLE, the profile's ca_bundle, SSL_CERT_FILE: a proxy that opens TLS needs it
- *   Amazon's five roots  embedded, for AWS's endpoints under amazonaws.com, api.aws and amazonaws.eu: nothing else needs to be parsed at the start
- *   the system's bundle  at its usual places, for every other endpoint, and for AWS's in China and in the isolated partitions, whose roots are
- *                        others
+ *   Amazon's five roots  embedded, for AWS's endpoints under amazonaws.com and api.aws: nothing else needs to be parsed at the start
+ *   the system's bundle  at its usual places, for every other endpoint, and for AWS's in China, in Europe's sovereign cloud and in the
+ *                        isolated partitions, whose roots are others
  */
 #ifndef LATCH_STORE_DYNAMODB_TRUST_H
 #define LATCH_STORE_DYNAMODB_TRUST_H
