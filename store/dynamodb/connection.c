@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "core/err.h"
 #include "core/http.h"
@@ -33,6 +34,7 @@ struct latch_connection {
     int fd;
     latch_instant used; /* when the last answer was whole, or the connection made */
     bool kept;          /* an answer came over it */
+    bool reached;       /* a socket that was closed was connected: what failed then came later */
     latch_connection_stats stats;
     char detail[CURL_ERROR_SIZE];
 };
@@ -145,8 +147,9 @@ static latch_status explain_certificate(latch_connection *c, CURL *easy, latch_e
     const char *host = c->settings->host;
     long result = X509_V_OK;
     curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &result);
+    if (says(c, "subject name")) result = X509_V_ERR_HOSTNAME_MISMATCH;
     switch (result) {
-    case X509_V_OK:
+    case X509_V_ERR_HOSTNAME_MISMATCH:
         return latch_err_set(err, LATCH_E_NETWORK, "TLS with %.100s: wrong host: the certificate is for other names (%.100s)", host,
                              c->detail);
     case X509_V_ERR_CERT_HAS_EXPIRED:
@@ -179,10 +182,9 @@ static latch_status explain_tls(latch_connection *c, latch_err *err) {
 }
 
 static latch_status explain_timeout(latch_connection *c, CURL *easy, int64_t after_ms, latch_err *err) {
-    curl_off_t named_us = 0, connected_us = 0;
+    curl_off_t named_us = 0;
     curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &named_us);
-    curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connected_us);
-    const char *at = named_us == 0 ? "resolving" : connected_us == 0 ? "connecting to" : "shaking hands with";
+    const char *at = named_us == 0 ? "resolving" : c->reached ? "shaking hands with" : "connecting to";
     return latch_err_set(err, LATCH_E_TIMEOUT, "%s %.120s timed out after %lld ms", at, c->settings->host, (long long)after_ms);
 }
 
@@ -219,6 +221,14 @@ static curl_socket_t open_socket(void *self, curlsocktype purpose, struct curl_s
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+static int close_socket(void *self, curl_socket_t fd) {
+    latch_connection *c = self;
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof peer;
+    c->reached = c->reached || getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
+    return close(fd);
+}
+
 static void set_up_tls(const latch_connection *c, CURL *easy) {
     struct curl_blob roots = {.data = (char *)(uintptr_t)c->trust.pem.ptr, .len = c->trust.pem.len, .flags = CURL_BLOB_NOCOPY};
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -246,6 +256,8 @@ static void set_up(latch_connection *c, CURL *easy, int64_t timeout_ms) {
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, c);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, c->detail);
     curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
     if (!c->may_proxy) curl_easy_setopt(easy, CURLOPT_PROXY, "");
@@ -261,6 +273,7 @@ static latch_status dial(latch_connection *c, const patience *p, latch_err *err)
     CURL *easy = curl_easy_init();
     if (easy == NULL) return latch_err_set(err, LATCH_E_NOMEM, "connecting to %.120s: libcurl has no memory", c->settings->host);
     c->detail[0] = '\0';
+    c->reached = false;
     set_up(c, easy, timeout_ms);
     CURLcode code = curl_easy_perform(easy);
     if (code == CURLE_OK && (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd == CURL_SOCKET_BAD))

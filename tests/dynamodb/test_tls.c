@@ -1,0 +1,290 @@
+#include <signal.h>
+
+#include "store/dynamodb/connection.h"
+#include "tests/dynamodb/desk.h"
+
+#define ROW(name) cmocka_unit_test_teardown(name, tear_down)
+#define HEAD(length) "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: " length "\r\n\r\n"
+
+static desk d;
+static latch_connection *c;
+static latch_wire answer;
+
+static int tear_down(void **state) {
+    (void)state;
+    latch_connection_close(c);
+    c = NULL;
+    desk_clear(&d);
+    return 0;
+}
+
+static const scripted_tls good = {.name = "localhost"};
+
+static void begin_with(const scripted_options *options) {
+    tear_down(NULL);
+    desk_lay(&d, options);
+    assert_int_equal(latch_connection_open(&c, &d.settings, desk_clock(&d), &d.err), LATCH_OK);
+}
+
+#define begin(tls_, ...)                                                                                                                   \
+    do {                                                                                                                                   \
+        static const scripted_answer answers_[] = {__VA_ARGS__};                                                                           \
+        begin_with(&(scripted_options){.answers = answers_, .count = COUNT_OF(answers_), .tls = (tls_)});                                  \
+    } while (0)
+
+static latch_status ask_for(latch_str head, latch_str body, int64_t within_ms) {
+    int64_t took_ms;
+    latch_arena_rewind(&d.arena, 0);
+    d.err = (latch_err){0};
+    const latch_exchange x = {
+        .head = head, .body = body, .deadline_at_ms = desk_in_ms(&d, within_ms), .idle_ms = 5000, .limits = {8192, DESK_ARENA_BYTES}};
+    return latch_connection_exchange(c, &x, &d.arena, &answer, &took_ms, &d.err);
+}
+
+static latch_status ask(void) { return ask_for(LATCH_STR(HEAD("2")), LATCH_STR("{}"), 10000); }
+
+static void assert_ok(latch_status status) {
+    if (status != LATCH_OK) fail_msg("%s", d.err.message);
+}
+
+/* ── whom it speaks to ───────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void a_certificate_that_is_right_passes(void **state) {
+    (void)state;
+    begin(&good, {.bytes = OK_EMPTY});
+    assert_ok(ask());
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(scripted_accepts(d.server), 1);
+}
+
+/* Each is refused for its own reason, which is said; and no byte of the request went out. */
+static void what_is_wrong_is_refused_and_said(void **state) {
+    static const struct {
+        scripted_tls tls;
+        const char *says, *advises;
+    } rows[] = {
+        {{.expired = true}, "has expired", "clock"},
+        {{.name = "elsewhere.example"}, "wrong host", "other names"},
+        {{.other_ca = true}, "unknown CA", "AWS_CA_BUNDLE"},
+        {{.old = true}, "protocol version", "TLS 1.2 or later"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        begin(&rows[i].tls, {.bytes = OK_EMPTY});
+        for (int again = 0; again < 2; again++) {
+            assert_int_equal(ask(), LATCH_E_NETWORK);
+            assert_error(&d, LATCH_E_NETWORK, rows[i].says, false);
+            assert_non_null(strstr(d.err.message, rows[i].advises));
+            for (size_t other = 0; other < COUNT_OF(rows); other++)
+                assert_true(other == i || strstr(d.err.message, rows[other].says) == NULL);
+        }
+        assert_int_equal(scripted_requests(d.server), 0);
+        assert_int_equal(latch_connection_measure(c).connections, 0);
+    }
+}
+
+/* Amazon's roots and the system's bundle are real sets of certificates; none of them signed the test's. */
+static void no_other_trust_lets_it_pass(void **state) {
+    (void)state;
+    for (int amazon = 0; amazon < 2; amazon++) {
+        begin(&good, {.bytes = OK_EMPTY});
+        latch_connection_close(c);
+        d.settings.ca_file = NULL;
+        d.settings.aws = d.settings.amazon_roots = amazon == 1;
+        assert_int_equal(latch_connection_open(&c, &d.settings, desk_clock(&d), &d.err), LATCH_OK);
+        assert_int_equal(ask(), LATCH_E_NETWORK);
+        assert_error(&d, LATCH_E_NETWORK, "unknown CA", false);
+        if (amazon == 1) assert_non_null(strstr(d.err.message, "Amazon's roots"));
+        assert_int_equal(scripted_requests(d.server), 0);
+    }
+}
+
+static void a_ca_file_that_is_none_is_told(void **state) {
+    (void)state;
+    begin(&good, {.bytes = OK_EMPTY});
+    latch_connection_close(c);
+    d.settings.ca_file = LATCH_SOURCE_DIR "/README.md";
+    assert_int_equal(latch_connection_open(&c, &d.settings, desk_clock(&d), &d.err), LATCH_OK);
+    assert_int_equal(ask(), LATCH_E_NETWORK);
+    assert_error(&d, LATCH_E_NETWORK, "README.md", false);
+    latch_connection_close(c);
+    d.settings.ca_file = LATCH_SOURCE_DIR "/no such file";
+    assert_int_equal(latch_connection_open(&c, &d.settings, desk_clock(&d), &d.err), LATCH_E_MISUSE);
+    assert_null(c);
+}
+
+static void plain_http_on_that_port_is_told(void **state) {
+    static const scripted_answer answers[] = {
+        {.bytes = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", .end = SCRIPTED_CLOSE, .early = true}};
+    (void)state;
+    desk_lay(&d, &(scripted_options){.answers = answers, .count = 1});
+    desk_point(&d, "127.0.0.1", scripted_port(d.server), true);
+    assert_int_equal(latch_connection_open(&c, &d.settings, desk_clock(&d), &d.err), LATCH_OK);
+    assert_int_equal(ask_for(LATCH_STR(HEAD("2")), LATCH_STR("{}"), 300),
+                     LATCH_E_TIMEOUT); /* it waits for more of what it takes for a head */
+    assert_error(&d, LATCH_E_TIMEOUT, "shaking hands with", false);
+}
+
+static void a_handshake_that_doesn_t_come_ends_in_time(void **state) {
+    static const scripted_tls mute = {.mute = true};
+    (void)state;
+    begin(&mute, {.bytes = OK_EMPTY});
+    int64_t from = desk_in_ms(&d, 0);
+    assert_int_equal(ask_for(LATCH_STR(HEAD("2")), LATCH_STR("{}"), 100), LATCH_E_TIMEOUT);
+    assert_error(&d, LATCH_E_TIMEOUT, "shaking hands with localhost:", false);
+    assert_in_range(desk_in_ms(&d, 0) - from, 80, 5000);
+}
+
+/* ── keeping it ──────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void one_connection_survives_a_thousand_failed_conditions(void **state) {
+    (void)state;
+    begin(&good, {.bytes = FAILED_CONDITION});
+    for (int i = 0; i < 1000; i++) {
+        assert_ok(ask());
+        assert_int_equal(answer.status, 400);
+    }
+    assert_int_equal(scripted_accepts(d.server), 1);
+    assert_int_equal(scripted_requests(d.server), 1000);
+}
+
+static void closes_are_noticed_and_sessions_resumed(void **state) {
+    static const scripted_answer answers[] = {{.bytes = OK_EMPTY}};
+    (void)state;
+    begin_with(&(scripted_options){.answers = answers, .count = 1, .close_every = 10, .tls = &good});
+    for (int i = 0; i < 50; i++) {
+        assert_ok(ask());
+        if (i % 10 == 9) scripted_close_all(d.server);
+    }
+    assert_int_equal(scripted_accepts(d.server), 5);
+    assert_int_equal(scripted_requests(d.server), 50);
+    assert_int_equal(scripted_resumed(d.server), 4);
+    scripted_close_all(d.server); /* while it is idle */
+    assert_ok(ask());
+    assert_int_equal(scripted_requests(d.server), 51);
+}
+
+static void an_idle_one_in_doubt_is_replaced(void **state) {
+    (void)state;
+    begin(&good, {.bytes = OK_EMPTY});
+    assert_ok(ask());
+    d.boot_shift_us += 4000000;
+    assert_ok(ask());
+    assert_int_equal(scripted_accepts(d.server), 1);
+    d.boot_shift_us += 6000000;
+    assert_ok(ask());
+    assert_int_equal(scripted_accepts(d.server), 2);
+}
+
+/* ── bytes ───────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* A record has 16 384 bytes: heads and bodies that end before, at and behind its end come whole. */
+static void every_length_around_a_record_comes_whole(void **state) {
+    static const size_t lengths[] = {0, 1, 16000, 16384 - 60, 16384 - 48, 16384, 16385, 32768, 1000000};
+    static char body[1000000], seen[sizeof body + 256];
+    char head[128];
+    (void)state;
+    for (size_t i = 0; i < sizeof body; i++)
+        body[i] = (char)('a' + i % 26);
+    begin(&good, {.bytes = OK_EMPTY});
+    for (size_t i = 0; i < COUNT_OF(lengths); i++) {
+        size_t head_len = (size_t)snprintf(head, sizeof head, HEAD("%zu"), lengths[i]);
+        assert_ok(ask_for(latch_str_of(head), (latch_str){body, lengths[i]}, 10000));
+        assert_int_equal(scripted_last(d.server, seen, sizeof seen), head_len + lengths[i]);
+        assert_memory_equal(seen, head, head_len);
+        if (lengths[i] > 0) assert_memory_equal(seen + head_len, body, lengths[i]);
+    }
+    assert_int_equal(scripted_accepts(d.server), 1);
+}
+
+static void a_head_longer_than_a_record_comes_whole(void **state) {
+    static char head[20100], seen[20200];
+    (void)state;
+    begin(&good, {.bytes = OK_EMPTY});
+    int len = snprintf(head, sizeof head, "POST / HTTP/1.1\r\nContent-Length: 2\r\nX-Long: ");
+    memset(head + len, 'x', 20000);
+    snprintf(head + len + 20000, 8, "\r\n\r\n");
+    assert_ok(ask_for(latch_str_of(head), LATCH_STR("{}"), 10000));
+    assert_int_equal(scripted_last(d.server, seen, sizeof seen), strlen(head) + 2);
+    assert_memory_equal(seen + strlen(head), "{}", 2);
+}
+
+static void each_end_of_an_answer_is_told(void **state) {
+    static const char large[] = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"Item\":";
+    static const struct {
+        scripted_answer answer;
+        latch_status status;
+        const char *says;
+    } rows[] = {
+        {{.end = SCRIPTED_CLOSE}, LATCH_E_NETWORK, "closed without an answer"},
+        {{.end = SCRIPTED_RESET}, LATCH_E_NETWORK, "waiting for the answer of localhost:"},
+        {{.bytes = large, .end = SCRIPTED_CLOSE}, LATCH_E_NETWORK, "closed in the middle of an answer"},
+        {{.bytes = large, .pause_ms = 3, .end = SCRIPTED_RESET}, LATCH_E_NETWORK, "waiting for the answer of localhost:"},
+        {{.end = SCRIPTED_HANG}, LATCH_E_TIMEOUT, "waiting for the answer of localhost:"},
+        {{.bytes = large, .end = SCRIPTED_HANG}, LATCH_E_TIMEOUT, "reading the answer of localhost:"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const scripted_answer answers[] = {rows[i].answer, {.bytes = OK_EMPTY}};
+        begin_with(&(scripted_options){.answers = answers, .count = 2, .tls = &good});
+        int64_t from = desk_in_ms(&d, 0);
+        assert_int_equal(ask_for(LATCH_STR(HEAD("2")), LATCH_STR("{}"), 400), rows[i].status);
+        assert_error(&d, rows[i].status, rows[i].says, true);
+        assert_true(desk_in_ms(&d, 0) - from < 5000);
+        assert_ok(ask());
+        assert_int_equal(scripted_accepts(d.server), 2);
+    }
+}
+
+static void slow_bytes_and_chunks_are_put_together(void **state) {
+    (void)state;
+    begin(&good, {.bytes = OK_EMPTY, .pause_ms = 1},
+          {.bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"});
+    assert_ok(ask());
+    assert_ok(ask());
+    assert_memory_equal(latch_wire_body(&answer).ptr, "{}", 2);
+    assert_int_equal(scripted_accepts(d.server), 1);
+}
+
+static char big[7000000];
+
+static void a_large_request_that_nobody_reads_ends_in_time(void **state) {
+    char head[128];
+    (void)state;
+    begin(&good, {.early = true, .end = SCRIPTED_STALL});
+    snprintf(head, sizeof head, HEAD("%zu"), sizeof big);
+    assert_int_equal(ask_for(latch_str_of(head), (latch_str){big, sizeof big}, 150), LATCH_E_TIMEOUT);
+    assert_error(&d, LATCH_E_TIMEOUT, "sending to", true);
+}
+
+static void an_answer_may_come_before_the_request_is_through(void **state) {
+    char head[128];
+    (void)state;
+    begin(&good, {.bytes = "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\n{}", .early = true, .end = SCRIPTED_STALL},
+          {.bytes = OK_EMPTY});
+    snprintf(head, sizeof head, HEAD("%zu"), sizeof big);
+    assert_ok(ask_for(latch_str_of(head), (latch_str){big, sizeof big}, 10000));
+    assert_int_equal(answer.status, 413);
+    assert_ok(ask());
+    assert_int_equal(scripted_accepts(d.server), 2);
+}
+
+static const struct CMUnitTest tests[] = {
+    ROW(a_certificate_that_is_right_passes),
+    ROW(what_is_wrong_is_refused_and_said),
+    ROW(no_other_trust_lets_it_pass),
+    ROW(a_ca_file_that_is_none_is_told),
+    ROW(plain_http_on_that_port_is_told),
+    ROW(a_handshake_that_doesn_t_come_ends_in_time),
+    ROW(one_connection_survives_a_thousand_failed_conditions),
+    ROW(closes_are_noticed_and_sessions_resumed),
+    ROW(an_idle_one_in_doubt_is_replaced),
+    ROW(every_length_around_a_record_comes_whole),
+    ROW(a_head_longer_than_a_record_comes_whole),
+    ROW(each_end_of_an_answer_is_told),
+    ROW(slow_bytes_and_chunks_are_put_together),
+    ROW(a_large_request_that_nobody_reads_ends_in_time),
+    ROW(an_answer_may_come_before_the_request_is_through),
+};
+
+CHECK_MAIN(tests)
