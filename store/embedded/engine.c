@@ -298,6 +298,8 @@ static const struct {
     {"DescribeTable", latch_op_describe_table},
     {"DeleteTable", latch_op_delete_table},
     {"ListTables", latch_op_list_tables},
+    {"UpdateTable", latch_op_update_table},
+    {"DescribeLimits", latch_op_describe_limits},
     {"UpdateTimeToLive", latch_op_update_ttl},
     {"DescribeTimeToLive", latch_op_describe_ttl},
 };

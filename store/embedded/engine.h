@@ -2,7 +2,8 @@
  * store/embedded/engine.h - DynamoDB in memory: a transport (store/transport.h) that answers from this process.
  *
  * Operations: GetItem, PutItem, UpdateItem, DeleteItem, Query, Scan, BatchGetItem, BatchWriteItem, TransactGetItems, TransactWriteItems,
- * CreateTable, DescribeTable, DeleteTable, ListTables, UpdateTimeToLive, DescribeTimeToLive. Any other is an UnknownOperationException.
+ * CreateTable, DescribeTable, UpdateTable (but for its indexes), DeleteTable, ListTables, UpdateTimeToLive, DescribeTimeToLive,
+ * DescribeLimits. Any other is an UnknownOperationException.
  * Requests, answers, errors and their texts are DynamoDB's; what it doesn't do, and where it differs, is listed in docs/embedded.md.
  *
  * Thread-safe. Not durable: it ends with the process, and every process has its own.

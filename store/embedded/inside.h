@@ -47,7 +47,7 @@ typedef struct latch_op {
 
 typedef bool latch_op_fn(latch_op *op);
 latch_op_fn latch_op_create_table, latch_op_describe_table, latch_op_delete_table, latch_op_list_tables, latch_op_update_ttl,
-    latch_op_describe_ttl;
+    latch_op_describe_ttl, latch_op_update_table, latch_op_describe_limits;
 latch_op_fn latch_op_get_item, latch_op_put_item, latch_op_update_item, latch_op_delete_item, latch_op_query, latch_op_scan;
 latch_op_fn latch_op_batch_get, latch_op_batch_write, latch_op_transact_get, latch_op_transact_write;
 
@@ -114,6 +114,10 @@ typedef enum latch_expression_kind { /* which of them an operation has */
 /* Placeholders without an expression are refused before the key is looked at, wrong expressions after it. */
 bool latch_op_check_placeholders(latch_op *op, yyjson_val *object, unsigned kinds);
 bool latch_op_read_expressions(latch_op *op, yyjson_val *object, unsigned kinds, const latch_keys *keys, latch_expressions *out);
+
+/* ── tables.c ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+bool latch_op_describe(latch_op *op, const char *name, const latch_memtable *table, const char *status); /* under `name` in the answer */
 
 /* ── capacity.c ────────────────────────────────────────────────────────────────────────────────────────────────────── */
 

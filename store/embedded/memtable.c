@@ -90,6 +90,7 @@ latch_memtable *latch_memtable_make(yyjson_val *request, size_t words_bytes, lat
     table->lag_ms = lag_ms;
     table->created_at_ms = now_ms;
     if (keep_schema(table, request, words_bytes)) table->live = make_indexes(table);
+    if (table->schema.on_demand) table->on_demand_at_ms = now_ms;
     if (table->live != NULL && lag_ms > 0) table->lagging = make_indexes(table);
     if (table->live != NULL && (lag_ms == 0 || table->lagging != NULL)) return table;
     destroy(table);

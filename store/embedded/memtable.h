@@ -14,12 +14,13 @@ typedef struct latch_delayed latch_delayed;
 
 typedef struct latch_memtable {
     _Atomic uint32_t refs;
-    bool dropped; /* no longer in the engine: a request that still holds it starts again */
-    latch_schema schema;
+    bool dropped;        /* no longer in the engine: a request that still holds it starts again */
+    latch_schema schema; /* its billing, units and protection change under the write lock; all else never does */
     latch_budget *budget;
     uint64_t seed;
     int64_t lag_ms;
     int64_t created_at_ms;
+    int64_t on_demand_at_ms;        /* when it was last made PAY_PER_REQUEST; 0: never */
     uint64_t item_bytes;            /* the sum of the items' sizes */
     latch_index *live, *lagging;    /* schema.index_count + 1 of each: the table's own order, then the indexes'; lagging NULL: no lag */
     char ttl_attribute[256];        /* empty: TTL is off */

@@ -67,6 +67,8 @@ static const struct {
     {"KeyType", TEXT},
     {"GlobalSecondaryIndexes", OBJECTS},
     {"LocalSecondaryIndexes", OBJECTS},
+    {"GlobalSecondaryIndexUpdates", OBJECTS},
+    {"Create", OBJECT},
     {"Projection", OBJECT},
     {"ProjectionType", TEXT},
     {"NonKeyAttributes", TEXTS},

@@ -1,4 +1,4 @@
-/* CreateTable, DescribeTable, DeleteTable, ListTables, UpdateTimeToLive, DescribeTimeToLive. */
+/* CreateTable, DescribeTable, DeleteTable, ListTables, UpdateTimeToLive, DescribeTimeToLive; update_table.c has UpdateTable. */
 #include <string.h>
 
 #include "store/embedded/inside.h"
@@ -94,42 +94,49 @@ static bool add_indexes(latch_op *op, yyjson_mut_val *object, const latch_schema
     return true;
 }
 
-static bool add_billing(latch_op *op, yyjson_mut_val *object, const latch_memtable *table, double created_at_s) {
+/* Who never paid per request has no summary. */
+static bool add_billing(latch_op *op, yyjson_mut_val *object, const latch_memtable *table) {
     const latch_schema *schema = &table->schema;
     if (!add_throughput(op, object, schema->read_units, schema->write_units)) return false;
-    if (!schema->on_demand) return true;
+    if (table->on_demand_at_ms == 0) return true;
     yyjson_mut_val *billing = latch_op_object(op, object, "BillingModeSummary");
-    return billing != NULL && latch_op_add_text(op, billing, "BillingMode", LATCH_STR("PAY_PER_REQUEST")) &&
-           latch_op_add_real(op, billing, "LastUpdateToPayPerRequestDateTime", created_at_s);
+    latch_str mode = schema->on_demand ? LATCH_STR("PAY_PER_REQUEST") : LATCH_STR("PROVISIONED");
+    return billing != NULL && latch_op_add_text(op, billing, "BillingMode", mode) &&
+           latch_op_add_real(op, billing, "LastUpdateToPayPerRequestDateTime", (double)table->on_demand_at_ms / 1000);
 }
 
-/* An index's bytes are known only by reading all of it: where it projects all, they are counted as the table's average. */
+/* read. An index's bytes are known only by reading all of it: where it projects all, they are counted as the table's average. */
 static sizes *measure(latch_op *op, const latch_memtable *table) {
     size_t count = table->schema.index_count + 1;
     sizes *all = latch_arena_alloc(op->arena, count * sizeof *all);
     if (all == NULL) return NULL;
-    pthread_rwlock_rdlock(&op->engine->lock);
     for (size_t i = 0; i < count; i++) {
         all[i].count = table->live[i].count;
         all[i].bytes = table->live[0].count > 0 ? table->item_bytes / table->live[0].count * all[i].count : 0;
     }
     all[0].bytes = table->item_bytes;
-    pthread_rwlock_unlock(&op->engine->lock);
     return all;
 }
 
+/* read */
 static bool describe(latch_op *op, const char *name, const latch_memtable *table, const char *status) {
     const latch_schema *schema = &table->schema;
-    double created_at_s = (double)table->created_at_ms / 1000;
     yyjson_mut_val *out = latch_op_object(op, op->answer, name);
     const sizes *all = measure(op, table);
     if (all == NULL) return latch_op_full(op);
     return out != NULL && add_definitions(op, out, schema) && latch_op_add_text(op, out, "TableName", schema->name) &&
            add_keys(op, out, &schema->keys) && latch_op_add_text(op, out, "TableStatus", latch_str_of(status)) &&
-           latch_op_add_real(op, out, "CreationDateTime", created_at_s) && add_billing(op, out, table, created_at_s) &&
+           latch_op_add_real(op, out, "CreationDateTime", (double)table->created_at_ms / 1000) && add_billing(op, out, table) &&
            add_sizes(op, out, "TableSizeBytes", all[0]) && add_arn(op, out, "TableArn", schema->name, (latch_str){NULL, 0}) &&
            add_indexes(op, out, schema, all, false) && add_indexes(op, out, schema, all, true) &&
            latch_op_add_bool(op, out, "DeletionProtectionEnabled", schema->is_protected);
+}
+
+bool latch_op_describe(latch_op *op, const char *name, const latch_memtable *table, const char *status) {
+    pthread_rwlock_rdlock(&op->engine->lock);
+    bool done = describe(op, name, table, status);
+    pthread_rwlock_unlock(&op->engine->lock);
+    return done;
 }
 
 /* ── creating and deleting ─────────────────────────────────────────────────────────────────────────────────────────── */
@@ -171,26 +178,29 @@ bool latch_op_create_table(latch_op *op) {
         latch_memtable_make(op->request, words_bytes, &op->engine->budget, op->engine->seed, op->engine->lag_ms, op->now_ms);
     if (table == NULL) return latch_op_over_bound(op);
     bool held = latch_op_hold_table(op, table);
-    bool done = held && publish(op, table) && describe(op, "TableDescription", table, "ACTIVE");
+    bool done = held && publish(op, table) && latch_op_describe(op, "TableDescription", table, "ACTIVE");
     latch_memtable_release(table);
     return done;
 }
 
 bool latch_op_describe_table(latch_op *op) {
     latch_memtable *table;
-    return latch_op_table(op, op->request, &table) && describe(op, "Table", table, "ACTIVE");
+    return latch_op_table(op, op->request, &table) && latch_op_describe(op, "Table", table, "ACTIVE");
 }
 
 /* Its items go when the last request that holds it has ended. */
 bool latch_op_delete_table(latch_op *op) {
     latch_memtable *table;
     size_t at;
-    if (!latch_op_table(op, op->request, &table)) return false;
-    if (table->schema.is_protected)
+    if (!latch_op_table(op, op->request, &table) || !latch_op_lock_for_write(op, table)) return false;
+    bool is_protected = table->schema.is_protected;
+    if (is_protected || !describe(op, "TableDescription", table, "DELETING")) {
+        latch_op_unlock(op);
+        if (!is_protected) return false;
         return latch_invalid(
             &op->fault, op->arena,
             "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.");
-    if (!describe(op, "TableDescription", table, "DELETING") || !latch_op_lock_for_write(op, table)) return false;
+    }
     latch_embedded *engine = op->engine;
     (void)latch_engine_find(engine, table->schema.name, &at);
     table->dropped = true;

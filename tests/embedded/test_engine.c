@@ -99,7 +99,7 @@ static void says_as_documented_where_local_differs(void **state) {
          "{'TableName':'two','BillingMode':'PAY_PER_REQUEST','StreamSpecification':{'StreamEnabled':true},"
          "'AttributeDefinitions':[{'AttributeName':'pk','AttributeType':'S'}],'KeySchema':[{'AttributeName':'pk','KeyType':'HASH'}]}",
          "ValidationException: The embedded store has no streams: leave StreamSpecification out"},
-        {"UpdateTable", "{'TableName':'tab'}", "UnknownOperationException: An unknown operation was requested."},
+        {"UpdateGlobalTable", "{'TableName':'tab'}", "UnknownOperationException: An unknown operation was requested."},
         {"getItem", "{}", "UnknownOperationException: An unknown operation was requested."},
     };
     (void)state;
@@ -625,6 +625,120 @@ static void checks_its_options(void **state) {
     latch_embedded_clean_up(NULL);
 }
 
+/* ── UpdateTable ───────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+#define UPDATE(what) "{'TableName':'upd'," what "}"
+#define UNITS(read, write) "'ProvisionedThroughput':{'ReadCapacityUnits':" #read ",'WriteCapacityUnits':" #write "}"
+#define INDEX(units) "'GlobalSecondaryIndexUpdates':[{'Update':{'IndexName':'gsi'," units "}}]"
+#define SAME "ValidationException: The requested throughput value equals the current value"
+#define NO_UNITS                                                                                                                           \
+    "ValidationException: One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified "   \
+    "when BillingMode is PAY_PER_REQUEST"
+
+typedef struct update_row {
+    const char *request;
+    const char *error;         /* NULL: it is done */
+    const char *mode;          /* of the answer, and of DescribeTable's; NULL: there is no summary */
+    int64_t read, index_write; /* -1: an index has no units */
+    bool is_protected;
+} update_row;
+
+static void check_description(const char *root, const update_row *row) {
+    char path[128];
+    yyjson_doc *doc = yyjson_read(r.reply.body.ptr, r.reply.body.len, YYJSON_READ_NOFLAG);
+    snprintf(path, sizeof path, "%s/BillingModeSummary/BillingMode", root);
+    const char *mode = yyjson_get_str(yyjson_doc_ptr_get(doc, path));
+    if (row->mode == NULL) assert_null(mode);
+    if (row->mode != NULL) assert_string_equal(mode != NULL ? mode : "", row->mode);
+    snprintf(path, sizeof path, "%s/DeletionProtectionEnabled", root);
+    assert_int_equal(yyjson_is_true(yyjson_doc_ptr_get(doc, path)), row->is_protected);
+    yyjson_doc_free(doc);
+    snprintf(path, sizeof path, "%s/ProvisionedThroughput/ReadCapacityUnits", root);
+    assert_int_equal(engine_int(&r, path), row->read);
+    snprintf(path, sizeof path, "%s/GlobalSecondaryIndexes/0/ProvisionedThroughput/WriteCapacityUnits", root);
+    assert_int_equal(engine_int(&r, path), row->index_write);
+}
+
+static void updates_a_table(void **state) {
+    (void)state;
+    static const update_row rows[] = {
+        {UPDATE("'DeletionProtectionEnabled':true"), NULL, NULL, 1, 2, true},
+        {"{'TableName':'upd'}", "ValidationException: Nothing to update", NULL, 1, 2, true},
+        {UPDATE("'AttributeDefinitions':[]"), "ValidationException: Nothing to update", NULL, 1, 2, true},
+        {UPDATE("'GlobalSecondaryIndexUpdates':[]"), "ValidationException: Nothing to update", NULL, 1, 2, true},
+        {UPDATE("'TableClass':'STANDARD'"), NULL, NULL, 1, 2, true},
+        {UPDATE(UNITS(1, 1)), SAME, NULL, 1, 2, true},
+        {UPDATE(UNITS(0, 1)), "ValidationException: Table read and write throughput must be at least 1, and cannot be null", NULL, 1, 2,
+         true},
+        {UPDATE(UNITS(3, 1) ",'DeletionProtectionEnabled':false"), NULL, NULL, 3, 2, false},
+        {UPDATE(INDEX(UNITS(2, 2))), SAME, NULL, 3, 2, false},
+        {UPDATE(INDEX(UNITS(2, 4))), NULL, NULL, 3, 4, false},
+        /* one wrong part, and nothing is changed */
+        {UPDATE(UNITS(9, 9) "," INDEX(UNITS(2, 4))), SAME, NULL, 3, 4, false},
+        {UPDATE("'BillingMode':'FREE'"),
+         "ValidationException: 1 validation error detected: Value 'FREE' at 'billingMode' failed to satisfy constraint: Member must "
+         "satisfy "
+         "enum value set: [PROVISIONED, PAY_PER_REQUEST]",
+         NULL, 3, 4, false},
+        {UPDATE("'BillingMode':'PAY_PER_REQUEST'," UNITS(5, 5)), NO_UNITS, NULL, 3, 4, false},
+        {UPDATE("'BillingMode':'PAY_PER_REQUEST'"), NULL, "PAY_PER_REQUEST", 0, -1, false},
+        {UPDATE("'BillingMode':'PAY_PER_REQUEST'"), NULL, "PAY_PER_REQUEST", 0, -1, false},
+        {UPDATE(UNITS(5, 5)), NO_UNITS, "PAY_PER_REQUEST", 0, -1, false},
+        {UPDATE(INDEX(UNITS(5, 5))), NO_UNITS, "PAY_PER_REQUEST", 0, -1, false},
+        {UPDATE("'BillingMode':'PROVISIONED'"), "ValidationException: No provisioned throughput specified for the table", "PAY_PER_REQUEST",
+         0, -1, false},
+        {UPDATE("'BillingMode':'PROVISIONED'," UNITS(6, 6)),
+         "ValidationException: No provisioned throughput specified for the global secondary index", "PAY_PER_REQUEST", 0, -1, false},
+        {UPDATE("'BillingMode':'PROVISIONED'," UNITS(6, 6) "," INDEX(UNITS(7, 8))), NULL, "PROVISIONED", 6, 8, false},
+        {UPDATE("'GlobalSecondaryIndexUpdates':[{'Update':{'IndexName':'lsi'," UNITS(1, 1) "}}]"),
+         "ResourceNotFoundException: Requested resource not found", "PROVISIONED", 6, 8, false},
+        {UPDATE("'GlobalSecondaryIndexUpdates':[{}]"), "ValidationException: Update global secondary index action is null", "PROVISIONED",
+         6, 8, false},
+        {UPDATE("'GlobalSecondaryIndexUpdates':[{'Delete':{'IndexName':'gsi'}}]"),
+         "ValidationException: The embedded store can't create or delete an index of a table that is there: create the table anew with the "
+         "indexes that it is to have",
+         "PROVISIONED", 6, 8, false},
+        {UPDATE("'GlobalSecondaryIndexUpdates':[1]"), "SerializationException: Unexpected field type", "PROVISIONED", 6, 8, false},
+        {UPDATE("'StreamSpecification':{'StreamEnabled':true}"),
+         "ValidationException: The embedded store has no streams and no replicas: leave StreamSpecification out", "PROVISIONED", 6, 8,
+         false},
+        {"{'TableName':'none','BillingMode':'PROVISIONED'}", "ResourceNotFoundException: Cannot do operations on a non-existent table",
+         "PROVISIONED", 6, 8, false},
+    };
+    engine_do(
+        &r, "CreateTable",
+        "{'TableName':'upd','AttributeDefinitions':[{'AttributeName':'a','AttributeType':'S'},{'AttributeName':'b','AttributeType':'S'}],"
+        "'KeySchema':[{'AttributeName':'a','KeyType':'HASH'},{'AttributeName':'b','KeyType':'RANGE'}]," UNITS(
+            1, 1) ",'GlobalSecondaryIndexes':[{'IndexName':'gsi','KeySchema':[{'AttributeName':'b','KeyType':'HASH'}],'Projection':"
+                  "{'ProjectionType':'ALL'}," UNITS(
+                      2, 2) "}],'LocalSecondaryIndexes':[{'IndexName':'lsi','KeySchema':[{"
+                            "'AttributeName':'a','KeyType':'HASH'},{'AttributeName':'b','KeyType':'RANGE'}],'Projection':{'ProjectionType':"
+                            "'ALL'}}]}");
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        if (rows[i].error != NULL) engine_expect_error(&r, "UpdateTable", rows[i].request, rows[i].error);
+        if (rows[i].error == NULL) engine_do(&r, "UpdateTable", rows[i].request);
+        if (rows[i].error == NULL) check_description("/TableDescription", &rows[i]);
+        engine_do(&r, "DescribeTable", "{'TableName':'upd'}");
+        check_description("/Table", &rows[i]);
+    }
+}
+
+static void deletes_a_table_when_its_protection_ends(void **state) {
+    (void)state;
+    static const char protected[] =
+        "ValidationException: Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.";
+    engine_do(&r, "UpdateTable", "{'TableName':'tab','DeletionProtectionEnabled':true}");
+    engine_expect_error(&r, "DeleteTable", "{'TableName':'tab'}", protected);
+    engine_do(&r, "DescribeTable", "{'TableName':'tab'}");
+    engine_do(&r, "UpdateTable", "{'TableName':'tab','DeletionProtectionEnabled':false}");
+    engine_do(&r, "DeleteTable", "{'TableName':'tab'}");
+    engine_expect_error(&r, "UpdateTable", "{'TableName':'tab','DeletionProtectionEnabled':true}",
+                        "ResourceNotFoundException: Cannot do operations on a non-existent table");
+    engine_expect(&r, "DescribeLimits", "{}", 200,
+                  "{'AccountMaxReadCapacityUnits':80000,'AccountMaxWriteCapacityUnits':80000,'TableMaxReadCapacityUnits':40000,"
+                  "'TableMaxWriteCapacityUnits':40000}");
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -643,6 +757,8 @@ static const struct CMUnitTest tests[] = {
     ROW(shows_old_state_while_it_lags),
     ROW(does_a_tokens_transaction_once_in_ten_minutes),
     ROW(checks_its_options),
+    ROW(updates_a_table),
+    ROW(deletes_a_table_when_its_protection_ends),
 };
 
 CHECK_MAIN(tests)
