@@ -162,8 +162,10 @@ static int poll(loop *l) {
     for (;;) {
         latch_invocation invocation;
         latch_api_verdict verdict = latch_api_next(l->api, &l->invocation.arena, &invocation);
-        convert_deadline(l, &invocation);
-        if (verdict == LATCH_API_GO_ON) verdict = serve(l, &invocation);
+        if (verdict == LATCH_API_GO_ON) {
+            convert_deadline(l, &invocation);
+            verdict = serve(l, &invocation);
+        }
         l->cx.request_id = LATCH_STR("");
         reset(&l->invocation);
         if (verdict != LATCH_API_GO_ON) return verdict == LATCH_API_END ? 0 : 1;

@@ -9,6 +9,8 @@
 #include "core/ctx_private.h"
 #include "core/err.h"
 #include "core/scope.h"
+#include "core/usage.h"
+#include "runtime/context.h"
 #include "runtime/event.h"
 #include "runtime/http_event.h"
 #include "runtime/record.h"
@@ -145,6 +147,46 @@ static void opens_stores_once_and_closes_them(void **state) {
     assert_int_equal(hooks.inited, 1);
     assert_int_equal(hooks.closed, 1);
     assert_true(hooks.stores_asked);
+}
+
+/* ── the stores' clock ───────────────────────────────────────────────────────────────────────────────────────────── */
+
+static latch_clock behind; /* the machine's own, which is an hour late */
+
+static int64_t an_hour_later(void *self) {
+    (void)self;
+    return behind.wall_us(behind.self) + LATCH_HOUR_MS * 1000;
+}
+
+static latch_status correct_the_clock(latch_ctx *cx, const latch_handler *handler, void *self) {
+    (void)handler, (void)self;
+    behind = cx->clock;
+    cx->clock = (latch_clock){.wall_us = an_hour_later, .boot_us = behind.boot_us, .sleep_ms = behind.sleep_ms, .self = behind.self};
+    return LATCH_OK;
+}
+
+static latch_status tell_times(latch_ctx *cx, latch_event *event) {
+    assert_int_equal(cx->usage->requests, 0); /* each invocation counts its own */
+    cx->usage->requests = 7;
+    return latch_event_reply(event, latch_object(cx, "left", latch_left_ms(cx), "until", latch_deadline_ms(cx) - latch_now_ms(cx)));
+}
+
+/* Lambda's deadline is by the machine's clock, and what is left of the time is the same by a corrected one. */
+static void deadlines_are_by_the_clock_that_stores_correct(void **state) {
+    static const server_step script[] = {{.event = "1", .headers = REQUEST_1 STAGE_DEADLINE},
+                                         {.answer = ACCEPTED},
+                                         {.event = "2", .headers = REQUEST_1 STAGE_DEADLINE},
+                                         {.answer = ACCEPTED},
+                                         {.event = "3"},
+                                         {.answer = ACCEPTED}};
+    const latch_handler handler = {.name = "h", .event = tell_times};
+    latch_loop_options options = {.handlers = &handler, .count = 1, .open = correct_the_clock};
+    (void)state;
+    stage_play_options(&play, options, script, COUNT_OF(script));
+    assert_int_equal(play.exit_status, 0);
+    assert_string_equal(body(1), "{\"left\":9600,\"until\":10000}");
+    assert_string_equal(body(3), "{\"left\":9600,\"until\":10000}");
+    assert_non_null(strstr(body(5), "{\"left\":9223372036854775807,"));
 }
 
 static void reports_stores_that_do_not_open(void **state) {
@@ -360,6 +402,7 @@ static void gives_back_what_a_large_invocation_used(void **state) {
 static const struct CMUnitTest tests[] = {
     ROW(reports_what_fails_before_the_first_event),
     ROW(opens_stores_once_and_closes_them),
+    ROW(deadlines_are_by_the_clock_that_stores_correct),
     ROW(reports_stores_that_do_not_open),
     ROW(dispatches_to_every_kind),
     ROW(fails_an_event_that_does_not_fit_and_goes_on),
