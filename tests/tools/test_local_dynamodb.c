@@ -394,6 +394,16 @@ static void lags_where_asked(void **state) {
     check_call("GetItem", "{\"TableName\":\"things\",\"Key\":{\"id\":{\"S\":\"a\"}},\"ConsistentRead\":true}", 200, "{\"Item\":");
 }
 
+static void creates_the_stores_table(void **state) {
+    (void)state;
+    static const char *const options[] = {"--table", "shop", NULL};
+    start(options);
+    check_call("ListTables", "{}", 200, "{\"TableNames\":[\"shop\"]}");
+    check_call("DescribeTable", "{\"TableName\":\"shop\"}", 200, "\"IndexName\":\"gsi2\"");
+    check_call("DescribeTimeToLive", "{\"TableName\":\"shop\"}", 200, "\"TimeToLiveStatus\":\"ENABLED\",\"AttributeName\":\"ttl\"");
+    check_call("PutItem", "{\"TableName\":\"shop\",\"Item\":{\"pk\":{\"S\":\"a\"},\"sk\":{\"S\":\"b\"}}}", 200, "{}");
+}
+
 static void stays_under_its_bound(void **state) {
     (void)state;
     static const char *const options[] = {"--max-mb", "1", NULL};
@@ -485,6 +495,7 @@ static void complains_about_its_arguments(void **state) {
         {{"dynamodb", "--prot", "1"}, "did you mean --port?"},
         {{"dynamodb", "--max-mb", "0"}, "--max-mb"},
         {{"dynamodb", "--lag-ms", "-1"}, "--lag-ms"},
+        {{"dynamodb", "--port", "0", "--table", "a b"}, "\"a b\" is no table's name: want 3 to 255 of"},
         {{"dynamodb", "--port", "0", "--host", "localhost"}, "host localhost is no address: give one as 127.0.0.1 or ::1"},
         {{"dynamodb", "things"}, "latch-local dynamodb: things: dynamodb takes options only\nSee: latch-local dynamodb --help\n"},
         {{"dynamodb", "--", "./bootstrap"}, "latch-local dynamodb: --: dynamodb takes options only"},
@@ -532,6 +543,7 @@ static const struct CMUnitTest tests[] = {
     ROW(answers_many_connections),
     ROW(answers_a_batch_of_dense_items),
     ROW(lags_where_asked),
+    ROW(creates_the_stores_table),
     ROW(stays_under_its_bound),
     ROW(scans_in_the_seeds_order),
     ROW(says_where_it_listens),

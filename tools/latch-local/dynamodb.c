@@ -19,7 +19,7 @@
 
 typedef struct serving {
     int64_t port, max_mb, lag_ms, seed;
-    const char *host;
+    const char *host, *table;
     bool quiet, verbose;
     latch_arguments args;
     latch_dynamodb_local *local;
@@ -107,9 +107,13 @@ static latch_status parse(serving *s, int argc, char **argv) {
     s->host = "127.0.0.1";
     s->max_mb = DEFAULT_MB;
     const latch_option table[] = {
-        {"--port", LATCH_OPTION_NUMBER, &s->port, 0, 65535},       {"--host", LATCH_OPTION_TEXT, &s->host, 0, 0},
-        {"--max-mb", LATCH_OPTION_NUMBER, &s->max_mb, 1, 1 << 20}, {"--lag-ms", LATCH_OPTION_NUMBER, &s->lag_ms, 0, 86400000},
-        {"--seed", LATCH_OPTION_NUMBER, &s->seed, 0, INT64_MAX},   {"--quiet", LATCH_OPTION_FLAG, &s->quiet, 0, 0},
+        {"--port", LATCH_OPTION_NUMBER, &s->port, 0, 65535},
+        {"--host", LATCH_OPTION_TEXT, &s->host, 0, 0},
+        {"--table", LATCH_OPTION_TEXT, &s->table, 0, 0},
+        {"--max-mb", LATCH_OPTION_NUMBER, &s->max_mb, 1, 1 << 20},
+        {"--lag-ms", LATCH_OPTION_NUMBER, &s->lag_ms, 0, 86400000},
+        {"--seed", LATCH_OPTION_NUMBER, &s->seed, 0, INT64_MAX},
+        {"--quiet", LATCH_OPTION_FLAG, &s->quiet, 0, 0},
         {"--verbose", LATCH_OPTION_FLAG, &s->verbose, 0, 0},
     };
     LATCH_TRY(latch_options_parse(table, sizeof table / sizeof *table, argc, argv, &s->args, &s->err));
@@ -122,6 +126,7 @@ static latch_status start(serving *s) {
     const latch_server_config config = {
         .host = s->host, .port = (uint16_t)s->port, .max_body_bytes = LATCH_DYNAMODB_REQUEST_BYTES, .on_request = on_request, .arg = s};
     LATCH_TRY(latch_dynamodb_local_init(&s->local, &options, &s->err));
+    if (s->table != NULL) LATCH_TRY(latch_dynamodb_local_create_table(s->local, s->table, &s->err));
     if (!latch_loop_init(&s->loop)) return latch_err_set(&s->err, LATCH_E_MISUSE, "no epoll: %s", strerror(errno));
     s->looping = true;
     LATCH_TRY(watch_signals(s));

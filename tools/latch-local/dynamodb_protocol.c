@@ -6,9 +6,11 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
-#include "core/err.h"
+#include "core/ctx_private.h"
 #include "core/text.h"
+#include "store/dynamodb/crc32.h"
 #include "store/embedded/engine.h"
+#include "store/schema.h"
 
 #define TARGET "DynamoDB_20120810."
 #define STREAMS "DynamoDBStreams_20120810."
@@ -88,20 +90,29 @@ void latch_dynamodb_local_clean_up(latch_dynamodb_local *local) {
     free(local);
 }
 
-/* ── answers ── */
+/* ── the table of all stores ── */
 
-/* Reflected, polynomial 0xEDB88320, a nibble at a time: the tables of faster ones would cost more than they save on a kilobyte. */
-static uint32_t crc32_of(latch_str s) {
-    static const uint32_t nibbles[16] = {0x00000000, 0x1DB71064, 0x3B6E20C8, 0x26D930AC, 0x76DC4190, 0x6B6B51F4, 0x4DB26158, 0x5005713C,
-                                         0xEDB88320, 0xF00F9344, 0xD6D6A3E8, 0xCB61B38C, 0x9B64C2B0, 0x86D3D2D4, 0xA00AE278, 0xBDBDF21C};
-    uint32_t crc = 0xFFFFFFFF;
-    for (size_t i = 0; i < s.len; i++) {
-        crc ^= (unsigned char)s.ptr[i];
-        crc = crc >> 4 ^ nibbles[crc & 15];
-        crc = crc >> 4 ^ nibbles[crc & 15];
-    }
-    return ~crc;
+static latch_status ask(latch_dynamodb_local *local, const char *operation, latch_str request, latch_err *err) {
+    const latch_send send = {.operation = operation, .request = request, .deadline_at_ms = INT64_MAX};
+    latch_reply reply;
+    LATCH_TRY(local->transport.call(local->transport.self, &send, &local->arena, &reply, err));
+    if (reply.http_status == 200) return LATCH_OK;
+    return latch_err_set(err, LATCH_E_MISUSE, "%s: %.*s", operation, LATCH_ARG(reply.body));
 }
+
+latch_status latch_dynamodb_local_create_table(latch_dynamodb_local *local, const char *name, latch_err *err) {
+    const latch_dynamodb_schema *schema = &latch_dynamodb_schema_default;
+    latch_ctx cx = {.arena = &local->arena, .clock = latch_clock_system(), .deadline_at_ms = INT64_MAX};
+    latch_str table, ttl;
+    latch_status status = latch_dynamodb_schema_request(&cx, name, schema, &table);
+    if (status == LATCH_OK) status = latch_dynamodb_ttl_request(&cx, name, schema->ttl, &ttl);
+    *err = cx.err;
+    if (status != LATCH_OK) return status;
+    LATCH_TRY(ask(local, "CreateTable", table, err));
+    return ask(local, "UpdateTimeToLive", ttl, err);
+}
+
+/* ── answers ── */
 
 /* xorshift64*: ids only have to differ. */
 static uint64_t next_random(latch_dynamodb_local *local) {
@@ -207,5 +218,5 @@ void latch_dynamodb_local_answer(latch_dynamodb_local *local, const latch_dynamo
     else if (check(local, request, out))
         operation = operation_of(local, request, out);
     if (operation != NULL) call(local, &(latch_send){.operation = operation, .request = request->body, .deadline_at_ms = INT64_MAX}, out);
-    snprintf(out->crc32, sizeof out->crc32, "%lu", (unsigned long)crc32_of(out->body));
+    snprintf(out->crc32, sizeof out->crc32, "%lu", (unsigned long)latch_crc32(out->body));
 }

@@ -23,6 +23,9 @@ typedef struct latch_dynamodb_local_options {
 latch_status latch_dynamodb_local_init(latch_dynamodb_local **out, const latch_dynamodb_local_options *options, latch_err *err);
 void latch_dynamodb_local_clean_up(latch_dynamodb_local *local); /* NULL: nothing */
 
+/* The table that all stores share, with time to live on. LATCH_E_MISUSE: the name is none; there is one of that name; no room. */
+latch_status latch_dynamodb_local_create_table(latch_dynamodb_local *local, const char *name, latch_err *err);
+
 typedef struct latch_dynamodb_request {
     const char *method;                                       /* "POST" */
     const char *(*header)(const void *arg, const char *name); /* the value of the first of that name; NULL */

@@ -83,6 +83,7 @@ const char latch_help_dynamodb[] =
     "\n"
     "  --port N              default: 8000; 0: a free one\n"
     "  --host ADDRESS        to listen on (default: 127.0.0.1)\n"
+    "  --table NAME          creates the table that Latch's stores share, with its indexes and time to live\n"
     "  --max-mb N            tables and their indexes may take so much memory; writes beyond it are refused (default: 256)\n"
     "  --lag-ms N            eventually consistent reads, and all of a global index, are N ms behind (default: 0)\n"
     "  --seed N              Scan's order is the same in each run with this N, from 1 (default: another order each run)\n"
