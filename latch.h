@@ -27,6 +27,7 @@
 #include "store/attempts.h"
 #include "store/cache.h"
 #include "store/dedupe.h"
+#include "store/dynamodb.h"
 #include "store/lock.h"
 #include "store/once.h"
 #include "store/work.h"

@@ -1,14 +1,21 @@
 #include "store/open.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "core/ctx.h"
 #include "core/ctx_private.h"
+#include "store/dynamodb/credentials.h"
+#include "store/dynamodb/dynamodb.h"
 #include "store/embedded/engine.h"
 
 #define DEFAULT_TABLE "latch"
 #define MAX_MB 65536
 #define DEFAULT_MB 256
+#define KEYS_MS (8 * LATCH_SECOND_MS) /* of the 10 s that Lambda gives initialisation; a credential_process may be slow */
+#define WARM_MS (2 * LATCH_SECOND_MS)
 
 /* Set, and not to nothing. */
 static const char *setting(const char *name) {
@@ -34,14 +41,29 @@ static latch_status choose(latch_ctx *cx, place *out) {
     return latch_err_set(&cx->err, LATCH_E_MISUSE, "LATCH_STORE is \"%.40s\", want embedded or dynamodb", store);
 }
 
-static latch_status read_bound(latch_ctx *cx, size_t *max_bytes) {
-    const char *text = setting("LATCH_EMBEDDED_MAX_MB");
-    char *end = NULL;
-    unsigned long mb = text != NULL ? strtoul(text, &end, 10) : DEFAULT_MB;
-    *max_bytes = mb << 20;
-    if (text == NULL || (text[0] >= '0' && text[0] <= '9' && *end == '\0' && mb >= 1 && mb <= MAX_MB)) return LATCH_OK;
-    return latch_err_set(&cx->err, LATCH_E_MISUSE, "LATCH_EMBEDDED_MAX_MB is \"%.40s\", want a whole number from 1 to %d", text, MAX_MB);
+/* A whole number; *out stays as it is where the variable isn't set. */
+static latch_status read_number(latch_ctx *cx, const char *name, int64_t least, int64_t most, int64_t *out) {
+    const char *text = setting(name);
+    size_t len = text != NULL ? strlen(text) : 0;
+    if (text == NULL) return LATCH_OK;
+    int64_t n = len <= 9 && strspn(text, "0123456789") == len ? strtoll(text, NULL, 10) : -1;
+    if (n >= least && n <= most) {
+        *out = n;
+        return LATCH_OK;
+    }
+    return latch_err_set(&cx->err, LATCH_E_MISUSE, "%s is \"%.40s\", want a whole number from %" PRId64 " to %" PRId64, name, text, least,
+                         most);
 }
+
+static latch_status read_truth(latch_ctx *cx, const char *name, bool *out) {
+    const char *text = setting(name);
+    if (text == NULL) return LATCH_OK;
+    *out = strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0;
+    if (*out || strcasecmp(text, "false") == 0 || strcmp(text, "0") == 0) return LATCH_OK;
+    return latch_err_set(&cx->err, LATCH_E_MISUSE, "%s is \"%.40s\", want true or false", name, text);
+}
+
+/* ── embedded ───────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* The one table that all stores share: pk, sk, ttl, and two indexes. */
 static const char schema[] =
@@ -73,7 +95,9 @@ static latch_status create_table(latch_ctx *cx, const latch_table *table) {
 
 static latch_status open_embedded(latch_ctx *cx, const char *name, latch_stores *out) {
     latch_embedded_options options = {0};
-    LATCH_TRY(read_bound(cx, &options.max_bytes));
+    int64_t mb = DEFAULT_MB;
+    LATCH_TRY(read_number(cx, "LATCH_EMBEDDED_MAX_MB", 1, MAX_MB, &mb));
+    options.max_bytes = (size_t)mb << 20;
     LATCH_TRY(latch_embedded_init(&out->embedded, &options, &cx->err));
     latch_client_init(&out->client, latch_embedded_transport(out->embedded), NULL);
     out->table = (latch_table){.name = name, .client = &out->client};
@@ -81,6 +105,62 @@ static latch_status open_embedded(latch_ctx *cx, const char *name, latch_stores 
     if (status != LATCH_OK) latch_stores_close(out);
     return status;
 }
+
+/* ── DynamoDB ───────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static latch_status read_options(latch_ctx *cx, latch_client_options *out) {
+    int64_t retries, sockets;
+    *out = latch_client_defaults();
+    retries = out->max_retries, sockets = out->max_connections;
+    LATCH_TRY(read_number(cx, "DYNAMODB_MAX_RETRIES", 0, 20, &retries));
+    LATCH_TRY(read_number(cx, "DYNAMODB_MAX_SOCKETS", 1, 1000, &sockets));
+    LATCH_TRY(read_number(cx, "DYNAMODB_REQUEST_TIMEOUT", 0, 900000, &out->request_timeout_ms));
+    out->max_retries = (int)retries, out->max_connections = (int)sockets;
+    return read_truth(cx, "DYNAMODB_ENABLE_LOGGING", &out->logs);
+}
+
+static void warn(latch_ctx *cx, const char *message, const latch_err *err) { latch_warn(cx, message, "why", err->message); }
+
+/* Keys are fetched now, and may say of which account they are, which has an endpoint of its own. */
+static latch_status prepare_keys(latch_ctx *cx, latch_stores *out) {
+    latch_keys keys;
+    latch_err err = {0};
+    LATCH_TRY(latch_credentials_open(&out->credentials, &out->settings, cx->clock, &cx->err));
+    latch_status status = latch_credentials_get(out->credentials, latch_now_ms(cx) + KEYS_MS, &keys, &err);
+    if (status != LATCH_OK) warn(cx, "there are no keys for DynamoDB yet: the first call will ask for them again", &err);
+    latch_status fits = latch_settings_for_account(cx, &out->settings, keys.account_id);
+    if (status == LATCH_OK) latch_credentials_release(out->credentials, &keys);
+    return fits;
+}
+
+static latch_status connect_dynamodb(latch_ctx *cx, latch_stores *out) {
+    latch_client_options options;
+    latch_err err = {0};
+    LATCH_TRY(read_options(cx, &options));
+    LATCH_TRY(latch_settings_from_environment(cx, &out->settings));
+    LATCH_TRY(prepare_keys(cx, out));
+    const latch_dynamodb_options wire = {
+        .settings = &out->settings, .credentials = out->credentials, .clock = cx->clock, .skew = &out->skew};
+    LATCH_TRY(latch_dynamodb_open(&out->dynamodb, &wire, &cx->err));
+    latch_client_init(&out->client, latch_dynamodb_transport(out->dynamodb), &options);
+    if (latch_dynamodb_warm(out->dynamodb, latch_now_ms(cx) + WARM_MS, &err) != LATCH_OK)
+        warn(cx, "DynamoDB isn't reached yet: the first call will try again", &err);
+    return LATCH_OK;
+}
+
+static latch_status open_dynamodb(latch_ctx *cx, const char *name, latch_stores *out) {
+    const latch_clock local = cx->clock;
+    latch_skew_init(&out->skew, local);
+    cx->clock = latch_skew_clock(&out->skew);
+    out->table = (latch_table){.name = name, .client = &out->client};
+    latch_status status = connect_dynamodb(cx, out);
+    if (status == LATCH_OK) return status;
+    latch_stores_close(out);
+    cx->clock = local;
+    return status;
+}
+
+/* ── either ─────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* A table's name is sent as it stands: no text that JSON would escape may be in it. */
 static latch_status check_name(latch_ctx *cx, const char *name) {
@@ -102,18 +182,17 @@ latch_status latch_stores_open(latch_ctx *cx, bool needed, latch_stores *out) {
             "this handler uses stores, and neither LATCH_TABLE nor LATCH_STORE is set: set LATCH_TABLE to the DynamoDB table's "
             "name; LATCH_STORE=embedded would give each sandbox its own locks and limits");
     }
-    if (at == DYNAMODB && needed) {
-        return latch_err_set(&cx->err, LATCH_E_MISUSE,
-                             "LATCH_STORE or LATCH_TABLE asks for DynamoDB, which this version can't reach yet: unset both, or set "
-                             "LATCH_STORE=embedded, for the store in this process");
-    }
     if (at == EMBEDDED) LATCH_TRY(open_embedded(cx, name, out));
-    cx->table = at == EMBEDDED ? &out->table : NULL;
+    if (at == DYNAMODB && needed) LATCH_TRY(open_dynamodb(cx, name, out));
+    cx->table = out->table.client != NULL ? &out->table : NULL;
     return LATCH_OK;
 }
 
+/* The clock of whoever opened them goes on: it is the skew's. */
 void latch_stores_close(latch_stores *stores) {
     latch_client_clean_up(&stores->client);
+    latch_dynamodb_close(stores->dynamodb);
+    latch_credentials_close(stores->credentials);
     latch_embedded_clean_up(stores->embedded);
-    *stores = (latch_stores){0};
+    *stores = (latch_stores){.skew = stores->skew};
 }

@@ -3,12 +3,21 @@
 #define LATCH_STORE_OPEN_H
 
 #include "store/client.h"
+#include "store/dynamodb/settings.h"
+#include "store/dynamodb/skew.h"
 #include "store/table.h"
 
 /*
  * LATCH_STORE   embedded | dynamodb; unset or empty: dynamodb where LATCH_TABLE is set, embedded else
  * LATCH_TABLE   the table's name; unset or empty: "latch"
  * LATCH_EMBEDDED_MAX_MB   the embedded store's bound, 1 to 65536; unset: 256
+ *
+ * Where DynamoDB is and who signs: store/dynamodb/settings.h, credentials.h. How it is called, each unset or empty by default:
+ *
+ * DYNAMODB_MAX_RETRIES      repeats of a call, 0 to 20; default 3
+ * DYNAMODB_REQUEST_TIMEOUT  ms of a call with all its tries, 0 (its deadline alone) to 900000; default 30000
+ * DYNAMODB_MAX_SOCKETS      connections of bulk work, 1 to 1000; default 50
+ * DYNAMODB_ENABLE_LOGGING   true, 1, false, 0: a line in the log per call; default false
  *
  * On real Lambda (AWS_LAMBDA_INITIALIZATION_TYPE is set, AWS_SAM_LOCAL isn't) the embedded store must be asked for by name: each sandbox
  * has its own, so a lock there excludes nobody elsewhere.
@@ -17,15 +26,23 @@ typedef struct latch_stores {
     latch_table table;
     latch_client client;
     struct latch_embedded *embedded; /* NULL: not the embedded store */
+    struct latch_dynamodb *dynamodb; /* NULL: not DynamoDB; then none of these is set: */
+    struct latch_credentials *credentials;
+    latch_settings settings;
+    latch_skew skew;
 } latch_stores;
 
 /*
  * Opens what the environment names and lets cx->table point to it. *out outlives cx and isn't moved; close it once.
  *
- * needed   the handler says that it uses stores: where none can be had, that is an error; else it is left closed (a store call then
- *          says so)
+ * For DynamoDB, keys are fetched and the connection is made, so that the first call finds both: at most 10 s in all, and where it fails
+ * that is logged, and the first call tries again. cx->clock becomes one that DynamoDB's answers correct, and works after the close too.
+ *
+ * needed   the handler says that it uses stores: where none can be had, that is an error; else DynamoDB is left alone: no TLS, no
+ *          connection (a store call then says so)
  * LATCH_E_MISUSE   the environment asks for what can't be: the message says what to set
- * LATCH_E_NOMEM    no memory for the embedded store
+ * LATCH_E_DENIED   DynamoDB is wanted, and there are no credentials: the message says where they were looked for
+ * LATCH_E_NOMEM    no memory
  */
 LATCH_NODISCARD latch_status latch_stores_open(latch_ctx *cx, bool needed, latch_stores *out) LATCH_NONNULL;
 void latch_stores_close(latch_stores *stores) LATCH_NONNULL;
