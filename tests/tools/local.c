@@ -16,6 +16,8 @@
 
 #include "tests/check.h"
 
+const char *local_program = LATCH_LOCAL;
+
 static char folder[4096], origin[4096];
 
 void local_init(void) {
@@ -66,7 +68,7 @@ char *local_read(const char *path, size_t *out_len) {
 }
 
 static void become(const char *const *words, const char *const *env, const char *input) {
-    char *argv[64] = {(char *)(uintptr_t)LATCH_LOCAL};
+    char *argv[64] = {(char *)(uintptr_t)local_program};
     for (size_t i = 0; words[i] != NULL && i < 62; i++)
         argv[i + 1] = (char *)(uintptr_t)words[i];
     for (size_t i = 0; env != NULL && env[i] != NULL; i++)
@@ -75,7 +77,7 @@ static void become(const char *const *words, const char *const *env, const char 
         err = open("err", O_WRONLY | O_CREAT | O_TRUNC, 0666);
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails in between leaves nothing either */
     dup2(in, 0), dup2(out, 1), dup2(err, 2);
-    execv(LATCH_LOCAL, argv);
+    execv(local_program, argv);
     _exit(99);
 }
 
@@ -106,7 +108,7 @@ int local_wait(pid_t pid) {
     if (got == 0) {
         kill(pid, SIGKILL);
         waitpid(pid, &status, 0);
-        fail_msg("latch-local was still running after 20 s");
+        fail_msg("%s was still running after 20 s", local_program);
     }
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }

@@ -10,6 +10,8 @@
 #define LATCH_LOCAL LATCH_BUILD_DIR "/latch-local"
 #define FAKE LATCH_BUILD_DIR "/tests/tools/fake_bootstrap"
 
+extern const char *local_program; /* what is run: LATCH_LOCAL, unless a test says otherwise */
+
 /* A new temporary folder becomes the working directory; clean_up removes it and what is in it. Both fail the test where they can't. */
 void local_init(void);
 void local_clean_up(void);
@@ -26,7 +28,7 @@ typedef struct local_run {
     size_t count;
 } local_run;
 
-/* Words up to NULL, after "latch-local". `env`: NAME=VALUE up to NULL, on top of the test's own; may be NULL. */
+/* Words up to NULL, after the program's name. `env`: NAME=VALUE up to NULL, on top of the test's own; may be NULL. */
 local_run local_play(const char *const *words, const char *const *env, const char *input);
 void local_forget(local_run *run);
 

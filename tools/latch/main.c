@@ -1,0 +1,3 @@
+#include "commands.h"
+
+int main(int argc, char **argv) { return latch_command_run(argc, argv, LATCH_VERSION); }
