@@ -41,7 +41,8 @@ class Function:
         self.listener.settimeout(20)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LATCH_", "_"))}
         inherited.update(AWS_LAMBDA_RUNTIME_API="127.0.0.1:%d" % self.listener.getsockname()[1], AWS_LAMBDA_FUNCTION_NAME=handler,
-                         AWS_REGION="us-east-1", _HANDLER=handler, SHOP_PASSWORD="opensesame", **(environment or {}))
+                         AWS_REGION="us-east-1", _HANDLER=handler, SHOP_PASSWORD="opensesame")
+        inherited.update(environment or {})
         self.process = subprocess.Popen([bootstrap], env=inherited, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         os.set_blocking(self.process.stdout.fileno(), False)
         self.output = b""
