@@ -68,6 +68,10 @@ typedef struct latch_key_condition {
 /* `sort` is empty for a table or index without a sort key. Types are checked against the key's by the operation. */
 bool latch_key_condition_parse(latch_str text, latch_str hash, latch_str sort, latch_placeholders *p, latch_key_condition *out,
                                latch_fault *fault);
+
+/* The second half of it: what a condition says of the keys. What is wrong there is told after all that is wrong with any text. */
+bool latch_key_condition_of(const latch_condition *c, latch_str hash, latch_str sort, latch_arena *arena, latch_key_condition *out,
+                            latch_fault *fault);
 bool latch_key_condition_holds(const latch_key_condition *c, const latch_av *sort); /* of the sort key's value alone */
 
 /* ── projections ───────────────────────────────────────────────────────────────────────────────────────────────────── */

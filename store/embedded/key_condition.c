@@ -126,9 +126,15 @@ static bool settle(reader *r, latch_key_condition *out) {
 bool latch_key_condition_parse(latch_str text, latch_str hash, latch_str sort, latch_placeholders *p, latch_key_condition *out,
                                latch_fault *fault) {
     const latch_condition *c;
-    reader r = {.hash = hash, .sort = sort, .arena = p->arena, .fault = fault};
     *out = (latch_key_condition){0};
-    if (!latch_condition_parse(text, "KeyConditionExpression", p, &c, fault)) return false;
+    return latch_condition_parse(text, "KeyConditionExpression", p, &c, fault) &&
+           latch_key_condition_of(c, hash, sort, p->arena, out, fault);
+}
+
+bool latch_key_condition_of(const latch_condition *c, latch_str hash, latch_str sort, latch_arena *arena, latch_key_condition *out,
+                            latch_fault *fault) {
+    reader r = {.hash = hash, .sort = sort, .arena = arena, .fault = fault};
+    *out = (latch_key_condition){0};
     return check_scalars(c->paths, &r) && collect(c->root, &r) && settle(&r, out);
 }
 

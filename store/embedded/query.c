@@ -295,7 +295,8 @@ static latch_str not_projected(latch_op *op, const page *p, bool of_filter) {
 
 static bool check_projected(latch_op *op, const page *p) {
     if (p->index == NULL || p->index->projected == LATCH_PROJECTED_ALL) return true;
-    latch_str of_filter = not_projected(op, p, true), index = p->index->name;
+    latch_str of_filter = p->is_query ? not_projected(op, p, true) : (latch_str){NULL, 0},
+              index = p->index->name; /* a Scan's finds nothing */
     if (of_filter.ptr != NULL)
         return latch_invalid(&op->fault, op->arena,
                              "One or more parameter values were invalid: Secondary index %.*s does not project one or more filter "
@@ -365,10 +366,10 @@ static bool fetches(const page *p) {
            (p->select == SELECT_ALL || p->x.projection != NULL);
 }
 
-/* The item as its order has it. */
-static bool view(latch_op *op, const page *p, const latch_stored *stored, latch_item *out) {
+/* The item as its order has it; the whole one where `whole`, or where that is what is asked for. */
+static bool view(latch_op *op, const page *p, const latch_stored *stored, bool whole, latch_item *out) {
     *out = stored->item;
-    if (p->index == NULL || p->index->projected == LATCH_PROJECTED_ALL || fetches(p)) return true;
+    if (whole || p->index == NULL || p->index->projected == LATCH_PROJECTED_ALL || fetches(p)) return true;
     *out = (latch_item){latch_arena_alloc(op->arena, stored->item.count * sizeof(latch_attribute)), 0};
     if (out->attributes == NULL) return latch_op_full(op);
     for (size_t i = 0; i < stored->item.count; i++)
@@ -384,6 +385,16 @@ static bool answer_item(latch_op *op, const page *p, const latch_item *item, yyj
     return (json != NULL && yyjson_mut_arr_append(list, json)) || latch_op_full(op);
 }
 
+/* A filter on a local index looks at the table's item. */
+static bool passes(latch_op *op, const page *p, const latch_stored *stored, bool *out) {
+    latch_item item;
+    *out = true;
+    if (p->x.filter == NULL) return true;
+    if (!view(op, p, stored, p->index != NULL && !p->index->global, &item)) return false;
+    *out = latch_condition_holds(p->x.filter, &item);
+    return true;
+}
+
 static bool answer_items(latch_op *op, const page *p, size_t *matched) {
     yyjson_mut_val *list = p->select != SELECT_COUNT ? latch_op_list(op, op->answer, "Items") : NULL;
     *matched = 0;
@@ -391,12 +402,11 @@ static bool answer_items(latch_op *op, const page *p, size_t *matched) {
     for (size_t i = 0; i < p->count; i++) {
         latch_item item;
         size_t mark = latch_arena_mark(op->arena);
-        if (!view(op, p, p->items[i], &item)) return false;
-        if (p->x.filter != NULL && !latch_condition_holds(p->x.filter, &item)) {
-            latch_arena_rewind(op->arena, mark);
-            continue;
-        }
-        if (list != NULL && !answer_item(op, p, &item, list)) return false;
+        bool shown;
+        if (!passes(op, p, p->items[i], &shown)) return false;
+        latch_arena_rewind(op->arena, mark);
+        if (!shown) continue;
+        if (list != NULL && (!view(op, p, p->items[i], false, &item) || !answer_item(op, p, &item, list))) return false;
         ++*matched;
     }
     return true;
@@ -413,7 +423,8 @@ static bool add_key(latch_op *op, const latch_stored *stored, latch_str name, yy
 static bool ended_the_range(const page *p, const latch_stored *last) {
     const latch_key_condition *c = &p->x.key_condition;
     const latch_av *sort = latch_node_sort(last->nodes), *end = NULL;
-    if (!p->is_query || p->index != NULL || sort == NULL) return false;
+    if (!p->is_query || p->index != NULL) return false;
+    if (sort == NULL) return true; /* there is but one item */
     if (c->op == LATCH_KEY_BETWEEN) end = p->backward ? &c->low : &c->high;
     if (c->op == (p->backward ? LATCH_KEY_GE : LATCH_KEY_LE)) end = &c->low;
     return end != NULL && compare_values(sort, end) == 0;
@@ -464,7 +475,7 @@ bool latch_op_query(latch_op *op) {
         return latch_invalid(&op->fault, op->arena,
                              "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.");
     if (!latch_op_read_expressions(op, op->request, kinds, p.keys, &p.x)) return false;
-    if (!check_filter(op, &p) || !check_projected(op, &p) || !check_key_condition(op, &p) || !read_start(op, &p)) return false;
+    if (!check_key_condition(op, &p) || !read_start(op, &p) || !check_filter(op, &p) || !check_projected(op, &p)) return false;
     p.hash = latch_siphash_key(p.table->seed, &p.x.key_condition.hash);
     return collect(op, &p) && answer(op, &p, mode);
 }

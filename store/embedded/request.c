@@ -271,6 +271,11 @@ static const char *values_alone(unsigned kinds) {
     return "ExpressionAttributeValues can only be specified when using expressions: ConditionExpression is null";
 }
 
+/* A get has no such member: what it isn't, isn't looked at. */
+static yyjson_val *values_of(yyjson_val *object, unsigned kinds) {
+    return kinds != LATCH_HAS_PROJECTION ? latch_member(object, "ExpressionAttributeValues") : NULL;
+}
+
 bool latch_op_check_placeholders(latch_op *op, yyjson_val *object, unsigned kinds) {
     bool any = false, any_with_values = false;
     for (size_t i = 0; i < EXPRESSIONS; i++) {
@@ -280,29 +285,30 @@ bool latch_op_check_placeholders(latch_op *op, yyjson_val *object, unsigned kind
     }
     if (latch_member(object, "ExpressionAttributeNames") != NULL && !any)
         return latch_invalid(&op->fault, op->arena, "ExpressionAttributeNames can only be specified when using expressions");
-    if (latch_member(object, "ExpressionAttributeValues") != NULL && !any_with_values)
-        return latch_invalid(&op->fault, op->arena, "%s", values_alone(kinds));
+    if (values_of(object, kinds) != NULL && !any_with_values) return latch_invalid(&op->fault, op->arena, "%s", values_alone(kinds));
     return true;
 }
 
-static bool parse_one(latch_op *op, unsigned kind, latch_str text, const latch_keys *keys, latch_expressions *out) {
+static bool parse_one(latch_op *op, unsigned kind, latch_str text, const latch_condition **of_keys, latch_expressions *out) {
     latch_placeholders *p = &out->placeholders;
     if (kind == LATCH_HAS_UPDATE) return latch_update_parse(text, p, &out->update, &op->fault);
     if (kind == LATCH_HAS_CONDITION) return latch_condition_parse(text, "ConditionExpression", p, &out->condition, &op->fault);
     if (kind == LATCH_HAS_FILTER) return latch_condition_parse(text, "FilterExpression", p, &out->filter, &op->fault);
     if (kind == LATCH_HAS_PROJECTION) return latch_projection_parse(text, p, &out->projection, &op->fault);
-    out->keyed = true;
-    return latch_key_condition_parse(text, keys->partition, keys->sort, p, &out->key_condition, &op->fault);
+    return latch_condition_parse(text, "KeyConditionExpression", p, of_keys, &op->fault);
 }
 
 bool latch_op_read_expressions(latch_op *op, yyjson_val *object, unsigned kinds, const latch_keys *keys, latch_expressions *out) {
-    yyjson_val *names = latch_member(object, "ExpressionAttributeNames"), *values = latch_member(object, "ExpressionAttributeValues");
+    yyjson_val *names = latch_member(object, "ExpressionAttributeNames"), *values = values_of(object, kinds);
+    const latch_condition *of_keys = NULL;
     *out = (latch_expressions){0};
     if (!latch_placeholders_read(names, values, &out->placeholders, op->arena, &op->fault)) return false;
     for (size_t i = 0; i < EXPRESSIONS; i++) {
         latch_str text = latch_member_text(object, expressions[i].name);
         if ((kinds & expressions[i].kind) == 0 || text.ptr == NULL) continue;
-        if (!parse_one(op, expressions[i].kind, text, keys, out)) return false;
+        if (!parse_one(op, expressions[i].kind, text, &of_keys, out)) return false;
     }
-    return latch_placeholders_all_used(&out->placeholders, &op->fault);
+    if (!latch_placeholders_all_used(&out->placeholders, &op->fault)) return false;
+    out->keyed = of_keys != NULL;
+    return of_keys == NULL || latch_key_condition_of(of_keys, keys->partition, keys->sort, op->arena, &out->key_condition, &op->fault);
 }

@@ -339,6 +339,8 @@ bool latch_schema_check_key(const latch_schema *schema, const latch_item *key, l
 static bool check_index_key(const latch_index_schema *index, latch_str name, const latch_av *v, latch_type type, size_t max_bytes,
                             bool update, latch_arena *arena, latch_fault *fault) {
     if (v == NULL) return true;
+    if (v->type != LATCH_TYPE_S && v->type != LATCH_TYPE_N && v->type != LATCH_TYPE_B)
+        return latch_invalid(fault, arena, "Invalid attribute value type");
     if (v->type != type) return latch_invalid(fault, arena, "One or more parameter values were invalid: Type mismatch for Index Key");
     if (is_empty(v) && update)
         return latch_invalid(
@@ -371,9 +373,31 @@ static bool check_index_keys(const latch_schema *schema, const latch_item *item,
     return true;
 }
 
+/* Of the entry in a local index: keys and what it projects; the table's sort key counts only in one that has all, as on DynamoDB Local. */
+static size_t entry_bytes(const latch_schema *schema, const latch_index_schema *index, const latch_item *item) {
+    size_t bytes = 0;
+    if (latch_item_get(item, index->keys.sort) == NULL) return 0;
+    if (index->projected == LATCH_PROJECTED_ALL) return latch_item_bytes(item);
+    for (size_t i = 0; i < item->count; i++) {
+        const latch_attribute *a = &item->attributes[i];
+        bool counts = latch_schema_projects(schema, index, a->name) &&
+                      (!latch_str_eq(a->name, schema->keys.sort) || latch_str_eq(a->name, index->keys.sort));
+        if (counts) bytes += a->name.len + latch_av_bytes(&a->value);
+    }
+    return bytes;
+}
+
+/* The limit is of an item with what it has in local indexes (developer guide, "Local secondary indexes"). */
+static size_t whole_bytes(const latch_schema *schema, const latch_item *item) {
+    size_t bytes = latch_item_bytes(item);
+    for (size_t i = 0; i < schema->index_count; i++)
+        if (!schema->indexes[i].global) bytes += entry_bytes(schema, &schema->indexes[i], item);
+    return bytes;
+}
+
 bool latch_schema_check_item(const latch_schema *schema, const latch_item *item, bool update, latch_arena *arena, latch_fault *fault) {
     if (!update && !check_table_keys(schema, item, arena, fault)) return false;
-    if (latch_item_bytes(item) > LATCH_ITEM_MAX_BYTES)
+    if (whole_bytes(schema, item) > LATCH_ITEM_MAX_BYTES)
         return latch_invalid(fault, arena, "%s has exceeded the maximum allowed size", update ? "Item size to update" : "Item size");
     return check_index_keys(schema, item, update, arena, fault);
 }

@@ -123,6 +123,10 @@ static bool read_token(latch_op *op, token *out) {
             "Value %.*s at 'clientRequestToken' failed to satisfy constraint: Member must have length less than or equal to "
             "36",
             (int)(text.len < 200 ? text.len : 200), text.ptr);
+    if (text.ptr != NULL && text.len == 0)
+        return latch_invalid(
+            &op->fault, op->arena,
+            "Value '' at 'clientRequestToken' failed to satisfy constraint: Member must have length greater than or equal to 1");
     if (text.len == 0) return true;
     memcpy(out->text, text.ptr, text.len);
     out->node.hash = latch_siphash_bytes(op->engine->seed, text);

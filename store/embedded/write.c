@@ -27,10 +27,14 @@ static bool read_item(latch_op *op, yyjson_val *object, latch_write *w) {
            latch_schema_check_item(&w->table->schema, &w->item, false, op->arena, &op->fault);
 }
 
-bool latch_write_read(latch_op *op, yyjson_val *object, latch_verb verb, latch_write *w) {
-    size_t on_failure;
+static bool read_table(latch_op *op, yyjson_val *object, latch_verb verb, latch_write *w) {
     *w = (latch_write){.verb = verb};
-    if (!latch_op_refuse_legacy(op, object) || !latch_op_table(op, object, &w->table)) return false;
+    return latch_op_refuse_legacy(op, object) && latch_op_table(op, object, &w->table);
+}
+
+static bool read_rest(latch_op *op, yyjson_val *object, latch_write *w) {
+    latch_verb verb = w->verb;
+    size_t on_failure;
     if (!latch_op_check_placeholders(op, object, kinds_of(verb))) return false;
     if (!latch_op_choice(op, object, "ReturnValuesOnConditionCheckFailure", "returnValuesOnConditionCheckFailure", failure_values,
                          &on_failure))
@@ -39,6 +43,10 @@ bool latch_write_read(latch_op *op, yyjson_val *object, latch_verb verb, latch_w
     if (!read_item(op, object, w) || !latch_op_read_expressions(op, object, kinds_of(verb), NULL, &w->x)) return false;
     w->at = latch_memtable_position(w->table, &w->item);
     return true;
+}
+
+bool latch_write_read(latch_op *op, yyjson_val *object, latch_verb verb, latch_write *w) {
+    return read_table(op, object, verb, w) && read_rest(op, object, w);
 }
 
 /* ── doing ─────────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -128,8 +136,8 @@ static bool write_one(latch_op *op, latch_verb verb) {
     latch_write w;
     return_values values;
     latch_capacity_mode mode;
-    if (!latch_write_read(op, op->request, verb, &w)) return false;
-    if (!read_return_values(op, verb, &values) || !latch_op_capacity_mode(op, &mode)) return false;
+    if (!read_table(op, op->request, verb, &w) || !read_return_values(op, verb, &values)) return false;
+    if (!read_rest(op, op->request, &w) || !latch_op_capacity_mode(op, &mode)) return false;
     bool done = apply(op, &w) && answer_attributes(op, &w, values) && answer_capacity(op, &w, mode);
     done = done && latch_op_hold(op, w.change.after); /* the answer borrows from it */
     latch_change_drop(&w.change);

@@ -83,6 +83,11 @@ static void says_as_documented_where_local_differs(void **state) {
          "be null"},
         {"TransactGetItems", "{'TransactItems':[{'Get':{'Key':{'pk':{'S':'a'}}}}]}",
          "ValidationException: Value null at 'transactItems.1.member.get.tableName' failed to satisfy constraint: Member must not be null"},
+        /* A token has a character at least; Local remembers an empty one too. */
+        {"TransactWriteItems", "{'TransactItems':[{'Delete':{" KEY(1) "}}],'ClientRequestToken':''}",
+         "ValidationException: Value '' at 'clientRequestToken' failed to satisfy constraint: Member must have length greater than or "
+         "equal to "
+         "1"},
         {"CreateTable",
          "{'TableName':'two','BillingMode':'PAY_PER_REQUEST','ProvisionedThroughput':{'ReadCapacityUnits':1,'WriteCapacityUnits':1},"
          "'AttributeDefinitions':[{'AttributeName':'pk','AttributeType':'S'}],'KeySchema':[{'AttributeName':'pk','KeyType':'HASH'}]}",

@@ -102,10 +102,16 @@ static void transactions(void **state) {
     check("transactions", 50);
 }
 
+/* What the differential found first (tests/differential). */
+static void found(void **state) {
+    (void)state;
+    check("found", 24);
+}
+
 #define ROW(test) cmocka_unit_test(test)
 
 static const struct CMUnitTest tests[] = {
-    ROW(tables), ROW(items), ROW(queries), ROW(batches), ROW(transactions),
+    ROW(tables), ROW(items), ROW(queries), ROW(batches), ROW(transactions), ROW(found),
 };
 
 CHECK_MAIN(tests)
