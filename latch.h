@@ -27,9 +27,11 @@
 #include "store/attempts.h"
 #include "store/cache.h"
 #include "store/dedupe.h"
+#include "store/items.h"
 #include "store/dynamodb.h"
 #include "store/lock.h"
 #include "store/once.h"
+#include "store/transact.h"
 #include "store/work.h"
 
 LATCH_BEGIN_C

@@ -11,6 +11,7 @@
 #define NESTING_MAX 32
 #define NAME_MAX_BYTES 65535
 #define KEY_MAX_BYTES 2048
+#define SORT_KEY_MAX_BYTES 1024
 #define CONTAINER_BYTES 3 /* of a map or list, and one more for each element */
 #define FEW 16            /* members among which one that comes twice is looked for one by one */
 
@@ -339,7 +340,8 @@ static size_t put_value(latch_text_writer *t, const place *at, yyjson_val *v) {
 
 /* The parsed value of what isn't broken. */
 static bool peek(latch_text_writer *t, latch_json v, yyjson_val **out) {
-    latch_status status = t->failed == LATCH_OK ? latch_node_value(v, out) : t->failed;
+    if (t->failed != LATCH_OK) return false;
+    latch_status status = latch_node_value(v, out);
     if (status != LATCH_OK) latch_text_fail(t, status, v.node->broken != LATCH_OK ? v.node->why : "the arena is full");
     return status == LATCH_OK;
 }
@@ -388,6 +390,71 @@ size_t latch_marshal_key(latch_text_writer *t, latch_json key) {
     }
     latch_text_char(t, '}');
     return t->failed == LATCH_OK ? bytes : 0;
+}
+
+static void check_own(latch_text_writer *t, const place *in, yyjson_val *object, const char *name, size_t max_bytes) {
+    yyjson_val *v = yyjson_obj_get(object, name);
+    place at = member_of(in, latch_str_of(name));
+    if (!yyjson_is_str(v)) return;
+    if (yyjson_get_len(v) == 0) refuse(t, LATCH_E_INPUT, &at, "is empty, which no key may be");
+    if (yyjson_get_len(v) > max_bytes) refuse(t, LATCH_E_INPUT, &at, "has %zu bytes, want at most %zu", yyjson_get_len(v), max_bytes);
+}
+
+void latch_marshal_check(latch_text_writer *t, const char *what, latch_json v, const char *pk, const char *sk) {
+    const place at = {.name = latch_str_of(what)};
+    yyjson_val *object;
+    if (!peek(t, v, &object)) return;
+    check_own(t, &at, object, pk, KEY_MAX_BYTES);
+    check_own(t, &at, object, sk, SORT_KEY_MAX_BYTES);
+}
+
+/* ── equal keys ── */
+
+/* Of a key's attribute, {"$binary": …} or {"$number": …} undone; NO_TAG: text or a JSON number. */
+static tag untag(yyjson_val **v) {
+    yyjson_val *name = yyjson_obj_size(*v) == 1 ? unsafe_yyjson_get_first(*v) : NULL;
+    tag as = name != NULL ? tag_of(text_of(name)) : NO_TAG;
+    if (as != NO_TAG) *v = name + 1;
+    return as;
+}
+
+static bool equal_numbers(yyjson_val *a, yyjson_val *b) {
+    latch_decimal one, other;
+    char room[64], other_room[64];
+    if (latch_decimal_read(digits_of(a, room), &one) != NULL || latch_decimal_read(digits_of(b, other_room), &other) != NULL) return false;
+    return memcmp(&one, &other, sizeof one) == 0;
+}
+
+static bool equal_attributes(yyjson_val *a, yyjson_val *b) {
+    tag one = untag(&a), other = untag(&b);
+    bool text = yyjson_is_str(a) && one != NUMBER, other_text = yyjson_is_str(b) && other != NUMBER;
+    if (text && other_text) return (one == BINARY) == (other == BINARY) && latch_str_eq(text_of(a), text_of(b));
+    return !text && !other_text && equal_numbers(a, b);
+}
+
+static yyjson_val *known(latch_json v) {
+    yyjson_val *found = NULL;
+    return latch_node_value(v, &found) == LATCH_OK && yyjson_is_obj(found) ? found : NULL;
+}
+
+bool latch_marshal_has(latch_json item, latch_json key) {
+    size_t i, max;
+    yyjson_val *have = known(item), *want = known(key), *name, *value;
+    if (have == NULL || yyjson_obj_size(want) == 0) return false;
+    yyjson_obj_foreach(want, i, max, name, value) {
+        yyjson_val *found = yyjson_obj_getn(have, yyjson_get_str(name), yyjson_get_len(name));
+        if (found == NULL || !equal_attributes(found, value)) return false;
+    }
+    return true;
+}
+
+bool latch_marshal_same(latch_json a, latch_json b, const char *const *names, size_t count) {
+    yyjson_val *one = known(a), *other = known(b);
+    for (size_t i = 0; i < count; i++) {
+        yyjson_val *found = yyjson_obj_get(one, names[i]), *there = yyjson_obj_get(other, names[i]);
+        if (found == NULL || there == NULL || !equal_attributes(found, there)) return false;
+    }
+    return count > 0;
 }
 
 /* Its containers count as those around them do: none is. */
@@ -570,20 +637,43 @@ static latch_status bring_value(unmarshaller *u, const place *at, yyjson_val *v)
     return LATCH_OK;
 }
 
-latch_status latch_unmarshal_item(latch_ctx *cx, latch_json attributes, latch_json *out) {
-    const place at = {.name = LATCH_STR("item")};
+typedef latch_status bring_fn(unmarshaller *u, const place *at, yyjson_val *v);
+
+static latch_status bring_items(unmarshaller *u, const place *at, yyjson_val *v) {
+    size_t i, max;
+    yyjson_val *element;
+    if (!yyjson_is_arr(v)) return spoilt(u, at, "is no list");
+    yyjson_val *list = begin(u, YYJSON_TYPE_ARR, yyjson_arr_size(v));
+    yyjson_arr_foreach(v, i, max, element) {
+        place in = {.in = at, .index = i, .element = true};
+        LATCH_TRY(bring_members(u, &in, element));
+    }
+    end(u, list);
+    return LATCH_OK;
+}
+
+static latch_status unmarshal(latch_ctx *cx, const char *name, latch_json from, bring_fn *bring, latch_json *out) {
+    const place at = {.name = latch_str_of(name)};
     yyjson_val *v;
     *out = (latch_json){cx, NULL};
-    LATCH_TRY(latch_node_value(attributes, &v));
+    LATCH_TRY(latch_node_value(from, &v));
     if (v == NULL || yyjson_is_null(v)) return LATCH_OK;
     size_t bytes = (size_t)((char *)(yyjson_is_ctn(v) ? unsafe_yyjson_get_next(v) : v + 1) - (char *)v);
     yyjson_val *row = latch_arena_alloc(cx->arena, bytes);
-    if (row == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "item: the arena is full");
+    if (row == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "%s: the arena is full", name);
     unmarshaller u = {.cx = cx, .to = row};
-    LATCH_TRY(bring_members(&u, &at, v));
+    LATCH_TRY(bring(&u, &at, v));
     latch_arena_shrink(cx->arena, row, bytes, (size_t)((char *)u.to - (char *)row));
-    latch_json item = latch_node_json(cx, (struct latch_node){.kind = LATCH_E_DATA, .path = "item", .val = row});
-    if (item.node->broken != LATCH_OK) return latch_err_set(&cx->err, LATCH_E_NOMEM, "item: the arena is full");
-    *out = item;
+    latch_json made = latch_node_json(cx, (struct latch_node){.kind = LATCH_E_DATA, .path = name, .val = row});
+    if (made.node->broken != LATCH_OK) return latch_err_set(&cx->err, LATCH_E_NOMEM, "%s: the arena is full", name);
+    *out = made;
     return LATCH_OK;
+}
+
+latch_status latch_unmarshal_item(latch_ctx *cx, latch_json attributes, latch_json *out) {
+    return unmarshal(cx, "item", attributes, bring_members, out);
+}
+
+latch_status latch_unmarshal_list(latch_ctx *cx, latch_json list, latch_json *out) {
+    return unmarshal(cx, "items", list, bring_items, out);
 }

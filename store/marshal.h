@@ -39,10 +39,20 @@ size_t latch_marshal_item(latch_text_writer *t, latch_json item);
 /* The same of a key: 1 or 2 members, each text, number or binary. LATCH_E_INPUT: one is empty or over 2,048 bytes. */
 size_t latch_marshal_key(latch_text_writer *t, latch_json key);
 
+/* Of an item or a key (`what`: "item") whose table's key names are known: its text there isn't empty or too long. LATCH_E_INPUT. */
+void latch_marshal_check(latch_text_writer *t, const char *what, latch_json v, const char *pk, const char *sk);
+
+/* Whether an item has all attributes of a key, with its values; whether two items have the same ones of these names. False where in doubt. */
+bool latch_marshal_has(latch_json item, latch_json key);
+bool latch_marshal_same(latch_json a, latch_json b, const char *const *names, size_t count);
+
 size_t latch_marshal_value(latch_text_writer *t, latch_json v);                          /* {"S":"p"}; paths begin with "value" */
 size_t latch_marshal_pair(latch_text_writer *t, const char *name, const latch_value *v); /* the same, paths begin with `name` */
 
 /* The plain object of {"pk":{"S":"p"},…}; null of null. Its errors' paths begin with "item". Text is shared with `attributes`, not copied. */
 LATCH_NODISCARD latch_status latch_unmarshal_item(latch_ctx *cx, latch_json attributes, latch_json *out) LATCH_NONNULL;
+
+/* The list of plain objects of a list of such: a page's "Items". Paths begin with "items[2]". */
+LATCH_NODISCARD latch_status latch_unmarshal_list(latch_ctx *cx, latch_json list, latch_json *out) LATCH_NONNULL;
 
 #endif
