@@ -132,7 +132,7 @@ static void say_answer(const run *r) {
     if (a->error.len > 0 && a->error.len < sizeof err->type) snprintf(err->type, sizeof err->type, "%.*s", LATCH_ARG(a->error));
 }
 
-/* DynamoDB writes "message" or "Message". */
+/* DynamoDB writes "message" or "Message", and may have nothing to say in it. */
 static latch_status understand(run *r, const latch_reply *reply) {
     latch_answer *a = r->answer;
     latch_str type, message, message_too;
@@ -141,8 +141,8 @@ static latch_status understand(run *r, const latch_reply *reply) {
     latch_status status = latch_json_parse(r->cx, LATCH_E_DATA, "answer", reply->body, &a->body);
     if (status == LATCH_OK && reply->http_status == 200) return status;
     if (status == LATCH_OK)
-        status = latch_read(a->body, "__type", latch_optional(&type), "message", latch_optional(&message), "Message",
-                            latch_optional(&message_too));
+        status = latch_read(a->body, "__type", latch_optional(&type), "message", latch_optional(latch_bytes(&message, 0, INT64_MAX)),
+                            "Message", latch_optional(latch_bytes(&message_too, 0, INT64_MAX)));
     if (status == LATCH_E_NOMEM) {
         r->verdict = (latch_verdict){.status = status, .lost = true};
         return status;
