@@ -24,7 +24,8 @@
 
 struct latch_connection {
     const latch_settings *settings;
-    latch_clock clock;
+    latch_clock clock; /* says when */
+    latch_clock local; /* says how long */
     latch_trust trust;
     bool may_proxy;
     bool through_curl; /* bytes go through libcurl: TLS, or a proxy that may speak TLS */
@@ -53,10 +54,10 @@ static int64_t since_us(const latch_clock *clock, latch_instant from) {
     return wall > boot ? wall : boot;
 }
 
-static patience patience_until(const latch_clock *clock, int64_t deadline_at_ms) {
-    latch_instant now = latch_clock_instant(clock);
+static patience patience_until(const latch_connection *c, int64_t deadline_at_ms) {
+    int64_t now_us = c->clock.wall_us(c->clock.self);
     int64_t at_us = deadline_at_ms < INT64_MAX / 2000 ? deadline_at_ms * 1000 : INT64_MAX / 2;
-    return (patience){clock, now, at_us > now.wall_us ? at_us - now.wall_us : 0};
+    return (patience){&c->local, latch_clock_instant(&c->local), at_us > now_us ? at_us - now_us : 0};
 }
 
 static int64_t left_ms(const patience *p) { return (p->span_us - since_us(p->clock, p->since)) / 1000; }
@@ -103,7 +104,7 @@ latch_status latch_connection_open(latch_connection **out, const latch_settings 
         curl_global_cleanup();
         return latch_err_set(err, LATCH_E_NOMEM, "DynamoDB: no memory for a connection");
     }
-    *c = (latch_connection){.settings = settings, .clock = clock, .fd = -1};
+    *c = (latch_connection){.settings = settings, .clock = clock, .local = clock, .fd = -1};
     latch_status status = prepare(c, err);
     if (status != LATCH_OK) {
         latch_connection_close(c);
@@ -112,6 +113,8 @@ latch_status latch_connection_open(latch_connection **out, const latch_settings 
     *out = c;
     return LATCH_OK;
 }
+
+void latch_connection_count_by(latch_connection *c, latch_clock local) { c->local = local; }
 
 void latch_connection_hang_up(latch_connection *c) {
     if (c->easy != NULL) curl_easy_cleanup(c->easy);
@@ -250,6 +253,9 @@ static void set_up(latch_connection *c, CURL *easy, int64_t timeout_ms) {
     curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1); /* else TLS offers HTTP/2 */
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* else a resolver that doesn't answer is waited for past the timeout */
+#endif
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms < INT_MAX ? (long)timeout_ms : INT_MAX);
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -285,7 +291,7 @@ static latch_status dial(latch_connection *c, const patience *p, latch_err *err)
     }
     c->easy = easy;
     c->fd = (int)fd;
-    c->used = latch_clock_instant(&c->clock);
+    c->used = latch_clock_instant(&c->local);
     c->stats.connections++;
     return LATCH_OK;
 }
@@ -385,8 +391,8 @@ static bool is_alive(latch_connection *c) {
 static latch_status make_ready(exchange *x, latch_err *err) {
     latch_connection *c = x->c;
     if (c->easy != NULL && !is_alive(c)) latch_connection_hang_up(c);
-    if (c->easy != NULL && latch_clock_since_ms(&c->clock, c->used) > x->asked->idle_ms) {
-        patience short_one = patience_until(&c->clock, x->asked->idle_deadline_at_ms);
+    if (c->easy != NULL && latch_clock_since_ms(&c->local, c->used) > x->asked->idle_ms) {
+        patience short_one = patience_until(c, x->asked->idle_deadline_at_ms);
         if (x->asked->idle_deadline_at_ms == 0) {
             latch_connection_hang_up(c);
         } else if (short_one.span_us < x->patience.span_us) {
@@ -462,11 +468,11 @@ static latch_status begin_sending(exchange *x, bool *answered, latch_err *err) {
     for (;;) {
         LATCH_TRY(make_ready(x, err));
         bool kept = x->c->kept;
-        x->begun = latch_clock_instant(&x->c->clock);
+        x->begun = latch_clock_instant(&x->c->local);
         latch_status status = send_request(x, answered, err);
         if (status != LATCH_E_NETWORK || x->sent > 0 || !kept) return status;
         latch_connection_hang_up(x->c);
-        x->patience = patience_until(&x->c->clock, x->asked->deadline_at_ms);
+        x->patience = patience_until(x->c, x->asked->deadline_at_ms);
     }
 }
 
@@ -490,7 +496,7 @@ latch_status latch_connection_exchange(latch_connection *c, const latch_exchange
                                        int64_t *took_ms, latch_err *err) {
     latch_err mine = {0};
     size_t room, mark = latch_arena_mark(arena);
-    exchange x = {.c = c, .asked = asked, .wire = answer, .patience = patience_until(&c->clock, asked->deadline_at_ms)};
+    exchange x = {.c = c, .asked = asked, .wire = answer, .patience = patience_until(c, asked->deadline_at_ms)};
     *took_ms = 0;
     if (err == NULL) err = &mine;
     latch_wire_begin(answer, arena, &asked->limits);
@@ -501,8 +507,8 @@ latch_status latch_connection_exchange(latch_connection *c, const latch_exchange
         err->maybe_applied = x.sent > 0;
         return status;
     }
-    *took_ms = since_us(&c->clock, x.begun) / 1000 + 1;
+    *took_ms = since_us(&c->local, x.begun) / 1000 + 1;
     c->kept = c->easy != NULL;
-    c->used = latch_clock_instant(&c->clock);
+    c->used = latch_clock_instant(&c->local);
     return LATCH_OK;
 }

@@ -37,13 +37,16 @@ LATCH_NODISCARD latch_status latch_connection_open(latch_connection **out, const
                                                    latch_err *err);
 void latch_connection_close(latch_connection *c); /* NULL: nothing */
 
+/* Before the first exchange, where `clock` is one that answers correct: spans are counted by what it is made of, and no correction is a span. */
+void latch_connection_count_by(latch_connection *c, latch_clock local);
+
 /*
  * One request, one answer, whatever its status; *answer is in the arena, which takes a full block before anything is sent.
  *
  * LATCH_E_NETWORK, LATCH_E_TIMEOUT: the message says at what: names, connecting, TLS (and which of its checks), sending, waiting.
  * LATCH_E_NOMEM: the arena has no room for a head, or libcurl no memory.
  * err->maybe_applied is false where no byte of the request was sent. *took_ms: from before the first byte was sent until the answer was
- * whole, rounded up, by the larger of both clocks.
+ * whole, rounded up, by the larger of wall and boot time.
  */
 LATCH_NODISCARD latch_status latch_connection_exchange(latch_connection *c, const latch_exchange *x, latch_arena *arena, latch_wire *answer,
                                                        int64_t *took_ms, latch_err *err);

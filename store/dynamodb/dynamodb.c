@@ -44,6 +44,7 @@ latch_status latch_dynamodb_open(latch_dynamodb **out, const latch_dynamodb_opti
         latch_dynamodb_close(d);
         return status;
     }
+    if (options->skew != NULL) latch_connection_count_by(d->connection, options->skew->local);
     *out = d;
     return LATCH_OK;
 }

@@ -1,5 +1,10 @@
+#include <curl/curl.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -136,6 +141,27 @@ static void html_is_an_answer_too(void **state) {
     assert_ok(ask());
     assert_int_equal(answer.status, 200);
     assert_memory_equal(latch_wire_body(&answer).ptr, "<html>", 6);
+}
+
+/* A child of the handler doesn't inherit it; small writes go out at once; a peer that has gone is noticed. */
+static void the_socket_is_as_it_must_be(void **state) {
+    size_t ours = 0;
+    (void)state;
+    begin({.bytes = OK_EMPTY});
+    assert_ok(ask());
+    for (int fd = 3; fd < 256; fd++) {
+        struct sockaddr_in peer = {0};
+        socklen_t len = sizeof peer, size = sizeof(int);
+        int no_delay = 0, alive = 0, idle_s = 0;
+        if (getpeername(fd, (struct sockaddr *)&peer, &len) != 0 || ntohs(peer.sin_port) != scripted_port(d.server)) continue;
+        ours++;
+        assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+        assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, &size), 0);
+        assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &alive, &size), 0);
+        assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, &size), 0);
+        assert_true(no_delay != 0 && alive != 0 && idle_s <= 20);
+    }
+    assert_int_equal(ours, 1);
 }
 
 /* ── idle ────────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -314,6 +340,37 @@ static void a_deadline_that_has_passed_sends_nothing(void **state) {
     assert_int_equal(scripted_accepts(d.server), 0);
 }
 
+/* ── a resolver that doesn't answer: this definition is found before libc's ── */
+
+static sem_t answered;
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out) {
+    typedef int resolve_fn(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    resolve_fn *next;
+    void *symbol = dlsym(RTLD_NEXT, "getaddrinfo");
+    memcpy(&next, &symbol, sizeof next);
+    if (strcmp(name, "silent.invalid") != 0) return next(name, service, hints, out);
+    sem_wait(&answered);
+    return EAI_AGAIN;
+}
+
+static void a_resolver_is_not_waited_for_past_the_deadline(void **state) {
+    (void)state;
+    if (curl_version_info(CURLVERSION_NOW)->version_num < 0x075700) skip(); /* before 7.87 libcurl waits for its thread */
+    sem_init(&answered, 0, 0);
+    begin_with(NULL);
+    desk_point(&d, "silent.invalid", 8000, false);
+    d.settings.connect_timeout_ms = 100;
+    assert_int_equal(latch_connection_open(&c, &d.settings, desk_clock(&d), &d.err), LATCH_OK);
+    int64_t from = desk_in_ms(&d, 0);
+    latch_status status = ask();
+    int64_t took_ms = desk_in_ms(&d, 0) - from;
+    sem_post(&answered);
+    assert_int_equal(status, LATCH_E_TIMEOUT);
+    assert_error(&d, LATCH_E_TIMEOUT, "resolving silent.invalid", false);
+    assert_in_range(took_ms, 80, 5000);
+}
+
 /* The clock of the deadline is the one given, wherever it stands; and a step of it during the call never makes the call longer. */
 static void deadlines_are_by_the_injected_clock(void **state) {
     (void)state;
@@ -480,6 +537,7 @@ static const struct CMUnitTest tests[] = {
     ROW(bytes_that_nobody_asked_for_end_a_connection),
     ROW(what_the_answer_says_about_the_connection_holds),
     ROW(html_is_an_answer_too),
+    ROW(the_socket_is_as_it_must_be),
     ROW(a_connection_that_was_idle_for_long_is_in_doubt),
     ROW(it_may_be_tried_for_a_while),
     ROW(an_idle_one_that_is_closed_costs_nothing),
@@ -488,6 +546,7 @@ static const struct CMUnitTest tests[] = {
     ROW(slow_bytes_are_waited_for),
     ROW(what_prevents_a_connection_is_told_and_nothing_was_sent),
     ROW(connecting_has_a_timeout_of_its_own),
+    ROW(a_resolver_is_not_waited_for_past_the_deadline),
     ROW(a_deadline_that_has_passed_sends_nothing),
     ROW(deadlines_are_by_the_injected_clock),
     ROW(a_large_request_goes_out_whole),

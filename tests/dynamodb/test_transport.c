@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <strings.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,14 +27,14 @@ latch_status latch_credentials_get(latch_credentials *c, int64_t deadline_at_ms,
     *out = (latch_keys){0};
     if (source.status != LATCH_OK) return latch_err_set(err, source.status, "no keys today");
     *out = source.keys;
-    source.given++;
+    __atomic_add_fetch(&source.given, 1, __ATOMIC_RELAXED);
     return LATCH_OK;
 }
 
 void latch_credentials_release(latch_credentials *c, latch_keys *keys) {
     (void)c;
     *keys = (latch_keys){0};
-    source.released++;
+    __atomic_add_fetch(&source.released, 1, __ATOMIC_RELAXED);
 }
 
 void latch_credentials_refused(latch_credentials *c, uint64_t generation) {
@@ -346,6 +347,7 @@ static void the_next_request_is_signed_by_dynamodb_s_clock(void **state) {
         scripted_last(d.server, seen, sizeof seen);
         assert_in_range(stamp_s(seen) - service_s + 3, 0, 13);
         assert_signed(seen);
+        assert_int_equal(scripted_accepts(d.server), 1); /* the clock was set, but nothing was idle */
     }
 }
 
@@ -460,6 +462,57 @@ static void more_has_a_connection_of_its_own(void **state) {
     assert_int_equal(latch_dynamodb_measure(db).connections, 1);
 }
 
+typedef struct worker {
+    latch_transport transport;
+    int answers;
+} worker;
+
+static void *work(void *self) {
+    worker *w = self;
+    _Alignas(16) char memory[16384];
+    latch_arena arena;
+    latch_reply out;
+    latch_send send = {.operation = "GetItem", .request = LATCH_STR("{}"), .deadline_at_ms = INT64_MAX};
+    latch_arena_init(&arena, memory, sizeof memory);
+    for (int i = 0; i < 100; i++) {
+        latch_arena_rewind(&arena, 0);
+        if (w->transport.call(w->transport.self, &send, &arena, &out, NULL) == LATCH_OK) w->answers += is_text(out.body, "{}");
+    }
+    latch_arena_clean_up(&arena);
+    return NULL;
+}
+
+/* Keys and clock are one for all; the rest is each thread's own. */
+static void threads_have_connections_of_their_own(void **state) {
+    worker workers[4];
+    pthread_t threads[COUNT_OF(workers)];
+    char bytes[512];
+    size_t opened = 0, answers = 0;
+    (void)state;
+    const scripted_answer answer = {.bytes = dated(bytes, sizeof bytes, desk_wall_us(&d) / 1000000 + 900)};
+    begin_with(&answer, 1);
+    latch_dynamodb_close(db);
+    latch_skew_init(&skew, desk_clock(&d));
+    open_with(latch_skew_clock(&skew), &skew);
+    latch_transport first = latch_dynamodb_transport(db);
+    for (size_t i = 0; i < COUNT_OF(workers); i++) {
+        workers[i] = (worker){0};
+        opened += first.more(first.self, &workers[i].transport, &d.err) == LATCH_OK;
+    }
+    assert_int_equal(opened, COUNT_OF(workers));
+    for (size_t i = 0; i < COUNT_OF(workers); i++)
+        opened -= pthread_create(&threads[i], NULL, work, &workers[i]) == 0;
+    for (size_t i = 0; i < COUNT_OF(workers) - opened; i++) {
+        pthread_join(threads[i], NULL);
+        answers += (size_t)workers[i].answers;
+        workers[i].transport.close(workers[i].transport.self);
+    }
+    assert_int_equal(answers, COUNT_OF(workers) * 100);
+    assert_int_equal(scripted_accepts(d.server), COUNT_OF(workers));
+    assert_int_equal(source.given, source.released);
+    assert_in_range(skew.offset_us / 1000000, 880, 901);
+}
+
 /* ── what goes wrong ─────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void errors_name_the_operation_and_tell_the_truth(void **state) {
@@ -539,6 +592,7 @@ static const struct CMUnitTest tests[] = {
     ROW(warming_opens_what_the_first_call_uses),
     ROW(warming_that_fails_costs_nothing),
     ROW(more_has_a_connection_of_its_own),
+    ROW(threads_have_connections_of_their_own),
     ROW(errors_name_the_operation_and_tell_the_truth),
     ROW(every_size_of_an_arena_is_told),
     ROW(opening_needs_an_endpoint_that_is_one),
