@@ -15,7 +15,8 @@
 
 #define DEFAULT_PORT 8000 /* DynamoDB Local's */
 #define DEFAULT_MB 256
-#define SHOWN_BYTES 240 /* of an error, in its log line */
+#define CONNECTION_BYTES ((size_t)32 * 1024) /* SDKs' headers have 2 KB at most, and half of the time would go into clearing more */
+#define SHOWN_BYTES 240                      /* of an error, in its log line */
 
 typedef struct serving {
     int64_t port, max_mb, lag_ms, seed;
@@ -123,8 +124,12 @@ static latch_status parse(serving *s, int argc, char **argv) {
 
 static latch_status start(serving *s) {
     const latch_dynamodb_local_options options = {.max_bytes = (size_t)s->max_mb << 20, .lag_ms = s->lag_ms, .seed = (uint64_t)s->seed};
-    const latch_server_config config = {
-        .host = s->host, .port = (uint16_t)s->port, .max_body_bytes = LATCH_DYNAMODB_REQUEST_BYTES, .on_request = on_request, .arg = s};
+    const latch_server_config config = {.host = s->host,
+                                        .port = (uint16_t)s->port,
+                                        .max_body_bytes = LATCH_DYNAMODB_REQUEST_BYTES,
+                                        .connection_bytes = CONNECTION_BYTES,
+                                        .on_request = on_request,
+                                        .arg = s};
     LATCH_TRY(latch_dynamodb_local_init(&s->local, &options, &s->err));
     if (s->table != NULL) LATCH_TRY(latch_dynamodb_local_create_table(s->local, s->table, &s->err));
     if (!latch_loop_init(&s->loop)) return latch_err_set(&s->err, LATCH_E_MISUSE, "no epoll: %s", strerror(errno));

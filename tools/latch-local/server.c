@@ -150,10 +150,11 @@ latch_status latch_server_start(latch_loop *loop, const latch_server_config *con
         return latch_err_set(err, LATCH_E_MISUSE, "host %s is no address: give one as 127.0.0.1 or ::1", config->host);
     latch_server *server = latch_alloc(sizeof *server);
     *server = (latch_server){.loop = loop, .config = *config};
+    size_t connection_bytes = config->connection_bytes != 0 ? config->connection_bytes : CONNECTION_BYTES;
     errno = 0;
     server->daemon =
         MHD_start_daemon(flags, config->port, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, quiet, NULL, MHD_OPTION_SOCK_ADDR,
-                         (struct sockaddr *)&address, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_URI_LOG_CALLBACK,
+                         (struct sockaddr *)&address, MHD_OPTION_CONNECTION_MEMORY_LIMIT, connection_bytes, MHD_OPTION_URI_LOG_CALLBACK,
                          begin, server, MHD_OPTION_NOTIFY_COMPLETED, end, server, MHD_OPTION_END);
     latch_status status = LATCH_OK;
     if (server->daemon == NULL)

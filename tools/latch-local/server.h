@@ -14,9 +14,10 @@ typedef struct latch_server latch_server;
 typedef struct latch_exchange latch_exchange; /* one request; gone once its reply was sent */
 
 typedef struct latch_server_config {
-    const char *host;      /* an IPv4 or IPv6 address */
-    uint16_t port;         /* 0: a free one */
-    size_t max_body_bytes; /* what is kept of a request's body; the rest is counted and dropped */
+    const char *host;        /* an IPv4 or IPv6 address */
+    uint16_t port;           /* 0: a free one */
+    size_t max_body_bytes;   /* what is kept of a request's body; the rest is counted and dropped */
+    size_t connection_bytes; /* of header blocks, and of the pieces a body comes in; cleared after each request; 0: 512 KiB */
     void (*on_request)(void *arg, latch_exchange *x);
     void *arg;
 } latch_server_config;
