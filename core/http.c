@@ -128,7 +128,7 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *self) {
 
 /* ── the exchange ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Loopback and link-local, as a name or in numbers. */
+/* Loopback and link-local, as a name or in numbers, and fd00:ec2::/32, where AWS's services inside a machine are. */
 static bool is_nearby(const char *host) {
     unsigned char v4[4], v6[16], loopback[16] = {[15] = 1};
     char bare[INET6_ADDRSTRLEN] = "";
@@ -138,7 +138,7 @@ static bool is_nearby(const char *host) {
     size_t inside = host[0] == '[' ? strcspn(host + 1, "]%") : sizeof bare;
     if (inside < sizeof bare) memcpy(bare, host + 1, inside);
     if (inet_pton(AF_INET6, bare, v6) != 1) return false;
-    return memcmp(v6, loopback, sizeof v6) == 0 || (v6[0] == 0xFE && (v6[1] & 0xC0) == 0x80);
+    return memcmp(v6, loopback, sizeof v6) == 0 || (v6[0] == 0xFE && (v6[1] & 0xC0) == 0x80) || memcmp(v6, "\xFD\x00\x0E\xC2", 4) == 0;
 }
 
 /* libcurl's own reader judges it, since libcurl will connect to what it reads. */
