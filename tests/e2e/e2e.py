@@ -3,7 +3,7 @@
 
 BUILD holds the build under test (sanitizers), RELEASE the one that users run. Each test_… below is one entry of ctest.
 """
-import json, os, pathlib, re, signal, socket, subprocess, sys, tempfile, time, urllib.request
+import json, os, pathlib, re, signal, socket, subprocess, sys, tempfile, time, urllib.error, urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from service import Function
@@ -42,6 +42,82 @@ def test_every_sample_event_twice():
     count = 2 * len(list((ROOT / "events").glob("*.json")))
     assert count >= 24
     assert done.stdout.rstrip().splitlines()[-1] == f"{count} events, {count} ok", done.stdout[-600:]
+
+
+def at(url, table):
+    return {"AWS_ENDPOINT_URL_DYNAMODB": url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1",
+            "AWS_CONFIG_FILE": "none", "AWS_SHARED_CREDENTIALS_FILE": "none", "LATCH_TABLE": table}
+
+
+def play_on(url):
+    """Every sample event twice, on a table of its own there; then nothing of it is left."""
+    store = at(url, f"shop-{os.getpid()}")
+    count = 2 * len(list((ROOT / "events").glob("*.json")))
+    run(BUILD / "latch", "table", "create", environment=store)
+    try:
+        done = run(BUILD / "latch-local", "invoke", "--plays", "2", "--expect", "events/expect", "events", "--", BUILD / "bootstrap",
+                   environment=store)
+        items = json.loads(run(BUILD / "latch", "table", "describe", "--json", environment=store).stdout)["items"]
+    finally:
+        run(BUILD / "latch", "table", "delete", store["LATCH_TABLE"], "--yes", environment=store)
+    assert done.stdout.rstrip().splitlines()[-1] == f"{count} events, {count} ok", done.stdout[-600:]
+    assert items >= 6, f"the events left {items} items: was another store played on?"
+
+
+def test_every_sample_event_on_dynamodb_local():
+    play_on(pathlib.Path(os.environ["LATCH_TEST_ENDPOINT_FILE"]).read_text().strip())
+
+
+def test_every_sample_event_on_latch_locals_dynamodb():
+    server = subprocess.Popen([BUILD / "latch-local", "dynamodb", "--port", "0", "--quiet"], stdout=subprocess.PIPE, text=True)
+    try:
+        play_on(re.search(r"http://[0-9.:]+", server.stdout.readline())[0])
+    finally:
+        server.terminate()
+        assert server.wait(20) == 0
+
+
+def test_a_function_without_its_table_says_how_to_make_it():
+    server = subprocess.Popen([BUILD / "latch-local", "dynamodb", "--port", "0", "--quiet"], stdout=subprocess.PIPE, text=True)
+    try:
+        url = re.search(r"http://[0-9.:]+", server.stdout.readline())[0]
+        done = run(BUILD / "latch-local", "invoke", "--json", "events/sweep-schedule-1.json", "--", BUILD / "bootstrap",
+                   environment=at(url, "nobody-made-it"), status=1)
+        assert "latch table create nobody-made-it" in done.stdout, done.stdout[-600:]
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def answers(url):
+    try:
+        urllib.request.urlopen(url, timeout=5)
+    except urllib.error.HTTPError as error:
+        return error.code == 400
+    except OSError:
+        return False
+
+
+def test_dynamodb_local_ends_with_who_started_it():
+    """However that ends: by its own last line, killed, or with the script in between killed."""
+    for kill in ("true", 'kill -9 "$(cat "$1.pid")"; sleep 1', "kill -9 $$"):
+        with tempfile.TemporaryDirectory() as folder:
+            url_file = pathlib.Path(folder) / "url"
+            script = f'"$0" start "$1" && cp "$1" "$1.was"; {kill}'
+            run("bash", "-c", script, ROOT / "tools/dynamodb-local", url_file, status=None, timeout=150)
+            url, until = url_file.with_name("url.was").read_text().strip(), time.monotonic() + 10
+            assert url.startswith("http://127.0.0.1:"), url
+            while answers(url) and time.monotonic() < until:
+                time.sleep(0.1)
+            assert not answers(url), f"DynamoDB Local still answers at {url} after {kill}"
+
+
+def test_dynamodb_local_on_a_port_that_is_taken():
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))
+        taken.listen()
+        done = run(ROOT / "tools/dynamodb-local", taken.getsockname()[1], status=1, timeout=150)
+    assert "is taken" in done.stderr and done.stdout == "", done.stderr
 
 
 def test_a_wrong_expectation_is_reported():
