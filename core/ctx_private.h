@@ -17,6 +17,7 @@ struct latch_ctx {
     const struct latch_table *table;           /* where the stores keep their state (store/table.h); NULL: nowhere */
     struct latch_scope *scope;                 /* what ends with the handler or the record (core/scope.h) */
     struct latch_http_session *http;           /* connections of the handler's own requests (core/http.h) */
+    int64_t moved_ms;                          /* of usage->moved_ms, what deadline_at_ms has followed */
     struct latch_usage *usage;                 /* what its requests cost is counted here (core/usage.h); NULL: nowhere */
     const struct latch_invocation *invocation; /* what came with the event (runtime/invocation.h); NULL: none is running */
 };

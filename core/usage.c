@@ -12,5 +12,6 @@ void latch_usage_add(latch_usage *into, const latch_usage *from) {
     into->write_milli_units += from->write_milli_units;
     into->request_us += from->request_us;
     into->waited_us += from->waited_us;
+    into->moved_ms += from->moved_ms;
     if (from->failure.status != LATCH_OK) into->failure = from->failure;
 }

@@ -29,6 +29,7 @@ typedef struct latch_usage {
     uint64_t write_milli_units; /* nothing is told of a call that failed, a failed condition among them, though it may cost */
     int64_t request_us;         /* from sending to the whole answer, of all requests */
     int64_t waited_us;          /* slept before requests: delays of repeats, and after throttling */
+    int64_t moved_ms;           /* by so much DynamoDB's Date has moved the stores' clock; nearly always 0 */
     latch_usage_failure failure;
 } latch_usage;
 

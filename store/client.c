@@ -173,12 +173,28 @@ static void keep(latch_ctx *cx, size_t mark, latch_reply *reply) {
     if (reply->request_id.ptr == NULL) reply->request_id = LATCH_STR("");
 }
 
+static void move(int64_t *at_ms, int64_t by_ms) {
+    if (*at_ms != INT64_MAX) *at_ms += by_ms;
+}
+
+/* Another context of the same invocation (a record of a batch has its own) has seen the clock move: this one's deadline does too. */
+static void catch_up(latch_ctx *cx) {
+    if (cx->usage == NULL || cx->usage->moved_ms == cx->moved_ms) return;
+    move(&cx->deadline_at_ms, cx->usage->moved_ms - cx->moved_ms);
+    cx->moved_ms = cx->usage->moved_ms;
+}
+
 /* Points in time are the clock's: what moves it moves them. */
 static void move_with_clock(run *r, int64_t moved_ms) {
     r->moved_ms = moved_ms;
     if (moved_ms == 0) return;
-    if (r->deadline_at_ms != INT64_MAX) r->deadline_at_ms += moved_ms;
-    if (r->cx->deadline_at_ms != INT64_MAX) r->cx->deadline_at_ms += moved_ms;
+    move(&r->deadline_at_ms, moved_ms);
+    if (r->cx->usage == NULL) {
+        move(&r->cx->deadline_at_ms, moved_ms);
+        return;
+    }
+    r->cx->usage->moved_ms += moved_ms;
+    catch_up(r->cx);
 }
 
 static latch_send send_of(run *r) {
@@ -372,9 +388,10 @@ static int64_t deadline_of(const latch_ctx *cx, const latch_call *call, int64_t 
 static latch_status refuse_open(run *r) {
     latch_err *err = &r->cx->err;
     int64_t in_ms = r->ticket.retry_at_ms - latch_clock_wall_ms(&r->cx->clock);
+    const latch_breaker b = latch_pace_look(r->client->pace, &r->cx->clock);
     (void)latch_err_set(err, LATCH_E_NETWORK,
-                        "%s: not sent: DynamoDB didn't answer the last %d calls; the next one may try in %" PRId64 " ms",
-                        r->call->operation, r->ticket.failures, in_ms > 0 ? in_ms : 0);
+                        "%s: not sent: DynamoDB didn't answer the last %d calls, the next one may try in %" PRId64 " ms; the last: %s",
+                        r->call->operation, b.failures, in_ms > 0 ? in_ms : 0, b.last_failure);
     snprintf(err->type, sizeof err->type, "CircuitOpen");
     err->retry_at_ms = r->ticket.retry_at_ms;
     return LATCH_E_NETWORK;
@@ -395,13 +412,15 @@ latch_status latch_client_call(latch_ctx *cx, const latch_call *call, latch_answ
         return latch_err_set(&cx->err, LATCH_E_MISUSE,
                              "no table is open: the handler's entry doesn't say .stores = true, or this call is not made from a handler");
     latch_client *client = cx->table->client;
+    catch_up(cx);
     run r = {.cx = cx, .client = client, .call = call, .answer = answer, .gave_up = ""};
     r.deadline_at_ms = deadline_of(cx, call, client->options.request_timeout_ms);
     bool admitted = latch_pace_begin(client->pace, &cx->clock, &r.ticket);
     latch_status status = admitted ? wait_and_send(&r) : refuse_open(&r);
-    if (admitted) latch_pace_end(client->pace, &cx->clock, &r.ticket, answer->tries > 0 ? outcome_of(&r) : LATCH_PACE_UNDECIDED);
     if (status == LATCH_OK && (cx->usage != NULL || client->options.logs)) read_capacity(&r);
     if (status != LATCH_OK && answer->tries > 0) say_failure(&r);
+    r.ticket.why = cx->err.message;
+    if (admitted) latch_pace_end(client->pace, &cx->clock, &r.ticket, answer->tries > 0 ? outcome_of(&r) : LATCH_PACE_UNDECIDED);
     account(&r, status);
     if (client->options.logs) log_call(&r, status);
     return status;

@@ -60,7 +60,8 @@ const latch_usage_failure *latch_dynamodb_failure(const latch_ctx *cx) LATCH_NON
 
 /*
  * The circuit breaker of this process: after 5 calls in a row that got no answer in all their tries (5xx, no connection, no answer in
- * time; never a 4xx, never throttling) nothing is sent for 60 s; then one call may probe, and closes it, or opens it again.
+ * time; never a 4xx, never throttling, nor a last try that had less than 100 ms) nothing is sent for 60 s; then one call may probe, and
+ * closes it, or opens it again.
  */
 typedef enum latch_breaker_state { LATCH_BREAKER_CLOSED, LATCH_BREAKER_OPEN, LATCH_BREAKER_HALF_OPEN } latch_breaker_state;
 
@@ -69,6 +70,7 @@ typedef struct latch_breaker {
     int failures;               /* calls in a row that got no answer */
     int64_t last_failure_at_ms; /* 0: none yet */
     int64_t next_try_at_ms;     /* open: when one call may probe; half-open: now; closed: 0 */
+    char last_failure[128];     /* in words; cut where it is longer */
 } latch_breaker;
 
 latch_breaker latch_dynamodb_breaker(const latch_ctx *cx) LATCH_NONNULL; /* closed where no table is open */

@@ -63,6 +63,17 @@ static latch_status read_truth(latch_ctx *cx, const char *name, bool *out) {
     return latch_err_set(&cx->err, LATCH_E_MISUSE, "%s is \"%.40s\", want true or false", name, text);
 }
 
+static latch_status read_options(latch_ctx *cx, latch_client_options *out) {
+    int64_t retries, sockets;
+    *out = latch_client_defaults();
+    retries = out->max_retries, sockets = out->max_connections;
+    LATCH_TRY(read_number(cx, "DYNAMODB_MAX_RETRIES", 0, 20, &retries));
+    LATCH_TRY(read_number(cx, "DYNAMODB_MAX_SOCKETS", 1, 1000, &sockets));
+    LATCH_TRY(read_number(cx, "DYNAMODB_REQUEST_TIMEOUT", 0, 900000, &out->request_timeout_ms));
+    out->max_retries = (int)retries, out->max_connections = (int)sockets;
+    return read_truth(cx, "DYNAMODB_ENABLE_LOGGING", &out->logs);
+}
+
 /* ── embedded ───────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* The one table that all stores share: pk, sk, ttl, and two indexes. */
@@ -95,11 +106,13 @@ static latch_status create_table(latch_ctx *cx, const latch_table *table) {
 
 static latch_status open_embedded(latch_ctx *cx, const char *name, latch_stores *out) {
     latch_embedded_options options = {0};
+    latch_client_options calls;
     int64_t mb = DEFAULT_MB;
+    LATCH_TRY(read_options(cx, &calls));
     LATCH_TRY(read_number(cx, "LATCH_EMBEDDED_MAX_MB", 1, MAX_MB, &mb));
     options.max_bytes = (size_t)mb << 20;
     LATCH_TRY(latch_embedded_init(&out->embedded, &options, &cx->err));
-    latch_client_init(&out->client, latch_embedded_transport(out->embedded), NULL);
+    latch_client_init(&out->client, latch_embedded_transport(out->embedded), &calls);
     out->table = (latch_table){.name = name, .client = &out->client};
     latch_status status = create_table(cx, &out->table);
     if (status != LATCH_OK) latch_stores_close(out);
@@ -107,17 +120,6 @@ static latch_status open_embedded(latch_ctx *cx, const char *name, latch_stores 
 }
 
 /* ── DynamoDB ───────────────────────────────────────────────────────────────────────────────────────────────────────────── */
-
-static latch_status read_options(latch_ctx *cx, latch_client_options *out) {
-    int64_t retries, sockets;
-    *out = latch_client_defaults();
-    retries = out->max_retries, sockets = out->max_connections;
-    LATCH_TRY(read_number(cx, "DYNAMODB_MAX_RETRIES", 0, 20, &retries));
-    LATCH_TRY(read_number(cx, "DYNAMODB_MAX_SOCKETS", 1, 1000, &sockets));
-    LATCH_TRY(read_number(cx, "DYNAMODB_REQUEST_TIMEOUT", 0, 900000, &out->request_timeout_ms));
-    out->max_retries = (int)retries, out->max_connections = (int)sockets;
-    return read_truth(cx, "DYNAMODB_ENABLE_LOGGING", &out->logs);
-}
 
 static void warn(latch_ctx *cx, const char *message, const latch_err *err) { latch_warn(cx, message, "why", err->message); }
 

@@ -1,5 +1,7 @@
 #include "store/pace.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define THROTTLED_BASE_MS 1000
@@ -51,7 +53,6 @@ static void let_time_pass(latch_pace *p, const latch_clock *clock) {
 
 static bool admit(latch_pace *p, const latch_clock *clock, latch_pace_ticket *out) {
     let_time_pass(p, clock);
-    out->failures = p->failures;
     if (p->state == LATCH_BREAKER_OPEN) {
         out->retry_at_ms = p->opened_at_ms + p->options.open_ms;
         return false;
@@ -84,6 +85,8 @@ static void judge(latch_pace *p, const latch_clock *clock, const latch_pace_tick
         return;
     }
     p->last_failure_at_ms = latch_clock_wall_ms(clock);
+    latch_str why = latch_str_cut(latch_str_of(ticket->why), sizeof p->last_failure - 1);
+    snprintf(p->last_failure, sizeof p->last_failure, "%.*s", (int)why.len, why.len > 0 ? why.ptr : "");
     p->failures++;
     if (p->options.breaker && p->failures >= p->options.failures) open_breaker(p, clock);
 }
@@ -94,6 +97,7 @@ latch_breaker latch_pace_look(latch_pace *p, const latch_clock *clock) {
     latch_breaker out = {.state = p->state, .failures = p->failures, .last_failure_at_ms = p->last_failure_at_ms};
     if (p->state == LATCH_BREAKER_OPEN) out.next_try_at_ms = p->opened_at_ms + p->options.open_ms;
     if (p->state == LATCH_BREAKER_HALF_OPEN) out.next_try_at_ms = latch_clock_wall_ms(clock);
+    memcpy(out.last_failure, p->last_failure, sizeof out.last_failure);
     settle(p);
     return out;
 }

@@ -47,6 +47,7 @@ typedef struct latch_pace {
     int failures;
     latch_instant opened;
     int64_t opened_at_ms, last_failure_at_ms;
+    char last_failure[sizeof((latch_breaker *)NULL)->last_failure];
 } latch_pace;
 
 void latch_pace_init(latch_pace *pace, const latch_pace_options *options);
@@ -55,10 +56,10 @@ void latch_pace_clean_up(latch_pace *pace);
 typedef struct latch_pace_ticket { /* of one call */
     int64_t wait_ms;               /* before its first try */
     int64_t retry_at_ms;           /* where it may not go out */
-    int failures;                  /* then: how many calls in a row got no answer */
     bool probe;                    /* whether the breaker opens or closes is decided by it */
     bool throttled;                /* to be set where a try was */
     int spent;                     /* the cost of its last repeat; 0: it was not repeated */
+    const char *why;               /* to be set where it failed: in words; borrowed until its end */
 } latch_pace_ticket;
 
 typedef enum latch_pace_outcome {

@@ -103,6 +103,7 @@ static void forget(void) {
     memset(s.slept_ms, 0, sizeof s.slept_ms);
     memset(s.sent, 0, sizeof s.sent);
     s.usage = (latch_usage){0};
+    s.cx.moved_ms = 0;
     s.cx.err = (latch_err){0};
     latch_arena_rewind(&s.arena, 0);
 }
@@ -429,6 +430,16 @@ static void a_wrong_clock_is_put_right_once(void **state) {
         assert_int_equal(s.sleeps, 0);
         if (rows[i].sends == 2) assert_int_equal(s.sent[1].try_ms, 1000);
     }
+    forget();
+    latch_ctx record = s.cx; /* of a batch: it hears of the move by the usage that they share */
+    record.deadline_at_ms = s.wall_us / 1000 + 500;
+    s.usage.moved_ms = LATCH_MINUTE_MS;
+    for (int i = 0; i < 2; i++) {
+        latch_answer heard;
+        s.steps = &(const step)FINE, s.step_count = 1;
+        assert_int_equal(latch_client_call(&record, &an_update, &heard), LATCH_OK);
+        assert_int_equal(record.deadline_at_ms, s.wall_us / 1000 + 500 + LATCH_MINUTE_MS);
+    }
     latch_answer answer; /* and not twice */
     forget();
     assert_int_equal(CALL(&an_update, &answer, {.http_status = 400, .body = TYPE("RequestExpired"), .moved_ms = 5 * LATCH_MINUTE_MS}),
@@ -464,8 +475,8 @@ static void sends_nothing_while_the_breaker_is_open(void **state) {
     pass(1000);
     assert_int_equal(CALL(&call, &answer, FINE), LATCH_E_NETWORK);
     assert_int_equal(s.sends, 0);
-    assert_string_equal(s.cx.err.message,
-                        "UpdateItem: not sent: DynamoDB didn't answer the last 5 calls; the next one may try in 59000 ms");
+    assert_string_equal(s.cx.err.message, "UpdateItem: not sent: DynamoDB didn't answer the last 5 calls, the next one may try in 59000 "
+                                          "ms; the last: UpdateItem after 4 tries: the wire broke");
     assert_string_equal(s.cx.err.type, "CircuitOpen");
     assert_int_equal(s.cx.err.retry_at_ms, s.wall_us / 1000 + 59000);
     assert_false(s.cx.err.maybe_applied);
