@@ -45,6 +45,13 @@ latch_status latch_bulk_from_callback(latch_bulk *bulk, latch_status status);
 latch_status latch_bulk_blame(latch_ctx *cx, const char *what, uint64_t index, latch_status status);
 
 /*
+ * A write as a part of a BatchWriteItem, {"PutRequest":{"Item":{…}}}, and its key: in cx's arena. What DynamoDB would refuse is refused,
+ * as store/bulk.h says. Reading the caller's values takes of their own arena. *requests is added to.
+ */
+LATCH_NODISCARD latch_status latch_bulk_prepare(latch_ctx *cx, latch_bulk_tables *tables, const latch_dynamodb_write *write,
+                                                int64_t until_at_ms, latch_bulk_key *key, latch_str *text, uint64_t *requests);
+
+/*
  * For jobs: after an answer that left something. `idle` counts the answers in a row of which nothing was taken. LATCH_OK: go on, after a
  * pause, or see that the crew was stopped. LATCH_E_THROTTLED, LATCH_E_TIMEOUT: give up.
  */

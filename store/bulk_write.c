@@ -289,10 +289,9 @@ static latch_status take_over(run *w, const latch_bulk_key *key, latch_str text)
     return LATCH_OK;
 }
 
-static latch_status marshal(run *w, const latch_dynamodb_write *write, latch_str *text) {
-    latch_ctx *desk = &w->bulk.desk->cx;
+static latch_status marshal(latch_ctx *cx, const latch_dynamodb_write *write, latch_str *text) {
     bool puts = write->put.node != NULL;
-    latch_text_writer t = latch_text_begin(desk->arena);
+    latch_text_writer t = latch_text_begin(cx->arena);
     latch_text_put(&t, puts ? LATCH_STR("{\"PutRequest\":{\"Item\":") : LATCH_STR("{\"DeleteRequest\":{\"Key\":"));
     if (puts) {
         (void)latch_marshal_item(&t, write->put);
@@ -301,19 +300,17 @@ static latch_status marshal(run *w, const latch_dynamodb_write *write, latch_str
     }
     latch_text_put(&t, LATCH_STR("}}"));
     *text = latch_text_end(&t);
-    return text->ptr != NULL ? LATCH_OK : latch_err_set(&desk->err, t.failed, "%s", t.why);
+    return text->ptr != NULL ? LATCH_OK : latch_err_set(&cx->err, t.failed, "%s", t.why);
 }
 
-/* The write as a request's part, and its key: on the desk. */
-static latch_status prepare(run *w, const latch_dynamodb_write *write, latch_bulk_key *key, latch_str *text) {
-    latch_ctx *desk = &w->bulk.desk->cx;
-    latch_json item = write->put.node != NULL ? write->put : write->delete_key;
+latch_status latch_bulk_prepare(latch_ctx *cx, latch_bulk_tables *tables, const latch_dynamodb_write *write, int64_t until_at_ms,
+                                latch_bulk_key *key, latch_str *text, uint64_t *requests) {
+    bool puts = write->put.node != NULL;
     size_t table;
-    if ((write->put.node != NULL) == (write->delete_key.node != NULL))
-        return latch_err_set(&desk->err, LATCH_E_MISUSE, "want one of .put, .delete_key and .end");
-    LATCH_TRY(latch_bulk_table_find(desk, &w->bulk.tables, write->table, w->bulk.until_at_ms, &table, &w->out->requests));
-    LATCH_TRY(marshal(w, write, text));
-    return latch_bulk_key_of(desk, &w->bulk.tables, table, item, write->put.node == NULL, key);
+    if (puts == (write->delete_key.node != NULL)) return latch_err_set(&cx->err, LATCH_E_MISUSE, "want one of .put, .delete_key and .end");
+    LATCH_TRY(latch_bulk_table_find(cx, tables, write->table, until_at_ms, &table, requests));
+    LATCH_TRY(marshal(cx, write, text));
+    return latch_bulk_key_of(cx, tables, table, puts ? write->put : write->delete_key, !puts, key);
 }
 
 /* What reading the caller's values took of their own arena goes back. */
@@ -323,7 +320,7 @@ static latch_status take(run *w, const latch_dynamodb_write *write) {
     latch_str text;
     bool theirs = owner != NULL && owner->arena != desk->arena;
     size_t mark = theirs ? latch_arena_mark(owner->arena) : 0;
-    latch_status status = prepare(w, write, &key, &text);
+    latch_status status = latch_bulk_prepare(desk, &w->bulk.tables, write, w->bulk.until_at_ms, &key, &text, &w->out->requests);
     if (theirs) latch_arena_rewind(owner->arena, mark);
     if (status != LATCH_OK) return latch_bulk_blame(desk, "write", w->out->given, status);
     return take_over(w, &key, text);
