@@ -25,14 +25,18 @@
 #include "runtime/http_event.h"
 #include "runtime/record.h"
 #include "store/attempts.h"
+#include "store/bulk.h"
 #include "store/cache.h"
 #include "store/dedupe.h"
 #include "store/dynamodb.h"
 #include "store/items.h"
 #include "store/lock.h"
 #include "store/once.h"
+#include "store/parallel.h"
 #include "store/transact.h"
+#include "store/tree.h"
 #include "store/work.h"
+#include "store/writer.h"
 
 LATCH_BEGIN_C
 

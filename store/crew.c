@@ -215,13 +215,13 @@ void latch_crew_close(latch_crew *crew) {
     drop(crew);
 }
 
-void latch_crew_submit(latch_crew *crew, latch_crew_slot *slot, size_t at) {
+void latch_crew_submit(latch_crew *crew, latch_crew_slot *slot, size_t at_line) {
     struct latch_crew_inside *in = crew->inside;
     if (!crew->threaded) {
         run(crew, slot, crew->cx->table);
         return;
     }
-    line *l = &in->lines[at];
+    line *l = &in->lines[at_line];
     pthread_mutex_lock(&in->mutex);
     slot->next = NULL;
     slot->working = true;

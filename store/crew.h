@@ -67,7 +67,7 @@ void latch_crew_close(latch_crew *crew); /* NULL: nothing */
 /* For what the caller does itself with a slot: its requests go over the caller's connection. */
 void latch_crew_lend(latch_crew *crew, latch_crew_slot *slot) LATCH_NONNULL;
 
-void latch_crew_submit(latch_crew *crew, latch_crew_slot *slot, size_t line) LATCH_NONNULL;
+void latch_crew_submit(latch_crew *crew, latch_crew_slot *slot, size_t at_line) LATCH_NONNULL;
 void latch_crew_wait(latch_crew *crew, latch_crew_slot *slot) LATCH_NONNULL; /* at once where it isn't working */
 
 /* The slot's memory begins anew: what was built in it is gone, and pages beyond 1 MB go back to the system. Its job stays. */
