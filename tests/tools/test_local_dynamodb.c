@@ -341,6 +341,37 @@ static void answers_many_connections(void **state) {
     }
 }
 
+/* What is no HTTP, and who goes away in the middle. */
+static void survives_bad_clients(void **state) {
+    (void)state;
+    static const char *const parts[] = {
+        "",
+        "\r\n\r\n",
+        "GET",
+        "NONSENSE\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\n" SIGNED "\r\n" TARGET "ListTables\r\nContent-Length: 100\r\n\r\n{",
+        "POST / HTTP/1.1\r\nHost: x\r\n" SIGNED "\r\n" TARGET "ListTables\r\nContent-Length: -1\r\n\r\n{}",
+        "POST / HTTP/1.1\r\nHost: x\r\n" SIGNED "\r\n" TARGET "ListTables\r\nContent-Length: 99999999999999999999999\r\n\r\n{}",
+        "POST / HTTP/1.1\r\nHost: x\r\n" SIGNED "\r\n" TARGET "ListTables\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\n" SIGNED "\r\n" TARGET "ListTables\r\nContent-Length: 2\r\n\r\n{}", /* and doesn't wait */
+    };
+    start(NULL);
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        int fd = dial();
+        size_t len = strlen(parts[i]);
+        assert_int_equal(send(fd, parts[i], len, MSG_NOSIGNAL), len);
+        close(fd);
+    }
+    check_call("ListTables", "{}", 200, "{\"TableNames\":[]}");
+    static char header[70000];
+    int fd = dial();
+    memset(header, 'h', sizeof header);
+    memcpy(header, "GET / HTTP/1.1\r\nX: ", 19);
+    (void)send(fd, header, sizeof header, MSG_NOSIGNAL); /* more than a connection takes */
+    close(fd);
+    check_call("ListTables", "{}", 200, "{\"TableNames\":[]}");
+}
+
 /* ── answers that are large ── */
 
 #define NULLS 190000
@@ -468,11 +499,13 @@ static void logs_requests_where_asked(void **state) {
     static const char *const verbose[] = {"--verbose", NULL};
     start(verbose);
     check_call("ListTables", "{}", 200, "TableNames");
+    check_call("\033[2JGet", "{}", 400, "UnknownOperationException");
     check_call("DescribeTable", "{\"TableName\":\"nope\"}", 400, "ResourceNotFoundException");
     char *out = local_await("out", "non-existent table");
     assert_non_null(out);
     assert_non_null(strstr(out, "  ListTables           200  "));
     assert_non_null(strstr(out, "  2 in  17 out\n"));
+    assert_non_null(strstr(out, "  ?[2JGet              400  ")); /* no escape sequence */
     assert_non_null(strstr(out, "  DescribeTable        400  "));
     assert_non_null(strstr(out, "out  {\"__type\":\"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException\""));
     free(out);
@@ -541,6 +574,7 @@ static const struct CMUnitTest tests[] = {
     ROW(takes_16_mb_and_no_more),
     ROW(keeps_a_connection_through_errors),
     ROW(answers_many_connections),
+    ROW(survives_bad_clients),
     ROW(answers_a_batch_of_dense_items),
     ROW(lags_where_asked),
     ROW(creates_the_stores_table),

@@ -177,11 +177,17 @@ static bool check(latch_dynamodb_local *local, const latch_dynamodb_request *r, 
     return false;
 }
 
+/* It goes to a terminal: letters, and nothing that steers one. */
+static void name_operation(latch_dynamodb_answer *out, const char *operation) {
+    for (size_t i = 0; i < sizeof out->operation - 1 && operation[i] != '\0'; i++)
+        out->operation[i] = operation[i] > ' ' && operation[i] <= '~' ? operation[i] : '?';
+}
+
 /* NULL: refused. */
 static const char *operation_of(latch_dynamodb_local *local, const latch_dynamodb_request *r, latch_dynamodb_answer *out) {
     const char *target = header(r, "X-Amz-Target");
     if (strncmp(target, TARGET, sizeof TARGET - 1) == 0) {
-        snprintf(out->operation, sizeof out->operation, "%s", target + sizeof TARGET - 1);
+        name_operation(out, target + sizeof TARGET - 1);
         return target + sizeof TARGET - 1;
     }
     if (strncmp(target, STREAMS, sizeof STREAMS - 1) == 0)

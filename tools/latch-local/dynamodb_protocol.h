@@ -40,7 +40,7 @@ typedef struct latch_dynamodb_answer {
     latch_str body;           /* borrowed until the next request */
     char request_id[37];      /* a UUID */
     char crc32[11];           /* of the body, decimal */
-    char operation[48];       /* "GetItem"; empty where the request names none that could be one: for a log */
+    char operation[48];       /* "GetItem"; empty where the request names none: for a log */
 } latch_dynamodb_answer;
 
 /* Always an answer: what goes wrong here is a 500 with AWS's InternalServerError. Not thread-safe. */
