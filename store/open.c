@@ -10,8 +10,8 @@
 #include "store/dynamodb/credentials.h"
 #include "store/dynamodb/dynamodb.h"
 #include "store/embedded/engine.h"
+#include "store/schema.h"
 
-#define DEFAULT_TABLE "latch"
 #define MAX_MB 65536
 #define DEFAULT_MB 256
 #define KEYS_MS (8 * LATCH_SECOND_MS) /* of the 10 s that Lambda gives initialisation; a credential_process may be slow */
@@ -76,32 +76,21 @@ static latch_status read_options(latch_ctx *cx, latch_client_options *out) {
 
 /* ── embedded ───────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* The one table that all stores share: pk, sk, ttl, and two indexes. */
-static const char schema[] =
-    "{\"TableName\":\"%s\",\"BillingMode\":\"PAY_PER_REQUEST\","
-    "\"AttributeDefinitions\":[{\"AttributeName\":\"pk\",\"AttributeType\":\"S\"},{\"AttributeName\":\"sk\",\"AttributeType\":\"S\"},"
-    "{\"AttributeName\":\"gsi1pk\",\"AttributeType\":\"S\"},{\"AttributeName\":\"gsi1sk\",\"AttributeType\":\"S\"},"
-    "{\"AttributeName\":\"gsi2pk\",\"AttributeType\":\"S\"},{\"AttributeName\":\"gsi2sk\",\"AttributeType\":\"S\"}],"
-    "\"KeySchema\":[{\"AttributeName\":\"pk\",\"KeyType\":\"HASH\"},{\"AttributeName\":\"sk\",\"KeyType\":\"RANGE\"}],"
-    "\"GlobalSecondaryIndexes\":["
-    "{\"IndexName\":\"gsi1\",\"KeySchema\":[{\"AttributeName\":\"gsi1pk\",\"KeyType\":\"HASH\"},{\"AttributeName\":\"gsi1sk\",\"KeyType\":"
-    "\"RANGE\"}],\"Projection\":{\"ProjectionType\":\"ALL\"}},"
-    "{\"IndexName\":\"gsi2\",\"KeySchema\":[{\"AttributeName\":\"gsi2pk\",\"KeyType\":\"HASH\"},{\"AttributeName\":\"gsi2sk\",\"KeyType\":"
-    "\"RANGE\"}],\"Projection\":{\"ProjectionType\":\"ALL\"}}]}";
-static const char ttl_on[] = "{\"TableName\":\"%s\",\"TimeToLiveSpecification\":{\"AttributeName\":\"ttl\",\"Enabled\":true}}";
-
 static latch_status ask(latch_ctx *cx, const latch_transport *transport, const char *operation, latch_str request) {
     const latch_send send = {.operation = operation, .request = request, .deadline_at_ms = INT64_MAX};
     latch_reply reply;
-    if (request.ptr == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "embedded store: the arena is full");
     LATCH_TRY(transport->call(transport->self, &send, cx->arena, &reply, &cx->err));
     if (reply.http_status == 200) return LATCH_OK;
     return latch_err_set(&cx->err, LATCH_E_MISUSE, "LATCH_TABLE: %.*s", LATCH_ARG(reply.body));
 }
 
 static latch_status create_table(latch_ctx *cx, const latch_table *table) {
-    LATCH_TRY(ask(cx, &table->client->transport, "CreateTable", latch_ctx_text(cx, schema, table->name)));
-    return ask(cx, &table->client->transport, "UpdateTimeToLive", latch_ctx_text(cx, ttl_on, table->name));
+    const latch_dynamodb_schema *schema = &latch_dynamodb_schema_default;
+    latch_str request;
+    LATCH_TRY(latch_dynamodb_schema_request(cx, table->name, schema, &request));
+    LATCH_TRY(ask(cx, &table->client->transport, "CreateTable", request));
+    LATCH_TRY(latch_dynamodb_ttl_request(cx, table->name, schema->ttl, &request));
+    return ask(cx, &table->client->transport, "UpdateTimeToLive", request);
 }
 
 static latch_status open_embedded(latch_ctx *cx, const char *name, latch_stores *out) {
@@ -173,7 +162,7 @@ static latch_status check_name(latch_ctx *cx, const char *name) {
 }
 
 latch_status latch_stores_open(latch_ctx *cx, bool needed, latch_stores *out) {
-    const char *name = setting("LATCH_TABLE") != NULL ? setting("LATCH_TABLE") : DEFAULT_TABLE;
+    const char *name = setting("LATCH_TABLE") != NULL ? setting("LATCH_TABLE") : LATCH_DYNAMODB_TABLE;
     place at;
     *out = (latch_stores){0};
     LATCH_TRY(choose(cx, &at));
