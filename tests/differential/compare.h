@@ -15,6 +15,7 @@ typedef struct listed {
     const char *engine;    /* a pattern of "status error: message", as fnmatch takes it */
     const char *other;
     const char *why;
+    bool several; /* only where the request has several actions */
 } listed;
 extern const listed compare_listed[];
 extern const size_t compare_listed_count;
@@ -25,7 +26,8 @@ typedef enum verdict {
     DIFFERENT
 } verdict;
 
-verdict compare_replies(const char *operation, const char *prefix, const reply *engine, const reply *other, size_t *row);
+/* `several`: an update does more than one thing. */
+verdict compare_replies(const char *operation, const char *prefix, const reply *engine, const reply *other, bool several, size_t *row);
 
 bool compare_values(yyjson_val *a, yyjson_val *b);
 

@@ -33,6 +33,7 @@ void expression_begin(gen *g) {
     g->only = F_NONE;
     g->negated = false;
     g->absent = -1;
+    g->actions = 0;
 }
 
 static bool is_word(const char *name) {
@@ -496,6 +497,13 @@ static void put_range(gen *g, text *out, key_def range) {
 
 void expression_key(gen *g, text *out, const char *hash_value) {
     text first = {0}, second = {0};
+    if (gen_wrong(g, MISSING_KEY)) {
+        if (g->order->range.name != NULL)
+            put_range(g, out, g->order->range);
+        else
+            text_add(out, "a = b");
+        return;
+    }
     put_name(g, &first, g->order->hash.name);
     text_add(&first, " = ");
     if (hash_value != NULL)
@@ -510,10 +518,6 @@ void expression_key(gen *g, text *out, const char *hash_value) {
     else
         text_add(out, "%s", text_of(&first));
     if (gen_wrong(g, OVERLAPPING_PATHS)) text_add(out, " AND %s", text_of(&first));
-    if (gen_wrong(g, MISSING_KEY)) {
-        text_clear(out);
-        text_add(out, "%s", ranged ? text_of(&second) : "a = b");
-    }
     finish(g, out);
     text_free(&first);
     text_free(&second);
@@ -584,7 +588,10 @@ static void put_if_not_exists(gen *g, text *out, const char *types) {
     text_add(out, "if_not_exists(");
     put_path(g, out, &p);
     text_add(out, ", ");
-    put_operand(g, out, types);
+    if (g->spoiled) /* a path might be the same one */
+        value_of(g, put_value(g, out), types[gen_roll(g, (uint32_t)strlen(types))]);
+    else
+        put_operand(g, out, types);
     text_add(out, ")");
     if (p.value != NULL || g->item != NULL) g->absent = g->absent == -1 ? p.value == NULL : -2;
 }
@@ -725,6 +732,7 @@ void expression_update(gen *g, text *out) {
         for (uint32_t n = 1 + gen_roll(g, 2), k = 0; k < n; k++) {
             if (k > 0) text_add(out, ", ");
             clauses[c].put(g, out, &t);
+            g->actions++;
         }
     }
     if (out->len == 0) text_add(out, "REMOVE gone");

@@ -111,7 +111,8 @@ typedef struct gen {
     /* the request */
     const char *operation;
     text out;
-    spoil spoil; /* what is to be wrong; NO_SPOIL once it is */
+    spoil spoil;  /* what is to be wrong; NO_SPOIL once it is */
+    bool spoiled; /* something is wrong, or is to be */
     const layout *layout;
     const order *order;
     text expression, names, values;
@@ -123,7 +124,8 @@ typedef struct gen {
     /* what is known of its truth */
     function only; /* the condition or the filter is this alone; F_NONE: it isn't, or there is none */
     bool negated;
-    int absent; /* of if_not_exists: 1 the path isn't there, 0 it is; -1: unused */
+    unsigned actions; /* of the update */
+    int absent;       /* of if_not_exists: 1 the path isn't there, 0 it is; -1: unused */
 
     text last_transaction, last_token; /* of the transaction to send again */
     unsigned tokens, made;             /* so far */

@@ -89,7 +89,7 @@ void request_peek(gen *g, const char *key) {
 /* A key, of an item that is there three times in four. */
 static void pick_key(gen *g) {
     bool wants = gen_chance(g, 3, 4);
-    for (int tries = 0; tries < 3; tries++) {
+    for (int tries = 0; tries < 5; tries++) {
         spoil later = g->spoil;
         text_clear(&g->key);
         key_write(g, &g->key, true);
@@ -173,8 +173,8 @@ static void put_item(gen *g, text *out) {
     if (g->key.len > 0) request_peek(g, text_of(&g->key));
     text_add(out, ",\"Item\":%s", text_of(&item));
     text_free(&item);
-    member_condition(g, out);
-    member_word(g, out, "ReturnValues", values, gen_chance(g, 1, 10) ? 5 : 3);
+    if (g->item != NULL || gen_chance(g, 1, 4)) member_condition(g, out); /* else there would be nothing to be right about */
+    member_word(g, out, "ReturnValues", values, !g->spoiled && gen_chance(g, 1, 10) ? 5 : 3);
 }
 
 static void update_item(gen *g, text *out) {
@@ -193,7 +193,7 @@ static void delete_item(gen *g, text *out) {
     pick_key(g);
     text_add(out, ",\"Key\":%s", text_of(&g->key));
     member_condition(g, out);
-    member_word(g, out, "ReturnValues", values, gen_chance(g, 1, 10) ? 3 : 2);
+    member_word(g, out, "ReturnValues", values, !g->spoiled && gen_chance(g, 1, 10) ? 3 : 2);
 }
 
 void request_item(gen *g, const char *operation) {
@@ -244,9 +244,12 @@ static void member_select(gen *g, text *out, bool projects) {
 static void member_start(gen *g, text *out) {
     text key = {0};
     if (!gen_wrong(g, BAD_START)) return;
-    spoil kinds[] = {MISSING_KEY, WRONG_KEY_TYPE, EXTRA_KEY, NO_SPOIL, EMPTY_KEY};
+    spoil kinds[] = {MISSING_KEY, WRONG_KEY_TYPE, EXTRA_KEY, EMPTY_KEY};
     g->spoil = ONE_OF(g, kinds);
-    key_write(g, &key, true);
+    for (int tries = 0; tries < 8 && g->spoil != NO_SPOIL; tries++) { /* a good key would begin elsewhere on each side */
+        text_clear(&key);
+        key_write(g, &key, true);
+    }
     g->spoil = NO_SPOIL;
     text_add(out, ",\"ExclusiveStartKey\":%s", text_of(&key));
     text_free(&key);
@@ -263,12 +266,17 @@ static void peek_any(gen *g) {
     text_free(&key);
 }
 
+/* Of an index that hasn't all, what it doesn't project is a fault of its own. */
+static bool has_all(const gen *g) { return g->order->index == NULL || strstr(g->order->projection, "ALL") != NULL; }
+
+/* Local's Scan shows a filter what a global index doesn't have; a global index can't fetch from its table (developer guide). */
 static void member_filter(gen *g, text *out) {
-    if (gen_chance(g, 1, 2)) expression_member(g, out, "FilterExpression", expression_filter);
+    if (!has_all(g) && g->order->global && strcmp(g->operation, "Scan") == 0) return;
+    if (gen_chance(g, 1, has_all(g) ? 2 : g->spoiled ? 1000 : 6)) expression_member(g, out, "FilterExpression", expression_filter);
 }
 
 static bool member_projection(gen *g, text *out) {
-    bool projects = gen_chance(g, 1, 3);
+    bool projects = gen_chance(g, 1, has_all(g) ? 3 : g->spoiled ? 1000 : 6);
     if (projects) expression_member(g, out, "ProjectionExpression", expression_projection);
     return projects;
 }
@@ -388,7 +396,7 @@ void request_mutate(gen *g) {
 
 static void whole_request(gen *g) {
     static const char *const items[] = {"GetItem", "PutItem", "UpdateItem", "DeleteItem"};
-    static const uint8_t weights[] = {8, 18, 24, 7, 13, 5, 4, 5, 4, 8, 4, 0};
+    static const uint8_t weights[] = {8, 19, 24, 5, 13, 5, 4, 6, 4, 7, 5, 0};
     static void (*const others[])(gen * g) = {request_query,        request_scan,           request_batch_get, request_batch_write,
                                               request_transact_get, request_transact_write, request_tables};
     size_t kind = dice_weighted(&g->dice, weights);
@@ -400,6 +408,7 @@ static void whole_request(gen *g) {
 
 void gen_next(gen *g) {
     g->spoil = gen_chance(g, 3, 10) ? (spoil)gen_roll(g, SPOIL_COUNT) : NO_SPOIL;
+    g->spoiled = g->spoil != NO_SPOIL;
     bool mutates = g->spoil == MUTATED;
     g->made++;
     whole_request(g);

@@ -24,7 +24,7 @@ static void side_clean_up(side *s) {
 
 void sides_open(sides *s, const char *url, twin broken) {
     latch_err err;
-    *s = (sides){.endpoint = endpoint_open(url)};
+    *s = (sides){.endpoint = endpoint_open(url, "us-east-1")};
     if (s->endpoint == NULL || latch_embedded_init(&s->embedded, &(latch_embedded_options){.seed = 7}, &err) != LATCH_OK) exit(2);
     side_init(&s->engine, latch_embedded_transport(s->embedded), broken);
     side_init(&s->other, endpoint_transport(s->endpoint), NO_TWIN);

@@ -173,7 +173,7 @@ void request_tables(gen *g) {
         void (*write)(gen *g, text *out);
     } writers[] = {{"CreateTable", create}, {"DescribeTable", describe},      {"DeleteTable", drop},
                    {"ListTables", list},    {"UpdateTimeToLive", update_ttl}, {"DescribeTimeToLive", describe}};
-    static const uint8_t weights[] = {6, 4, 3, 3, 3, 3, 0};
+    static const uint8_t weights[] = {4, 3, 3, 3, 3, 3, 0};
     size_t kind = dice_weighted(&g->dice, weights);
     request_begin(g, writers[kind].operation);
     text_add(&g->out, "{");

@@ -151,7 +151,8 @@ void value_any(gen *g, text *out, int depth) {
 void value_between(gen *g, text *low, text *high, char type) {
     size_t count;
     const char *const *pool = pool_of(type, &count);
-    uint32_t a = gen_roll(g, (uint32_t)count), b = gen_roll(g, (uint32_t)count);
+    uint32_t empty = type == 'S' ? 2 : type == 'B', from = g->spoiled ? empty : 0; /* where something else is wrong, no empty key is */
+    uint32_t a = from + gen_roll(g, (uint32_t)count - from), b = from + gen_roll(g, (uint32_t)count - from);
     if ((a > b) != gen_wrong(g, WRONG_OPERAND)) {
         uint32_t c = a;
         a = b;

@@ -527,13 +527,16 @@ static void writes_are_repeated_as_asked(void **state) {
 /* A repeat that its own first try made impossible can't be told from another's doing, and says so. */
 static void a_repeated_condition_says_maybe(void **state) {
     latch_json old;
+    latch_str pk, sk;
+    int64_t n;
     latch_dynamodb_put_request r = {
         .item = parsed(&ann, "{\"pk\":\"p\",\"sk\":\"s\",\"n\":1}"), .condition = "attribute_not_exists(#pk)", .repeatable = true};
     (void)state;
     ann.faults[0] = LOST_AFTER;
     assert_int_equal(latch_dynamodb_put(&ann.cx, &r, &old), LATCH_CONFLICT);
     assert_true(ann.cx.err.maybe_applied);
-    is_text(old, latch_text(r.item).ptr);
+    is_fine(&ann, latch_read(old, "pk", &pk, "sk", &sk, "n", &n));
+    assert_true(latch_str_eq(pk, LATCH_STR("p")) && latch_str_eq(sk, LATCH_STR("s")) && n == 1);
     rig_delete(&world, "p", "s");
     rig_again(&ann, 0);
     r.item = parsed(&ann, "{\"pk\":\"p\",\"sk\":\"s\",\"n\":1}");
@@ -563,7 +566,7 @@ static void exactly_once_gives_the_one_that_refused(void **state) {
     is_fine(&ann, latch_dynamodb_delete(
                       &ann.cx, &(latch_dynamodb_delete_request){.key = key_of(&ann, "p", "s"), .exactly_once = true, .cost = &cost}, NULL));
     assert_false(rig_has(&world, "p", "s", "pk"));
-    assert_int_equal(cost.write_milli_units, 2000);
+    assert_int_equal(cost.write_milli_units, rig_is_engine() ? 2000 : 4000); /* DynamoDB Local counts a transaction's delete twice */
 }
 
 static void tells_what_it_cost(void **state) {
@@ -1073,8 +1076,7 @@ static void finds_the_broken_twins(void **state) {
     fill();
     assert_true(wrong_searches((rig_twin){"\"ScanIndexForward\":false", "\"ScanIndexForward\":true"}) > 0);
     assert_true(wrong_searches((rig_twin){"#even = :yes", "(#even = :yes OR attribute_exists(#even))"}) > 0);
-    assert_true(wrong_searches((rig_twin){"\"ExclusiveStartKey\":{\"pk\":{\"S\":\"p\"},\"sk\":{\"S\":\"r1",
-                                          "\"ExclusiveStartKey\":{\"pk\":{\"S\":\"p\"},\"sk\":{\"S\":\"r2"}) > 0);
+    assert_true(wrong_searches((rig_twin){"\"sk\":{\"S\":\"r1", "\"sk\":{\"S\":\"r2"}) > 0); /* in ExclusiveStartKey */
 }
 
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
