@@ -13,6 +13,7 @@
 #include "tests/dynamodb/scripted_server.h"
 
 #define DESK_ARENA_BYTES ((size_t)1 << 20)
+#define DESK_PATIENCE_MS INT64_C(60000) /* of what is to succeed, on a machine however busy */
 #define OK_EMPTY "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 #define FAILED_CONDITION                                                                                                                   \
     "HTTP/1.1 400 Bad Request\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 96\r\n\r\n"                                   \
@@ -61,7 +62,8 @@ static inline void desk_lay(desk *d, const scripted_options *options) {
     d->memory = malloc(DESK_ARENA_BYTES);
     assert_non_null(d->memory);
     latch_arena_init(&d->arena, d->memory, DESK_ARENA_BYTES);
-    d->settings = (latch_settings){.region = "eu-west-1", .url = d->url, .host = d->host, .local = true, .connect_timeout_ms = 2000};
+    d->settings =
+        (latch_settings){.region = "eu-west-1", .url = d->url, .host = d->host, .local = true, .connect_timeout_ms = DESK_PATIENCE_MS};
     if (options == NULL) return;
     d->server = scripted_start(options);
     desk_point(d, options->tls != NULL ? "localhost" : "127.0.0.1", scripted_port(d->server), options->tls != NULL);

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@ typedef struct peer {
 struct scripted_server {
     scripted_options options;
     int fd, port;
+    scripted_tls tls_options;
     SSL_CTX *tls;
     char ca_file[256];
     pthread_t thread;
@@ -85,7 +87,7 @@ static void write_ca(scripted_server *s, X509 *ca) {
 }
 
 static void set_up_tls(scripted_server *s) {
-    const scripted_tls *t = s->options.tls;
+    const scripted_tls *t = &s->tls_options;
     EVP_PKEY *ca_key = EVP_EC_gen("P-256"), *other_key = EVP_EC_gen("P-256"), *key = EVP_EC_gen("P-256");
     X509 *ca = certify("Test CA", ca_key, NULL, ca_key, -DAY_S, DAY_S),
          *other = certify("Other CA", other_key, NULL, other_key, -DAY_S, DAY_S);
@@ -210,7 +212,7 @@ static void serve(peer *p, char *bytes) {
 
 static bool shake_hands(peer *p) {
     scripted_server *s = p->server;
-    if (s->options.tls != NULL && s->options.tls->mute) {
+    if (s->tls_options.mute) {
         wait_until_gone(p);
         return false;
     }
@@ -269,16 +271,44 @@ static void *run(void *self) {
     }
 }
 
+static char *copy(const char *text) {
+    char *made = text != NULL ? strdup(text) : NULL;
+    need(text == NULL || made != NULL, "memory");
+    return made;
+}
+
+/* A test that fails leaves its stack while a thread of ours may still answer. */
+static scripted_answer *copies(const scripted_answer *answers, size_t count) {
+    scripted_answer *made = malloc(count * sizeof *made);
+    need(made != NULL, "memory");
+    for (size_t i = 0; i < count; i++) {
+        made[i] = answers[i];
+        made[i].bytes = copy(answers[i].bytes);
+        made[i].unasked = copy(answers[i].unasked);
+    }
+    return made;
+}
+
+static void free_answers(scripted_server *s) {
+    for (size_t i = 0; i < s->options.count; i++) {
+        free((char *)(uintptr_t)s->options.answers[i].bytes);
+        free((char *)(uintptr_t)s->options.answers[i].unasked);
+    }
+    free((scripted_answer *)(uintptr_t)s->options.answers);
+}
+
 scripted_server *scripted_start(const scripted_options *options) {
     scripted_server *s = calloc(1, sizeof *s);
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t len = sizeof at;
     need(s != NULL, "memory");
     s->options = *options;
+    s->options.answers = copies(options->answers, options->count);
     s->last = malloc(REQUEST_MAX);
     need(s->last != NULL, "memory");
     pthread_mutex_init(&s->mutex, NULL);
     pthread_cond_init(&s->closed, NULL);
+    if (options->tls != NULL) s->tls_options = *options->tls;
     if (options->tls != NULL) set_up_tls(s);
     int small = 65536; /* so that a client notices when nobody reads */
     s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -319,6 +349,7 @@ void scripted_stop(scripted_server *s) {
     if (s->ca_file[0] != '\0') unlink(s->ca_file);
     pthread_cond_destroy(&s->closed);
     pthread_mutex_destroy(&s->mutex);
+    free_answers(s);
     free(s->last);
     free(s);
 }

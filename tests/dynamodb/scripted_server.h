@@ -46,7 +46,7 @@ typedef struct scripted_options {
 
 typedef struct scripted_server scripted_server;
 
-scripted_server *scripted_start(const scripted_options *options); /* aborts where it can't: no test can go on */
+scripted_server *scripted_start(const scripted_options *options); /* borrows nothing; aborts where it can't: no test can go on */
 void scripted_stop(scripted_server *s);                           /* ends every connection and joins every thread */
 
 int scripted_port(const scripted_server *s);
