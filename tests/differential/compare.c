@@ -57,6 +57,8 @@ const listed compare_listed[] = {
            "what is wrong with a key of an action is a ValidationException; Local cancels (docs/embedded.md)"),
     LISTED("TransactWriteItems", "400 TransactionCanceledException:*ValidationError*", "400 TransactionCanceledException:*",
            "an index key's type holds for updates too (UpdateItem: attributes that are index keys); Local writes it"),
+    LISTED("TransactWriteItems", "400 ValidationException:*", "400 ValidationException: Invalid attribute value type",
+           "where several actions are invalid, Local tells of an update's index key first"),
     LISTED("TransactWriteItems", "400 @(ValidationException|ResourceNotFoundException):*", UPDATE_FAULT,
            "where one action is invalid and another's update fails, Local tells of the latter"),
     LISTED("TransactGetItems", "400 ValidationException:*", "400 TransactionCanceledException: *",
@@ -66,7 +68,7 @@ const listed compare_listed[] = {
     LISTED("Query", "400 ValidationException: One or more parameter values were invalid: Size of hashkey has exceeded*", "200 *",
            "a partition key has at most 2048 bytes (Constraints), of binary too; Local looks at strings alone"),
     LISTED(NULL, "400 ValidationException: The provided starting key is invalid",
-           "400 ValidationException: The query can return at most one row*",
+           "400 ValidationException: @(The query can return at most one row|The provided starting key is invalid: )*",
            "an empty key begins no page; Local's words are of another query"),
     {"UpdateItem", UPDATE_FAULT, UPDATE_FAULT, "which of an update's several faults is told of is the order of a hash in Local", true},
 };

@@ -151,7 +151,7 @@ static path pick_there(gen *g, const char *types) {
 
 #define ANY_TYPE "SNBsnbT0LM"
 
-static path pick(gen *g, const char *types) { return gen_chance(g, 9, 10) ? pick_there(g, types) : random_path(g); }
+static path pick(gen *g, const char *types) { return gen_chance(g, 19, 20) ? pick_there(g, types) : random_path(g); }
 
 static void put_path(gen *g, text *out, const path *p) {
     for (uint32_t i = 0; i < p->depth; i++) {
@@ -182,7 +182,7 @@ static void put_equality(gen *g, text *out, function f) {
     text left = {0}, right = {0};
     put_path(g, &left, &p);
     text *value = put_value(g, &right);
-    if (p.value != NULL && gen_chance(g, 1, 2))
+    if (p.value != NULL && gen_chance(g, 3, 5))
         value_copy(value, p.value);
     else
         value_any(g, value, 0);
@@ -194,7 +194,7 @@ static void put_equality(gen *g, text *out, function f) {
 
 static void put_order(gen *g, text *out, function f) {
     static const char *const operators[] = {"<", "<=", ">", ">="};
-    path p = pick(g, "SNB"), other;
+    path p = pick(g, gen_chance(g, 2, 3) ? "N" : "SNB"), other;
     text left = {0}, right = {0};
     bool mirrored = gen_chance(g, 1, 6);
     put_path(g, &left, &p);
@@ -455,7 +455,7 @@ void expression_condition(gen *g, text *out) {
     g->only = F_NONE;
     if (gen_wrong(g, LONG_EXPRESSION)) {
         put_long(g, out);
-    } else if (gen_chance(g, 1, 2)) {
+    } else if (gen_chance(g, 3, 5)) {
         g->negated = gen_chance(g, 1, 5);
         if (g->negated) text_add(out, "NOT ");
         g->only = put_leaf(g, out);

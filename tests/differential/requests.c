@@ -88,8 +88,8 @@ void request_peek(gen *g, const char *key) {
 
 /* A key, of an item that is there three times in four. */
 static void pick_key(gen *g) {
-    bool wants = gen_chance(g, 3, 4);
-    for (int tries = 0; tries < 5; tries++) {
+    bool wants = gen_chance(g, 7, 8);
+    for (int tries = 0; tries < 8; tries++) {
         spoil later = g->spoil;
         text_clear(&g->key);
         key_write(g, &g->key, true);
@@ -168,9 +168,15 @@ static void key_of(gen *g, const char *item) {
 static void put_item(gen *g, text *out) {
     static const char *const values[] = {"NONE", "ALL_OLD", "ALL_OLD", "ALL_NEW", "UPDATED_OLD"};
     text item = {0};
-    item_write(g, &item);
-    key_of(g, text_of(&item));
-    if (g->key.len > 0) request_peek(g, text_of(&g->key));
+    bool replaces = gen_chance(g, 1, 2);
+    for (int tries = 0; tries < 4; tries++) {
+        spoil later = g->spoil;
+        text_clear(&item);
+        item_write(g, &item);
+        key_of(g, text_of(&item));
+        if (g->key.len > 0) request_peek(g, text_of(&g->key));
+        if (!replaces || g->item != NULL || later != g->spoil) break;
+    }
     text_add(out, ",\"Item\":%s", text_of(&item));
     text_free(&item);
     if (g->item != NULL || gen_chance(g, 1, 4)) member_condition(g, out); /* else there would be nothing to be right about */
