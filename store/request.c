@@ -4,8 +4,7 @@
 
 #include "core/ctx_private.h"
 #include "core/text.h"
-
-#define PLACEHOLDERS_MAX 24
+#include "store/expression.h"
 
 const char *latch_operation_name(latch_operation operation) {
     switch (operation) {
@@ -19,34 +18,6 @@ const char *latch_operation_name(latch_operation operation) {
         break;
     }
     return "DeleteItem";
-}
-
-/* The placeholders of one sigil, each once, in the order of the expressions: "#created" or ":now". They point into the expressions. */
-typedef struct placeholders {
-    latch_str names[PLACEHOLDERS_MAX];
-    size_t count;
-} placeholders;
-
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
-
-static bool has(const placeholders *p, latch_str name) {
-    for (size_t i = 0; i < p->count; i++) {
-        if (latch_str_eq(p->names[i], name)) return true;
-    }
-    return false;
-}
-
-static void collect(const char *expression, char sigil, placeholders *p, latch_text_writer *t) {
-    for (const char *at = expression != NULL ? strchr(expression, sigil) : NULL; at != NULL; at = strchr(at, sigil)) {
-        const char *from = at++;
-        while (is_letter(*at))
-            at++;
-        latch_str name = {from, (size_t)(at - from)};
-        if (has(p, name)) continue;
-        if (p->count == PLACEHOLDERS_MAX) latch_text_fail(t, LATCH_E_MISUSE, "an expression has too many names");
-        if (p->count == PLACEHOLDERS_MAX) return;
-        p->names[p->count++] = name;
-    }
 }
 
 static void put(latch_text_writer *t, const char *literal) { latch_text_put(t, latch_str_of(literal)); }
@@ -138,7 +109,7 @@ static void put_item(latch_text_writer *t, const latch_table *table, const latch
     latch_text_put(t, LATCH_STR("}"));
 }
 
-static void put_names(latch_text_writer *t, const latch_table *table, const placeholders *names) {
+static void put_names(latch_text_writer *t, const latch_table *table, const latch_expression_names *names) {
     if (names->count == 0) return;
     latch_text_put(t, LATCH_STR(",\"ExpressionAttributeNames\":"));
     for (size_t i = 0; i < names->count; i++) {
@@ -152,7 +123,7 @@ static void put_names(latch_text_writer *t, const latch_table *table, const plac
     latch_text_put(t, LATCH_STR("}"));
 }
 
-static void put_values(latch_text_writer *t, const latch_pair *given, const placeholders *values) {
+static void put_values(latch_text_writer *t, const latch_pair *given, const latch_expression_names *values) {
     if (values->count == 0) return;
     latch_text_put(t, LATCH_STR(",\"ExpressionAttributeValues\":"));
     for (size_t i = 0; i < values->count; i++) {
@@ -177,11 +148,11 @@ static void put_expression(latch_text_writer *t, const char *member, const char 
 }
 
 static void put_expressions(latch_text_writer *t, const latch_table *table, const latch_request *r) {
-    placeholders names = {.count = 0}, values = {.count = 0};
-    collect(r->update, '#', &names, t);
-    collect(r->condition, '#', &names, t);
-    collect(r->update, ':', &values, t);
-    collect(r->condition, ':', &values, t);
+    latch_expression_names names = {.count = 0}, values = {.count = 0};
+    latch_expression_collect(r->update, '#', &names, t);
+    latch_expression_collect(r->condition, '#', &names, t);
+    latch_expression_collect(r->update, ':', &values, t);
+    latch_expression_collect(r->condition, ':', &values, t);
     put_expression(t, ",\"UpdateExpression\":\"", r->update);
     if (r->operation == LATCH_UPDATE_ITEM && r->returns == LATCH_RETURNS_ITEM)
         latch_text_put(t, LATCH_STR(",\"ReturnValues\":\"ALL_NEW\""));

@@ -176,10 +176,13 @@ static void refuses_what_cannot_be_sent(void **state) {
     update.values = LATCH_VALUES(":m", latch_int(1));
     assert_int_equal(latch_table_call(&ann.cx, &update, &item), LATCH_E_MISUSE);
     assert_string_equal(latch_error(&ann.cx)->message, "UpdateItem of p: a placeholder in an expression has no value");
-    update.update = "SET #a=:a,#b=:a,#c=:a,#d=:a,#e=:a,#f=:a,#g=:a,#h=:a,#i=:a,#j=:a,#k=:a,#l=:a,#m=:a,#n=:a,#o=:a,#p=:a,#q=:a,#r=:a,#s=:a,"
-                    "#t=:a,#u=:a,#v=:a,#w=:a,#x=:a,#y=:a";
+    char many[9 * 66] = "SET #n0=:a"; /* 65 names */
+    for (size_t i = 1, len = strlen(many); i < 65; i++)
+        len += (size_t)snprintf(many + len, sizeof many - len, ",#n%zu=:a", i);
+    update.update = many;
     update.values = LATCH_VALUES(":a", latch_int(1));
     assert_int_equal(latch_table_call(&ann.cx, &update, &item), LATCH_E_MISUSE);
+    assert_string_equal(latch_error(&ann.cx)->message, "UpdateItem of p: an expression has too many names");
     ann.cx.table = NULL;
     assert_int_equal(latch_table_call(&ann.cx, &put, &item), LATCH_E_MISUSE);
     assert_int_equal(ann.requests, 0);
