@@ -208,12 +208,9 @@ static latch_status tell_none(const latch_profile *p, latch_err *err) {
         p->name, credentials != NULL ? credentials : "HOME isn't set");
 }
 
-/* In the order that credentials.h tells. */
+/* In the order that credentials.h tells, after the environment. */
 static latch_status choose(latch_credentials *c, const latch_settings *settings, const latch_profile *p, latch_err *err) {
     bool chosen = false;
-    LATCH_TRY(check_environment(err));
-    c->source = ENVIRONMENT;
-    if (is_in_environment()) return LATCH_OK;
     if (settings->profile_named) LATCH_TRY(choose_profile(c, p, settings->local, &chosen, err));
     if (chosen) return LATCH_OK;
     if (latch_container_is_there()) return choose_container(c, err);
@@ -393,6 +390,9 @@ static latch_status start(latch_credentials *c, const latch_settings *settings, 
     c->ca_file = settings->ca_file != NULL ? strdup(settings->ca_file) : NULL;
     if (c->profile == NULL || (settings->ca_file != NULL && c->ca_file == NULL))
         return latch_err_set(err, LATCH_E_NOMEM, "credentials: no memory");
+    LATCH_TRY(check_environment(err));
+    c->source = ENVIRONMENT;
+    if (is_in_environment()) return fetch(c, 0, err); /* as on Lambda: no file is looked for */
     LATCH_TRY(latch_profile_open(&profile, c->profile, err));
     latch_status status = choose(c, settings, &profile, err);
     latch_profile_close(&profile);

@@ -14,8 +14,6 @@
 #define WHAT "credential_process"
 #define LOOK_AGAIN_MS 2 /* whether a process that has closed its output is gone */
 
-extern char **environ;
-
 static int64_t now_ms(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);

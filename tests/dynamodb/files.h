@@ -43,7 +43,6 @@ static inline void files_close(void) {
 
 /* Nothing of the machine's own set-up; HOME is the folder, so that there is no profile but the test's. */
 static inline void environment_clear(void) {
-    extern char **environ;
     for (size_t i = 0; environ[i] != NULL;) {
         char name[128] = "";
         size_t len = strcspn(environ[i], "=");

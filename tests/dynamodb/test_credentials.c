@@ -318,6 +318,28 @@ static void asks_the_container(void **state) {
     server_stop(server);
 }
 
+/* By https, where the certificate is trusted; elsewhere a container might be anybody. */
+static void verifies_the_container(void **state) {
+    (void)state;
+    const served table[] = {{"/", keys_for(0, "ONE", LATCH_HOUR_MS), 0, KEEP}, {NULL, NULL, 0, KEEP}};
+    http_server *server = server_start(table, files_dir);
+    char url[64];
+    latch_keys keys;
+    latch_err err;
+    snprintf(url, sizeof url, "https://localhost:%d/", server_port(server));
+    setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url, 1);
+    latch_settings settings = {.profile = "default", .ca_file = files_path("cert.pem")};
+    latch_credentials *c = open_with(&settings);
+    assert_id(c, "ONE");
+    latch_credentials_close(c);
+    c = open_with(&plain);
+    assert_int_equal(get(c, &keys, &err), LATCH_E_NETWORK);
+    assert_non_null(strstr(err.message, "container credentials: TLS with localhost"));
+    latch_credentials_close(c);
+    assert_int_equal(server_requests(server), 1);
+    server_stop(server);
+}
+
 static void shows_the_token(void **state) {
     (void)state;
     static char large[(16 << 10) + 2];
@@ -769,6 +791,39 @@ static void leaves_no_secret_behind(void **state) {
     }
 }
 
+/* Nor of what settings read beside the region; nor of a container's answer, of which the server in this process has one. */
+static void leaves_no_answer_behind(void **state) {
+    (void)state;
+    room r;
+    latch_settings settings;
+    latch_keys keys;
+    latch_err err;
+    write_secret("file", "[default]\nregion = eu-west-1\naws_access_key_id = a\naws_secret_access_key = ", "\n");
+    setenv("AWS_CONFIG_FILE", files_path("file"), 1);
+    room_open(&r, 65536);
+    assert_int_equal(latch_settings_from_environment(&r.cx, &settings), LATCH_OK);
+    assert_int_equal(count_in_memory(), 0);
+    room_close(&r);
+    environment_clear();
+    keys_for(0, "1234567890123456789012345678901234567890", LATCH_HOUR_MS);
+    char *id = strstr(answers[0], "1234567890"), needle[41];
+    put_needle(needle);
+    memcpy(id, needle, 40);
+    explicit_bzero(needle, sizeof needle);
+    const served table[] = {{"/", answers[0], 0, KEEP}, {NULL, NULL, 0, KEEP}};
+    http_server *server = server_start(table, NULL);
+    point_at(server, "/");
+    assert_int_equal(count_in_memory(), 1);
+    latch_credentials *c = open_with(&plain);
+    assert_int_equal(get(c, &keys, &err), LATCH_OK);
+    assert_int_equal(count_in_memory(), 2);
+    latch_credentials_release(c, &keys);
+    latch_credentials_close(c);
+    assert_int_equal(count_in_memory(), 1);
+    server_stop(server);
+    memset(answers, 0, sizeof answers);
+}
+
 /* Replaced while somebody holds them: there until they are given back, and no longer. */
 static void wipes_what_is_replaced(void **state) {
     (void)state;
@@ -797,6 +852,7 @@ static const struct CMUnitTest tests[] = {
     ROW(says_what_is_wrong_with_a_source),
     ROW(knows_containers),
     ROW(asks_the_container),
+    ROW(verifies_the_container),
     ROW(shows_the_token),
     ROW(says_what_the_container_answers),
     ROW(ends_in_time),
@@ -808,6 +864,7 @@ static const struct CMUnitTest tests[] = {
     ROW(serves_many_threads),
     ROW(replaces_keys_under_threads),
     ROW(leaves_no_secret_behind),
+    ROW(leaves_no_answer_behind),
     ROW(wipes_what_is_replaced),
 };
 
