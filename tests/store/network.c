@@ -263,19 +263,14 @@ void network_well(network *n) {
 /* ── callers ────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 void caller_init(caller *c, network *n, size_t arena_bytes) {
-    latch_client_options options = latch_client_defaults();
-    options.breaker = false; /* what a network loses here would open it */
-    *c = (caller){.memory = malloc(arena_bytes)};
+    *c = (caller){.memory = malloc(arena_bytes), .options = latch_client_defaults()};
     need(c->memory != NULL, "no memory");
+    c->options.breaker = false;  /* what a network loses here would open it */
+    c->options.max_retries = 12; /* by chance, no call fails for what is lost now and then */
     latch_arena_init(&c->arena, c->memory, arena_bytes);
-    latch_client_init(&c->client, network_transport(n), &options);
+    latch_client_init(&c->client, network_transport(n), &c->options);
     c->table = (latch_table){.name = "latch", .client = &c->client};
-    c->cx = (latch_ctx){.arena = &c->arena,
-                        .clock = n->clock,
-                        .deadline_at_ms = INT64_MAX,
-                        .request_id = LATCH_STR("r-1"),
-                        .table = &c->table,
-                        .usage = &c->usage};
+    c->cx = (latch_ctx){.arena = &c->arena, .clock = n->clock, .request_id = LATCH_STR("r-1"), .table = &c->table, .usage = &c->usage};
     caller_again(c);
 }
 
@@ -286,6 +281,9 @@ void caller_clean_up(caller *c) {
 }
 
 void caller_again(caller *c) {
+    latch_transport transport = c->client.transport;
+    latch_client_clean_up(&c->client); /* its bucket of retries begins full again */
+    latch_client_init(&c->client, transport, &c->options);
     latch_arena_rewind(&c->arena, 0);
     c->arena.peak = 0;
     c->scope = (latch_scope){0};

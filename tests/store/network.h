@@ -45,6 +45,7 @@ latch_transport network_transport(network *n);
 void network_well(network *n); /* nothing is wrong any more, and the counts begin anew */
 
 typedef struct caller {
+    latch_client_options options; /* of the client, from the next caller_again on */
     latch_client client;
     latch_table table;
     latch_arena arena;
@@ -56,7 +57,7 @@ typedef struct caller {
 
 void caller_init(caller *c, network *n, size_t arena_bytes);
 void caller_clean_up(caller *c);
-void caller_again(caller *c); /* the arena, the scope and the error begin anew */
+void caller_again(caller *c); /* client, arena, scope, usage and error begin anew */
 
 /* One request past the network; the answer's text is checked to be a 200. */
 void world_ask(rig_world *world, const char *operation, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -101,6 +101,8 @@ static size_t play(uint32_t seed, bool forgets) {
     net.refuses_connection_in = 2; /* four in a row: a call in 16 */
     net.loses_after_in = 7;
     net.forgets = forgets;
+    ann.options.max_retries = 3;
+    caller_again(&ann);
     for (size_t i = 0; i < KEYS; i++)
         wanted[i] = -1;
     latch_dynamodb_writer *w =
