@@ -59,7 +59,8 @@ LATCH_NODISCARD latch_status latch_dynamodb_table_describe(latch_ctx *cx, const 
 
 /*
  * Whether the stores, or whoever wrote `schema`, can use it: its keys by name and type, and every index of the schema by name, keys and
- * projection (of INCLUDE not the list). More indexes do no harm; neither does time to live that is off. LATCH_E_MISUSE says the first difference. No request.
+ * projection (of INCLUDE not the list). More indexes do no harm; neither does time to live that is off. LATCH_E_MISUSE says the first
+ * difference. No request.
  */
 LATCH_NODISCARD latch_status latch_dynamodb_table_fits(latch_ctx *cx, const latch_dynamodb_table_info *info,
                                                        const latch_dynamodb_schema *schema) __attribute__((nonnull(1, 2)));
