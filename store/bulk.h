@@ -117,15 +117,16 @@ typedef struct latch_dynamodb_written {
  * LATCH_DYNAMODB_RESENDS_MAX times in a row nothing was.
  *
  * LATCH_OK           all are written or superseded
- * LATCH_E_MISUSE     a write that DynamoDB would refuse, named by its index: no key, an empty one, an item over 400 KB, a number of over 38
- *                    digits (store/marshal.h has the list); a table without a known key; or DynamoDB refused a batch
+ * LATCH_E_INPUT      a key that is empty or too long (2 048 bytes, its sort key 1 024), named by the write's index
+ * LATCH_E_MISUSE     a write that DynamoDB would refuse, named by its index: no key, an item over 400 KB, a number of over 38 digits
+ *                    (store/marshal.h has the list); a table that isn't there; or DynamoDB refused a batch
  * LATCH_E_THROTTLED  nothing more is taken
  * LATCH_E_TIMEOUT    the time is up
  * LATCH_E_NETWORK, LATCH_E_DENIED, LATCH_E_DATA, LATCH_E_NOMEM, or what `next` returned
  * With each but LATCH_OK nothing more is sent once it is known; *out and the outcomes say what is left, err.maybe_applied whether any is
  * unsure. *out is always written.
  *
- * Requests: 1 per 25 writes, and 1 for each time that some are given back. Write units: 1 per KB of item begun, put or deleted.
+ * Requests: 1 per 25 writes (1 more a connection, for what is left over at the end), and 1 for each time that some are given back. Write units: 1 per KB of item begun, put or deleted.
  * Repeating the call: as .once says of batches.
  */
 LATCH_NODISCARD latch_status latch_dynamodb_batch_write(latch_ctx *cx, const latch_dynamodb_batch_write_request *request,

@@ -67,7 +67,7 @@ typedef struct latch_parallel_result {
  * LATCH_E_TIMEOUT the deadline came: the rest was not begun
  * others          what the failed item of the lowest index returned, with its error; later ones may have run, see out->items
  * Each item is begun at most once, and none after the deadline; a call under way is waited for. Requests: what the function makes.
- * *out is zero where nothing ran. In the caller's arena: 80 bytes an item and the results.
+ * *out is zero where nothing ran. In the caller's arena: 64 bytes an item and the results.
  */
 LATCH_NODISCARD latch_status latch_parallel_run(latch_ctx *cx, const latch_parallel *parallel, latch_parallel_result *out) LATCH_NONNULL;
 
