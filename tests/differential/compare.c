@@ -30,7 +30,8 @@ const listed compare_listed[] = {
     LISTED(
         "UpdateItem",
         "400 ValidationException: @(One or more parameter values were invalid: Type mismatch for Index Key|Invalid attribute value type)",
-        "@(200 *|400 ValidationException: *attempted to update a secondary index key*)",
+        "@(200 *|400 ValidationException: Invalid attribute value type|400 ValidationException: *attempted to update a secondary index "
+        "key*)",
         "an index key's type holds for updates too (UpdateItem: attributes that are index keys); Local writes it"),
     LISTED("CreateTable", "400 ValidationException: 1 validation error detected: Value 'FREE' at 'billingMode'*", "500 InternalFailure:*",
            "a billing mode is one of two (CreateTable, BillingMode); Local fails"),
@@ -63,6 +64,12 @@ const listed compare_listed[] = {
            "where one action is invalid and another's update fails, Local tells of the latter"),
     LISTED("TransactGetItems", "400 ValidationException:*", "400 TransactionCanceledException: *",
            "what is wrong with a key is a ValidationException; Local cancels, without reasons"),
+    LISTED("TransactGetItems", "400 ValidationException: Value null at 'transactItems.*.member.get.tableName'*",
+           "400 ValidationException: Requested resource not found",
+           "a get names its table (TransactGetItems, Get); Local looks for the one that isn't named"),
+    LISTED("UpdateItem", "400 ValidationException: Invalid UpdateExpression: Syntax error; token: \":*\", near: \". :*",
+           "400 ValidationException: Invalid UpdateExpression: Syntax error;*",
+           "behind a path that ends with a dot Local's parser goes on, and stumbles later"),
     LISTED("TransactGetItems", "400 ValidationException: Invalid table/index name*", "400 ResourceNotFoundException:*",
            "no table can have such a name (naming rules); Local looks for it"),
     LISTED("Query", "400 ValidationException: One or more parameter values were invalid: Size of hashkey has exceeded*", "200 *",

@@ -314,7 +314,7 @@ void item_write(gen *g, text *out) {
     if (gen_wrong(g, DEEP_ITEM)) deep(g, out);
     if (g->layout == &layouts[LARGE] && gen_chance(g, 1, 2)) {
         text_add(out, ",\"fill\":{\"S\":\"");
-        text_repeat(out, 'f', 20000 + gen_roll(g, 200000));
+        text_repeat(out, 'f', 20000 + gen_roll(g, 170000));
         text_add(out, "\"}");
     }
     text_add(out, "}");

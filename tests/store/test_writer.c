@@ -135,16 +135,16 @@ static size_t play(uint32_t seed, bool forgets) {
 
 static void what_failed_is_written_by_the_next_flush(void **state) {
     (void)state;
-    for (uint32_t seed = 1; seed <= 12; seed++)
+    for (uint32_t seed = 1; seed <= (rig_is_engine() ? 12 : 3); seed++) /* DynamoDB Local is a thousand times as slow */
         assert_int_equal(play(seed, false), 0);
 }
 
 static void a_writer_that_forgets_is_found(void **state) {
-    size_t found = 0;
+    size_t found = 0, rounds = rig_is_engine() ? 4 : 1;
     (void)state;
-    for (uint32_t seed = 1; seed <= 4; seed++)
+    for (uint32_t seed = 1; seed <= rounds; seed++)
         found += play(seed, true) > 0;
-    assert_int_equal(found, 4);
+    assert_int_equal(found, rounds);
 }
 
 static void what_is_left_is_told_and_can_be_discarded(void **state) {
