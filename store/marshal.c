@@ -547,17 +547,33 @@ static yyjson_val *begin_tagged(unmarshaller *u, tag as) {
     return object;
 }
 
-/* A JSON number of the same value: as a number where that holds it, else by its digits. */
+/* A JSON number of the same value, as a number where that holds it, else by its digits. False: DynamoDB's text of it is none that JSON has. */
+static bool put_json_number(unmarshaller *u, yyjson_val *v, const latch_decimal *n) {
+    const char *text = yyjson_get_str(v); /* yyjson ends it with a NUL */
+    const char *end_of_number = yyjson_read_number(text, u->to, YYJSON_READ_BIGNUM_AS_RAW, NULL, NULL);
+    if (end_of_number != text + yyjson_get_len(v)) return false;
+    if (yyjson_is_real(u->to) && !latch_decimal_fits_double(n))
+        *u->to = (yyjson_val){.tag = (uint64_t)yyjson_get_len(v) << YYJSON_TAG_BIT | YYJSON_TYPE_RAW, .uni.str = text};
+    u->to++;
+    return true;
+}
+
+/* DynamoDB writes numbers as JSON does; what doesn't (".5", "01") goes by a tag. */
 static latch_status bring_number(unmarshaller *u, const place *at, yyjson_val *v) {
     latch_decimal n;
-    const char *end_of_number = NULL;
-    yyjson_val *to = u->to++;
     if (!yyjson_is_str(v) || latch_decimal_read(text_of(v), &n) != NULL) return spoilt(u, at, "is no number");
-    const char *text = yyjson_get_str(v); /* yyjson ends it with a NUL */
-    end_of_number = yyjson_read_number(text, to, YYJSON_READ_BIGNUM_AS_RAW, NULL, NULL);
-    if (end_of_number != text + yyjson_get_len(v)) return spoilt(u, at, "is no number as JSON has them");
-    if (yyjson_is_real(to) && !latch_decimal_fits_double(&n))
-        *to = (yyjson_val){.tag = (uint64_t)yyjson_get_len(v) << YYJSON_TAG_BIT | YYJSON_TYPE_RAW, .uni.str = text};
+    if (put_json_number(u, v, &n)) return LATCH_OK;
+    yyjson_val *object = begin_tagged(u, NUMBER);
+    *u->to++ = *v;
+    end(u, object);
+    return LATCH_OK;
+}
+
+/* Of a set: there, a text is a number too. */
+static latch_status bring_digits(unmarshaller *u, const place *at, yyjson_val *v) {
+    latch_decimal n;
+    if (!yyjson_is_str(v) || latch_decimal_read(text_of(v), &n) != NULL) return spoilt(u, at, "is no number");
+    if (!put_json_number(u, v, &n)) *u->to++ = *v;
     return LATCH_OK;
 }
 
@@ -574,7 +590,7 @@ static latch_status bring_elements(unmarshaller *u, const place *at, const char 
     yyjson_val *list = begin(u, YYJSON_TYPE_ARR, yyjson_arr_size(v));
     yyjson_arr_foreach(v, i, max, element) {
         place in = element_of(at, i);
-        latch_status status = type[0] == 'L' ? bring_value(u, &in, element) : (type[0] == 'N' ? bring_number : bring_text)(u, &in, element);
+        latch_status status = type[0] == 'L' ? bring_value(u, &in, element) : (type[0] == 'N' ? bring_digits : bring_text)(u, &in, element);
         if (status != LATCH_OK) return status;
     }
     end(u, list);

@@ -450,7 +450,6 @@ static void what_is_no_item_is_said(void **state) {
         {"{\"a\":{\"S\":1}}", "item.a: is no text"},
         {"{\"a\":{\"N\":1}}", "item.a: is no number"},
         {"{\"a\":{\"N\":\"x\"}}", "item.a: is no number"},
-        {"{\"a\":{\"N\":\".5\"}}", "item.a: is no number as JSON has them"},
         {"{\"a\":{\"X\":\"x\"}}", "item.a: has a type that DynamoDB has not"},
         {"{\"a\":{\"BOOL\":\"x\"}}", "item.a: has a type that DynamoDB has not"},
         {"{\"a\":{\"M\":[]}}", "item.a: is no object"},
@@ -478,6 +477,33 @@ static void nothing_comes_back_as_nothing(void **state) {
     assert_null(plain.node);
     assert_int_equal(latch_unmarshal_item(&cx, parsed("{}"), &plain), LATCH_OK);
     assert_string_equal(latch_text(plain).ptr, "{}");
+}
+
+static void a_page_comes_back_as_a_list(void **state) {
+    latch_json list;
+    int64_t n;
+    (void)state;
+    assert_int_equal(latch_unmarshal_list(&cx, parsed("[{\"a\":{\"N\":\"1\"}},{},{\"a\":{\"S\":\"x\"}}]"), &list), LATCH_OK);
+    assert_string_equal(latch_text(list).ptr, "[{\"a\":1},{},{\"a\":\"x\"}]");
+    assert_int_equal(latch_read(latch_at(list, 2), "a", &n), LATCH_E_DATA);
+    assert_string_equal(cx.err.message, "items[2].a: is \"x\", want a whole number");
+    assert_int_equal(latch_unmarshal_list(&cx, parsed("[{\"a\":{\"N\":\"1\"}},{\"a\":{\"N\":1}}]"), &list), LATCH_E_DATA);
+    assert_string_equal(cx.err.message, "items[1].a: is no number");
+    assert_int_equal(latch_unmarshal_list(&cx, parsed("{}"), &list), LATCH_E_DATA);
+    assert_int_equal(latch_unmarshal_list(&cx, LATCH_NULL, &list), LATCH_OK);
+    assert_null(list.node);
+}
+
+/* DynamoDB writes numbers as JSON does; another server may not. */
+static void odd_digits_come_back_by_a_tag(void **state) {
+    static const char attributes[] = "{\"a\":{\"N\":\".5\"},\"b\":{\"NS\":[\"01\",\"2\"]},\"c\":{\"L\":[{\"N\":\"+3\"}]}}";
+    latch_json plain;
+    (void)state;
+    assert_int_equal(latch_unmarshal_item(&cx, parsed(attributes), &plain), LATCH_OK);
+    assert_string_equal(latch_text(plain).ptr, "{\"a\":{\"$number\":\".5\"},\"b\":{\"$numbers\":[\"01\",2]},\"c\":[{\"$number\":\"+3\"}]}");
+    latch_text_writer t = latch_text_begin(&arena);
+    (void)latch_marshal_item(&t, plain);
+    assert_string_equal(latch_text_end(&t).ptr, attributes);
 }
 
 /* Its errors name it, and are stored data's. */
@@ -542,6 +568,8 @@ static const struct CMUnitTest tests[] = {
     ROW(every_kind_of_value_goes),
     ROW(what_is_no_item_is_said),
     ROW(nothing_comes_back_as_nothing),
+    ROW(a_page_comes_back_as_a_list),
+    ROW(odd_digits_come_back_by_a_tag),
     ROW(a_field_that_is_wrong_is_named),
     ROW(every_arena_is_enough_or_says_so),
     ROW(what_could_not_be_built_is_not_sent),
