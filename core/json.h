@@ -72,7 +72,8 @@ latch_str latch_each_text(const latch_each *each) LATCH_NONNULL;
 
 /*
  * `name` begins the path in errors, and is borrowed for as long as cx; `text` is copied. At most 128 levels deep. Numbers that neither 64
- * bits nor a double's 15 digits hold stay as they were written, and are read as the nearest double. LATCH_E_INPUT with the byte where it stops being JSON (RFC 8259, UTF-8); LATCH_E_NOMEM.
+ * bits nor a double's 15 digits hold stay as they were written, and are read as the nearest double. LATCH_E_INPUT with the byte where it
+ * stops being JSON (RFC 8259, UTF-8); LATCH_E_NOMEM.
  */
 LATCH_NODISCARD latch_status latch_parse(latch_ctx *cx, const char *name, latch_str text, latch_json *out) LATCH_NONNULL;
 
