@@ -67,7 +67,7 @@ const listed compare_listed[] = {
     LISTED("TransactGetItems", "400 ValidationException: Value null at 'transactItems.*.member.get.tableName'*",
            "400 ValidationException: Requested resource not found",
            "a get names its table (TransactGetItems, Get); Local looks for the one that isn't named"),
-    LISTED("UpdateItem", "400 ValidationException: Invalid UpdateExpression: Syntax error; token: \":*\", near: \". :*",
+    LISTED("UpdateItem", "400 ValidationException: Invalid UpdateExpression: Syntax error; token: \":*\", near: \".*",
            "400 ValidationException: Invalid UpdateExpression: Syntax error;*",
            "behind a path that ends with a dot Local's parser goes on, and stumbles later"),
     LISTED("TransactGetItems", "400 ValidationException: Invalid table/index name*", "400 ResourceNotFoundException:*",
