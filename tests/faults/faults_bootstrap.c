@@ -1,5 +1,5 @@
 /*
- * A function whose every invocation makes five store calls and tells what each of them said. The event is {"n": 17}: calls
+ * A function whose every invocation makes five store calls and tells what each of them said. The event is {"n": 17, "reset_breaker": true}: calls
  * that must not be counted twice go by the key n.
  */
 #include <inttypes.h>
@@ -36,7 +36,9 @@ static latch_status five(latch_ctx *cx, latch_event *event) {
     latch_hold hold;
     latch_json body, found;
     LATCH_TRY(latch_event_json(event, &body));
-    LATCH_TRY(latch_read(body, "n", &number));
+    bool reset;
+    LATCH_TRY(latch_read(body, "n", &number, "reset_breaker", latch_optional(&reset)));
+    if (reset) latch_dynamodb_breaker_reset(cx);
     snprintf(text, sizeof text, "%" PRId64, number);
     latch_str key = latch_copy(cx, (latch_str){text, strlen(text)});
     notes n = {cx, latch_array(cx), latch_now_ms(cx)};

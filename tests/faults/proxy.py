@@ -26,7 +26,7 @@ class Proxy:
     def __init__(self, upstream, plan=lambda number, operation: PASS):
         self.host, _, port = upstream.removeprefix("http://").rstrip("/").partition(":")
         self.port, self.plan = int(port), plan
-        self.accepted, self.requests, self.done, self.operations = 0, 0, {}, []
+        self.accepted, self.requests, self.slow, self.done, self.operations = 0, 0, 0, {}, []
         self.lock = threading.Lock()
         self.open = set()
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -74,7 +74,11 @@ class Proxy:
                     connection.answer(200, [("Content-Type", "text/plain"), ("Date", time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime()))], b"healthy")
                     continue
                 operation = headers["x-amz-target"].rpartition(".")[2]
-                if not self.act(self.next_action(operation), connection, upstream, path, headers, body):
+                action, begin = self.next_action(operation), time.monotonic()
+                goes_on = self.act(action, connection, upstream, path, headers, body)
+                with self.lock:
+                    self.slow += time.monotonic() - begin > 0.5  # a busy machine: a try may have timed out
+                if not goes_on:
                     return
         except (ConnectionError, OSError):
             pass
