@@ -62,18 +62,6 @@ static patience patience_until(const latch_connection *c, int64_t deadline_at_ms
 
 static int64_t left_ms(const patience *p) { return (p->span_us - since_us(p->clock, p->since)) / 1000; }
 
-/* What poll says of the socket; 0: time ran out. */
-static int wait_for(const latch_connection *c, short events, const patience *p) {
-    for (;;) {
-        struct pollfd fd = {.fd = c->fd, .events = events};
-        int64_t left = left_ms(p);
-        if (left <= 0) return 0;
-        int ready = poll(&fd, 1, left < INT_MAX ? (int)left : INT_MAX);
-        if (ready >= 0) return ready > 0 ? fd.revents : 0;
-        if (errno != EINTR) return POLLERR;
-    }
-}
-
 /* ── open, close ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* Before libcurl starts OpenSSL, which would read a configuration file: nothing in it is for us, and it costs a cold start. */
@@ -307,8 +295,22 @@ typedef struct exchange {
     latch_instant begun; /* sending */
     size_t sent;         /* bytes of the request */
     size_t in_record;    /* bytes of the request that lie in the connection's record */
+    bool more;           /* the last read may have left some, which over TLS poll doesn't see */
     latch_wire *wire;
 } exchange;
+
+/* What poll says of the socket; 0: time ran out, also where there is always more to read. */
+static int wait_for(const exchange *x, short events) {
+    for (;;) {
+        struct pollfd fd = {.fd = x->c->fd, .events = events};
+        int64_t left = left_ms(&x->patience);
+        if (left <= 0) return 0;
+        if (x->more) return POLLIN;
+        int ready = poll(&fd, 1, left < INT_MAX ? (int)left : INT_MAX);
+        if (ready >= 0) return ready > 0 ? fd.revents : 0;
+        if (errno != EINTR) return POLLERR;
+    }
+}
 
 static flow flow_of(latch_connection *c, CURLcode code) {
     if (code == CURLE_OK || code == CURLE_AGAIN) return code == CURLE_OK ? MOVED : BLOCKED;
@@ -375,16 +377,19 @@ static const char *why_broken(const latch_connection *c) { return c->through_cur
 
 /* ── a kept connection ───────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Silent and open. Over TLS there may be words of the handshake to read (tickets), which are no answer. */
+/*
+ * Silent and open. Over TLS there may be words of the handshake to read (tickets), which are no answer; and bytes that were read from the
+ * socket with the last answer, which the socket itself knows nothing of.
+ */
 static bool is_alive(latch_connection *c) {
     char byte;
     size_t n;
     ssize_t seen;
+    if (c->through_curl) return receive(c, &byte, 1, &n) == BLOCKED;
     do {
         seen = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     } while (seen < 0 && errno == EINTR);
-    if (seen < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
-    return seen > 0 && c->through_curl && receive(c, &byte, 1, &n) == BLOCKED;
+    return seen < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 /* A connection that can be used: the kept one, where it is alive and not in doubt, or may be tried for a while; else a new one. */
@@ -409,17 +414,16 @@ static latch_status timed_out(const exchange *x, const char *at, latch_err *err)
                          (long long)(x->patience.span_us / 1000));
 }
 
-/* Reads what is there. LATCH_WIRE_MORE with *blocked: nothing is. */
-static latch_wire_progress hear(exchange *x, bool *blocked, latch_err *err) {
+/* Reads of what is there. */
+static latch_wire_progress hear(exchange *x, latch_err *err) {
     size_t room, n;
     char *at = latch_wire_space(x->wire, &room);
-    *blocked = false;
     if (at == NULL) {
         (void)latch_err_set(err, LATCH_E_NOMEM, "the arena has no room for the answer's headers");
         return LATCH_WIRE_BROKEN;
     }
     flow how = receive(x->c, at, room, &n);
-    *blocked = how == BLOCKED;
+    x->more = how == MOVED;
     if (how == BLOCKED) return LATCH_WIRE_MORE;
     if (how == BROKEN) {
         (void)latch_err_set(err, LATCH_E_NETWORK, "%.150s", why_broken(x->c));
@@ -435,18 +439,19 @@ static latch_status say_where(const exchange *x, const char *at, latch_err *err)
 /* *answered: the other side didn't wait for the whole request. It may as well answer and close, and then sending fails. */
 static latch_status send_request(exchange *x, bool *answered, latch_err *err) {
     size_t all = x->asked->head.len + x->asked->body.len;
-    bool blocked;
     *answered = false;
     while (x->sent < all) {
         flow how = x->c->through_curl ? send_through_curl(x) : send_plain(x);
         if (how == MOVED) continue;
         if (how == BROKEN) return latch_err_set(err, LATCH_E_NETWORK, "sending to %.80s: %.120s", x->c->settings->host, why_broken(x->c));
-        int ready = wait_for(x->c, POLLIN | POLLOUT, &x->patience);
+        int ready = wait_for(x, POLLIN | POLLOUT);
         if (ready == 0) return timed_out(x, "sending to", err);
         if ((ready & (POLLIN | POLLHUP | POLLERR)) == 0) continue;
-        latch_wire_progress progress = hear(x, &blocked, err);
+        latch_wire_progress progress = hear(x, err);
         *answered = progress == LATCH_WIRE_DONE;
         if (progress == LATCH_WIRE_BROKEN) return say_where(x, "sending to", err);
+        if (x->sent == 0 && latch_wire_heard(x->wire))
+            return latch_err_set(err, LATCH_E_NETWORK, "sending to %.80s: it answers before it is asked", x->c->settings->host);
         if (*answered) return LATCH_OK;
     }
     return LATCH_OK;
@@ -454,23 +459,26 @@ static latch_status send_request(exchange *x, bool *answered, latch_err *err) {
 
 static latch_status receive_answer(exchange *x, latch_err *err) {
     latch_wire_progress progress = LATCH_WIRE_MORE;
-    bool blocked = true; /* nothing can be there yet */
     while (progress == LATCH_WIRE_MORE) {
-        if (blocked && wait_for(x->c, POLLIN, &x->patience) == 0)
+        if (wait_for(x, POLLIN) == 0)
             return timed_out(x, latch_wire_heard(x->wire) ? "reading the answer of" : "waiting for the answer of", err);
-        progress = hear(x, &blocked, err);
+        progress = hear(x, err);
     }
     return progress == LATCH_WIRE_DONE ? LATCH_OK : say_where(x, "waiting for the answer of", err);
 }
+
+/* An answer, or the lack of one, has begun in it. */
+static bool is_touched(const latch_wire *wire) { return latch_wire_heard(wire) || wire->state != LATCH_WIRE_STATUS; }
 
 /* A kept connection may break between the look at it and the first byte: nothing was sent then, and it goes over a new one. */
 static latch_status begin_sending(exchange *x, bool *answered, latch_err *err) {
     for (;;) {
         LATCH_TRY(make_ready(x, err));
         bool kept = x->c->kept;
+        if (left_ms(&x->patience) <= 0) return latch_err_set(err, LATCH_E_TIMEOUT, "no time left to ask %.120s", x->c->settings->host);
         x->begun = latch_clock_instant(&x->c->local);
         latch_status status = send_request(x, answered, err);
-        if (status != LATCH_E_NETWORK || x->sent > 0 || !kept) return status;
+        if (status != LATCH_E_NETWORK || x->sent > 0 || !kept || is_touched(x->wire)) return status;
         latch_connection_hang_up(x->c);
         x->patience = patience_until(x->c, x->asked->deadline_at_ms);
     }
@@ -485,7 +493,7 @@ static latch_status perform(exchange *x, latch_err *err) {
     x->c->stats.requests += x->sent > 0;
     if (whole) {
         status = receive_answer(x, err);
-    } else if (status == LATCH_E_NETWORK && x->sent > 0 && receive_answer(x, &unheard) == LATCH_OK) {
+    } else if (status == LATCH_E_NETWORK && x->sent > 0 && x->wire->state != LATCH_WIRE_FAILED && receive_answer(x, &unheard) == LATCH_OK) {
         status = LATCH_OK; /* it was refused before it was read */
     }
     if (status != LATCH_OK || !whole || !x->wire->keep_alive) latch_connection_hang_up(x->c);

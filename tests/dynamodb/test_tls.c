@@ -273,6 +273,44 @@ static void an_answer_may_come_before_the_request_is_through(void **state) {
     assert_int_equal(scripted_accepts(d.server), 2);
 }
 
+/* An answer of `len` bytes of body, which one record holds as a whole; *end is where it ends. */
+static const char *answer_of(const char *status, size_t len, char **end) {
+    static char bytes[16384];
+    int head = snprintf(bytes, sizeof bytes, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n", status, len);
+    assert_true((size_t)head + len < sizeof bytes);
+    memset(bytes + head, 'x', len);
+    *end = bytes + head + len;
+    **end = '\0';
+    return bytes;
+}
+
+/* What came in one record with an answer lies in the TLS layer, and the socket is silent: it is nobody's answer all the same. */
+static void bytes_that_nobody_asked_for_end_a_connection(void **state) {
+    char *end;
+    const char *bytes = answer_of("200 OK", 12000, &end);
+    (void)state;
+    strcpy(end, "HTTP/1.1 418 Stale\r\nContent-Length: 0\r\n\r\n");
+    begin_with(&(scripted_options){.answers = (const scripted_answer[]){{.bytes = bytes}, {.bytes = OK_EMPTY}}, .count = 2, .tls = &good});
+    assert_ok(ask());
+    assert_int_equal(latch_wire_body(&answer).len, 12000);
+    assert_ok(ask());
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(scripted_accepts(d.server), 2);
+}
+
+/* All of an early answer is in the TLS layer after one read of the socket, which then says nothing more. */
+static void an_early_answer_is_read_to_its_end(void **state) {
+    char head[128], *end;
+    const char *bytes = answer_of("413 Too Large", 12000, &end);
+    (void)state;
+    begin_with(&(scripted_options){
+        .answers = (const scripted_answer[]){{.bytes = bytes, .early = true, .end = SCRIPTED_STALL}}, .count = 1, .tls = &good});
+    snprintf(head, sizeof head, HEAD("%zu"), sizeof big);
+    assert_ok(ask_for(latch_str_of(head), (latch_str){big, sizeof big}, 5000));
+    assert_int_equal(answer.status, 413);
+    assert_int_equal(latch_wire_body(&answer).len, 12000);
+}
+
 static const struct CMUnitTest tests[] = {
     ROW(a_certificate_that_is_right_passes),
     ROW(what_is_wrong_is_refused_and_said),
@@ -289,6 +327,8 @@ static const struct CMUnitTest tests[] = {
     ROW(slow_bytes_and_chunks_are_put_together),
     ROW(a_large_request_that_nobody_reads_ends_in_time),
     ROW(an_answer_may_come_before_the_request_is_through),
+    ROW(bytes_that_nobody_asked_for_end_a_connection),
+    ROW(an_early_answer_is_read_to_its_end),
 };
 
 CHECK_MAIN(tests)
