@@ -243,7 +243,8 @@ static bool was_sent(CURL *easy) {
 static latch_status explain(latch_ctx *cx, CURL *easy, const latch_fetch_request *r, const exchange *e, CURLcode code, const char *detail) {
     latch_err *err = &cx->err;
     latch_str url = shown(r->url);
-    const char *why = *detail != '\0' ? detail : curl_easy_strerror(code), *trusted = trusted_file();
+    /* libcurl's words for a proxy that it can't use have all of its URL in them, the password too */
+    const char *why = *detail != '\0' && strchr(detail, '@') == NULL ? detail : curl_easy_strerror(code), *trusted = trusted_file();
     latch_status status = code == CURLE_OPERATION_TIMEDOUT ? LATCH_E_TIMEOUT : LATCH_E_NETWORK;
     if (e->failed == LATCH_E_NOMEM || code == CURLE_OUT_OF_MEMORY) {
         status = latch_err_set(err, LATCH_E_NOMEM, "fetch %.*s: the arena is full", LATCH_ARG(url));

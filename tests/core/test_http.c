@@ -431,6 +431,14 @@ static void asks_no_proxy_for_what_is_nearby(void **state) {
     assert_int_equal(latch_fetch(&r.cx, &request, &reply), LATCH_E_NETWORK);
 }
 
+static void tells_no_proxy_s_password(void **state) {
+    (void)state;
+    latch_fetch_request request = {.url = LATCH_STR("http://example.invalid/"), .timeout_ms = 5000};
+    setenv("http_proxy", "http://user:secret@127.0.0.1:99999", 1);
+    assert_int_equal(latch_fetch(&r.cx, &request, &reply), LATCH_E_NETWORK);
+    assert_null(strstr(r.cx.err.message, "secret"));
+}
+
 static latch_status get_tls(const char *host) {
     latch_fetch_request request = {.url = latch_ctx_text(&r.cx, "https://%s:%d/", host, server_port(server)), .timeout_ms = 5000};
     return latch_fetch(&r.cx, &request, &reply);
@@ -524,6 +532,7 @@ static const struct CMUnitTest tests[] = {
     ROW(refuses_what_would_inject),
     ROW(says_no_secrets),
     ROW(asks_no_proxy_for_what_is_nearby),
+    ROW(tells_no_proxy_s_password),
     ROW(fits_or_refuses_at_every_arena_size),
     ROW(takes_so_many_headers),
     ROW(trusts_known_authorities_only),

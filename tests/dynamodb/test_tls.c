@@ -1,4 +1,9 @@
+#include <arpa/inet.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "store/dynamodb/connection.h"
 #include "tests/dynamodb/desk.h"
@@ -311,6 +316,181 @@ static void an_early_answer_is_read_to_its_end(void **state) {
     assert_int_equal(latch_wire_body(&answer).len, 12000);
 }
 
+/* ── through a proxy ─────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* One tunnel at a time, to where `port` says, whatever it is asked for. */
+typedef struct proxy {
+    pthread_t thread;
+    int fd, port;
+    const char *answer; /* to CONNECT; NULL: none */
+    int tunnels;        /* that were opened; for the test when it is stopped */
+    char asked[512];    /* the last CONNECT */
+} proxy;
+
+static int loopback(int port, bool listens) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int failed = listens ? bind(fd, (struct sockaddr *)&at, sizeof at) || listen(fd, 8) : connect(fd, (struct sockaddr *)&at, sizeof at);
+    return failed == 0 ? fd : -1;
+}
+
+static void tunnel(int one, int other) {
+    struct pollfd fds[2] = {{.fd = one, .events = POLLIN}, {.fd = other, .events = POLLIN}};
+    char bytes[4096];
+    while (poll(fds, 2, -1) > 0) {
+        for (int i = 0; i < 2; i++) {
+            ssize_t n = fds[i].revents != 0 ? recv(fds[i].fd, bytes, sizeof bytes, 0) : 0;
+            if (fds[i].revents != 0 && n <= 0) return;
+            if (n > 0 && send(fds[1 - i].fd, bytes, (size_t)n, MSG_NOSIGNAL) != n) return;
+        }
+    }
+}
+
+static void *run_proxy(void *self) {
+    proxy *p = self;
+    int fd, out = -1;
+    while ((fd = accept(p->fd, NULL, NULL)) >= 0) {
+        size_t len = 0;
+        ssize_t n = 1;
+        p->asked[0] = '\0';
+        while (n > 0 && strstr(p->asked, "\r\n\r\n") == NULL && len < sizeof p->asked - 1) {
+            n = recv(fd, p->asked + len, sizeof p->asked - 1 - len, 0);
+            len += n > 0 ? (size_t)n : 0;
+            p->asked[len] = '\0';
+        }
+        p->tunnels++;
+        if (p->answer != NULL) (void)!send(fd, p->answer, strlen(p->answer), MSG_NOSIGNAL);
+        if (p->answer != NULL) out = loopback(p->port, false);
+        if (out >= 0) tunnel(fd, out);
+        if (p->answer == NULL) (void)!recv(fd, p->asked, 1, 0); /* until the client goes */
+        if (out >= 0) close(out);
+        close(fd);
+        out = -1;
+    }
+    return NULL;
+}
+
+static void start_proxy(proxy *p, const char *variable) {
+    struct sockaddr_in at;
+    socklen_t len = sizeof at;
+    char url[64];
+    p->fd = loopback(0, true);
+    assert_true(p->fd >= 0 && getsockname(p->fd, (struct sockaddr *)&at, &len) == 0);
+    snprintf(url, sizeof url, "http://user:secret@127.0.0.1:%d", ntohs(at.sin_port));
+    setenv(variable, url, 1);
+    assert_int_equal(pthread_create(&p->thread, NULL, run_proxy, p), 0);
+}
+
+/* Its client has gone, or goes now. */
+static void stop_proxy(proxy *p, const char *variable) {
+    latch_connection_close(c);
+    c = NULL;
+    shutdown(p->fd, SHUT_RDWR);
+    pthread_join(p->thread, NULL);
+    close(p->fd);
+    unsetenv(variable);
+}
+
+static const scripted_tls far_away = {.name = "dynamodb.example"};
+
+static void point_far_away(void) {
+    static const char *const variables[] = {"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"};
+    static const scripted_answer answers[] = {{.bytes = OK_EMPTY}};
+    for (size_t i = 0; i < COUNT_OF(variables); i++)
+        unsetenv(variables[i]); /* those of the machine */
+    begin_with(&(scripted_options){.answers = answers, .count = 1, .tls = &far_away});
+    latch_connection_close(c);
+    c = NULL;
+    desk_point(&d, "dynamodb.example", 443, true);
+    assert_int_equal(latch_connection_open(&c, &d.settings, desk_clock(&d), &d.err), LATCH_OK);
+}
+
+/* It is asked for a tunnel, and the endpoint is who shakes hands at its end; the connection is kept, and replaced where it was closed. */
+static void a_tunnel_is_shaken_hands_through(void **state) {
+    static const char *const variables[] = {"HTTPS_PROXY", "https_proxy", "ALL_PROXY"};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(variables); i++) {
+        point_far_away();
+        proxy p = {.port = scripted_port(d.server), .answer = "HTTP/1.1 200 Connection established\r\n\r\n"};
+        latch_status status = LATCH_OK;
+        start_proxy(&p, variables[i]);
+        for (int n = 0; n < 20 && status == LATCH_OK; n++)
+            status = ask();
+        scripted_close_all(d.server);
+        if (status == LATCH_OK) status = ask();
+        size_t accepts = scripted_accepts(d.server), requests = scripted_requests(d.server);
+        stop_proxy(&p, variables[i]);
+        assert_ok(status);
+        assert_int_equal(p.tunnels, 2);
+        assert_int_equal(accepts, 2);
+        assert_int_equal(requests, 21);
+        assert_ptr_equal(strstr(p.asked, "CONNECT dynamodb.example:443 HTTP/1.1\r\n"), p.asked);
+    }
+}
+
+/* Whoever answers at the end of the tunnel is verified by the endpoint's name, not by the proxy's. */
+static void another_at_the_end_of_a_tunnel_is_refused(void **state) {
+    (void)state;
+    point_far_away();
+    desk_point(&d, "dynamodb.elsewhere", 443, true);
+    proxy p = {.port = scripted_port(d.server), .answer = "HTTP/1.1 200 OK\r\n\r\n"};
+    start_proxy(&p, "HTTPS_PROXY");
+    latch_status status = ask();
+    stop_proxy(&p, "HTTPS_PROXY");
+    assert_int_equal(status, LATCH_E_NETWORK);
+    assert_error(&d, LATCH_E_NETWORK, "wrong host", false);
+    assert_int_equal(scripted_requests(d.server), 0);
+}
+
+static void a_proxy_that_doesn_t_answer_ends_in_time(void **state) {
+    (void)state;
+    point_far_away();
+    proxy p = {.answer = NULL};
+    start_proxy(&p, "HTTPS_PROXY");
+    int64_t from = desk_in_ms(&d, 0);
+    latch_status status = ask_for(LATCH_STR(HEAD("2")), LATCH_STR("{}"), 500);
+    int64_t took_ms = desk_in_ms(&d, 0) - from;
+    stop_proxy(&p, "HTTPS_PROXY");
+    assert_int_equal(status, LATCH_E_TIMEOUT);
+    assert_error(&d, LATCH_E_TIMEOUT, "dynamodb.example", false);
+    assert_in_range(took_ms, 100, 20000);
+}
+
+/* Nobody is at the end of the name: what matters is who was not asked. */
+static void no_proxy_is_heeded(void **state) {
+    static const char *const rows[] = {"dynamodb.example", "other.invalid,.example", "*"};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        point_far_away();
+        proxy p = {.port = scripted_port(d.server), .answer = "HTTP/1.1 200 OK\r\n\r\n"};
+        setenv("NO_PROXY", rows[i], 1);
+        start_proxy(&p, "HTTPS_PROXY");
+        latch_status status = ask_for(LATCH_STR(HEAD("2")), LATCH_STR("{}"), 5000);
+        stop_proxy(&p, "HTTPS_PROXY");
+        unsetenv("NO_PROXY");
+        assert_true(status == LATCH_E_NETWORK || status == LATCH_E_TIMEOUT);
+        assert_int_equal(p.tunnels, 0);
+    }
+}
+
+/* Proxies have passwords in their URLs, and errors are logged. */
+static void no_proxy_s_password_is_told(void **state) {
+    static const char *const rows[] = {
+        "http://user:secret@127.0.0.1:99999", "http://user:secret@[nonsense",   "ftp://user:secret@127.0.0.1:1",
+        "http://user:secret@no.invalid:1",    "http://user:secret@127.0.0.1:1", "http://user:secret@ho st:1",
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        point_far_away();
+        setenv("HTTPS_PROXY", rows[i], 1);
+        latch_status status = ask_for(LATCH_STR(HEAD("2")), LATCH_STR("{}"), 5000);
+        unsetenv("HTTPS_PROXY");
+        assert_true(status == LATCH_E_NETWORK || status == LATCH_E_TIMEOUT);
+        assert_false(d.err.maybe_applied);
+        if (strstr(d.err.message, "secret") != NULL) fail_msg("%s", d.err.message);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     ROW(a_certificate_that_is_right_passes),
     ROW(what_is_wrong_is_refused_and_said),
@@ -329,6 +509,11 @@ static const struct CMUnitTest tests[] = {
     ROW(an_answer_may_come_before_the_request_is_through),
     ROW(bytes_that_nobody_asked_for_end_a_connection),
     ROW(an_early_answer_is_read_to_its_end),
+    ROW(a_tunnel_is_shaken_hands_through),
+    ROW(another_at_the_end_of_a_tunnel_is_refused),
+    ROW(a_proxy_that_doesn_t_answer_ends_in_time),
+    ROW(no_proxy_is_heeded),
+    ROW(no_proxy_s_password_is_told),
 };
 
 CHECK_MAIN(tests)
