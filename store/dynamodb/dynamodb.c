@@ -223,7 +223,6 @@ static latch_status lost(latch_err *err, latch_status status) {
 
 static latch_status understand(latch_dynamodb *d, const latch_wire *answer, int64_t took_ms, latch_reply *out, latch_err *err) {
     latch_str body = latch_wire_body(answer);
-    int64_t moved_ms = learn(d, answer, took_ms);
     if (answer->too_large)
         return lost(err, latch_err_set(err, LATCH_E_NOMEM, "the answer has %llu bytes, which don't fit into the arena",
                                        (unsigned long long)answer->body_bytes));
@@ -235,7 +234,7 @@ static latch_status understand(latch_dynamodb *d, const latch_wire *answer, int6
                          .body = body,
                          .request_id = latch_wire_header(answer, "x-amzn-RequestId"),
                          .retry_after_ms = retry_after_ms(answer),
-                         .moved_ms = moved_ms};
+                         .moved_ms = learn(d, answer, took_ms)}; /* only here: whoever isn't told can't move its deadline with the clock */
     return LATCH_OK;
 }
 

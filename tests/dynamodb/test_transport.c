@@ -364,6 +364,28 @@ static void a_date_moves_no_clock_but_skew_s(void **state) {
     assert_in_range(stamp_s(seen) - now_s + 1, 0, 60);
 }
 
+/* An error can't tell that the clock moved: the caller's deadline would be another moment from then on. */
+static void an_answer_that_is_none_moves_no_clock(void **state) {
+    static char bytes[DESK_ARENA_BYTES + 512];
+    static const char *const kinds[] = {"x-amz-crc32: 1\r\nContent-Length: 2\r\n\r\n{}", "Content-Length: 1048577\r\n\r\n"};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        int len = snprintf(bytes, sizeof bytes, "HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2099 09:30:00 GMT\r\n%s", kinds[i]);
+        if (i == 1) memset(bytes + len, 'x', DESK_ARENA_BYTES + 1);
+        bytes[(size_t)len + (i == 1 ? DESK_ARENA_BYTES + 1 : 0)] = '\0';
+        const scripted_answer answers[] = {{.bytes = bytes}, {.bytes = OK_EMPTY}};
+        begin_with(answers, 2);
+        latch_dynamodb_close(db);
+        latch_skew_init(&skew, desk_clock(&d));
+        open_with(latch_skew_clock(&skew), &skew);
+        const latch_send same = {.deadline_at_ms = desk_in_ms(&d, DESK_PATIENCE_MS)};
+        assert_int_equal(send_this(same), i == 0 ? LATCH_E_NETWORK : LATCH_E_NOMEM);
+        assert_true(d.err.maybe_applied);
+        assert_ok(send_this(same));
+        assert_int_equal(skew.offset_us, 0);
+    }
+}
+
 static void dates_in_other_forms_say_nothing(void **state) {
     static const char *const dates[] = {"Saturday, 21-Nov-26 09:30:00 GMT", "Sat Nov 21 09:30:00 2026",
                                         "Sat, 21 Nov 1926 09:30:00 GMT",    "Sat, 21 Nix 2026 09:30:00 GMT",
@@ -586,6 +608,7 @@ static const struct CMUnitTest tests[] = {
     ROW(keys_that_are_refused_are_reported),
     ROW(the_next_request_is_signed_by_dynamodb_s_clock),
     ROW(a_date_moves_no_clock_but_skew_s),
+    ROW(an_answer_that_is_none_moves_no_clock),
     ROW(dates_in_other_forms_say_nothing),
     ROW(a_thousand_failed_conditions_are_one_connection),
     ROW(an_idle_connection_is_used_as_the_caller_says),
