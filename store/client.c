@@ -11,6 +11,7 @@
 
 #define IDLE_TRY_MS 250                     /* on a connection that may be dead: what a call that may be repeated spends to find out */
 #define SKEW_LEAST_MS (4 * LATCH_MINUTE_MS) /* below, a refused signature has another reason: DynamoDB allows 5 minutes */
+#define NAME_MAX_BYTES 64                   /* of an error's, in the log */
 #define FAIR_TRY_MS 100                     /* silence for less says nothing about the other side */
 
 latch_client_options latch_client_defaults(void) {
@@ -200,15 +201,16 @@ static void move_with_clock(run *r, int64_t moved_ms) {
 static latch_send send_of(run *r) {
     int64_t now_ms = latch_clock_wall_ms(&r->cx->clock), left_ms = r->deadline_at_ms - now_ms;
     int tries_left = may_repeat(r->call) ? r->client->options.max_retries + 1 - r->retries : 1;
+    bool is_last = tries_left <= 1;
     int64_t most_ms = r->call->item ? r->client->options.item_try_ms : 0;
-    r->try_ms = left_ms / (tries_left > 1 ? tries_left : 1);
+    r->try_ms = left_ms / (is_last ? 1 : tries_left);
     if (most_ms > 0 && r->try_ms > most_ms) r->try_ms = most_ms;
     if (r->try_ms < 1) r->try_ms = 1;
     int64_t idle_ms = r->try_ms < IDLE_TRY_MS ? r->try_ms : IDLE_TRY_MS;
     return (latch_send){.operation = r->call->operation,
                         .request = r->call->request,
                         .deadline_at_ms = now_ms + r->try_ms,
-                        .idle_deadline_at_ms = may_repeat(r->call) ? now_ms + idle_ms : 0};
+                        .idle_deadline_at_ms = is_last ? 0 : now_ms + idle_ms};
 }
 
 static latch_status try_once(run *r) {
@@ -327,14 +329,17 @@ static void keep_failure(const run *r, latch_usage_failure *out) {
     copy_text(out->request_id, sizeof out->request_id, a->request_id);
 }
 
+/* What is no figure of DynamoDB's counts for nothing. */
+static uint64_t milli(double units) { return units > 0 && units < 1e9 ? (uint64_t)(units * 1000 + 0.5) : 0; }
+
 static void add_capacity(latch_answer *a, latch_json consumed, bool reads) {
     double units, read, write;
     if (latch_read(consumed, "CapacityUnits", latch_optional(&units), "ReadCapacityUnits", latch_optional(&read), "WriteCapacityUnits",
                    latch_optional(&write)) != LATCH_OK)
         return;
     if (read == 0 && write == 0) *(reads ? &read : &write) = units; /* of one item, DynamoDB gives the sum alone */
-    a->read_milli_units += (uint64_t)(read * 1000 + 0.5);
-    a->write_milli_units += (uint64_t)(write * 1000 + 0.5);
+    a->read_milli_units += milli(read);
+    a->write_milli_units += milli(write);
 }
 
 /* One object, or a list of one a table. Where it can't be read, nothing is counted: the call stands. */
@@ -367,13 +372,14 @@ static void account(const run *r, latch_status status) {
     if (status != LATCH_OK) keep_failure(r, &u->failure);
 }
 
-/* Never a key or a value: an error's message may have some, its name has none. */
+/* Never a key or a value: an error's message may have some, its name has none, and whoever answers isn't to fill the log with one. */
 static void log_call(const run *r, latch_status status) {
     const latch_answer *a = r->answer;
     latch_info(r->cx, "dynamodb", "operation", r->call->operation, "outcome",
-               a->error.len > 0 ? a->error : latch_str_of(latch_status_name(status)), "ms", (double)r->request_us / 1000, "waited_ms",
-               (double)r->waited_us / 1000, "tries", (int64_t)a->tries, "read_units", (double)a->read_milli_units / 1000, "write_units",
-               (double)a->write_milli_units / 1000, "dynamodb_request_id", a->request_id);
+               a->error.len > 0 ? latch_str_cut(a->error, NAME_MAX_BYTES) : latch_str_of(latch_status_name(status)), "ms",
+               (double)r->request_us / 1000, "waited_ms", (double)r->waited_us / 1000, "tries", (int64_t)a->tries, "read_units",
+               (double)a->read_milli_units / 1000, "write_units", (double)a->write_milli_units / 1000, "dynamodb_request_id",
+               a->request_id);
 }
 
 /* ── calls ──────────────────────────────────────────────────────────────────────────────────────────────────────────────── */

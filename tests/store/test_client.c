@@ -308,8 +308,23 @@ static void gives_each_try_its_share(void **state) {
         for (size_t k = 0; k < 4; k++)
             assert_int_equal(s.sent[k].try_ms, rows[i].try_ms[k]);
         assert_int_equal(s.sent[0].idle_ms, rows[i].idle_ms);
+        if (s.sends == 4) assert_int_equal(s.sent[3].idle_ms, -1); /* the last: nothing would make up for a dead connection */
         if (rows[i].left_ms != INT64_MAX) assert_true(s.wall_us / 1000 - from_ms <= rows[i].left_ms);
     }
+}
+
+/* A call without a repeat has no try to spend on finding out whether a connection is alive. */
+static void a_last_try_spends_nothing_on_an_idle_connection(void **state) {
+    latch_client_options options = latch_client_defaults();
+    latch_call call = an_update;
+    latch_answer answer;
+    (void)state;
+    call.reads = true;
+    options.max_retries = 0;
+    begin_with(&options);
+    assert_int_equal(CALL(&call, &answer, FINE), LATCH_OK);
+    assert_int_equal(s.sent[0].idle_ms, -1);
+    assert_int_equal(s.sent[0].try_ms, 1000);
 }
 
 static void the_earliest_deadline_holds(void **state) {
@@ -650,6 +665,22 @@ static void counts_what_calls_cost(void **state) {
     assert_int_equal(latch_dynamodb_usage(&s.cx)->calls, 0);
 }
 
+/* Figures that are none don't wrap, nor count. */
+static void impossible_capacity_counts_for_nothing(void **state) {
+    static const char *const units[] = {"-1", "1e300", "-1e300", "1e17", "18446744073709551615"};
+    latch_answer answer;
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(units); i++) {
+        char body[160];
+        snprintf(body, sizeof body, "{\"ConsumedCapacity\":{\"CapacityUnits\":%s,\"ReadCapacityUnits\":%s,\"WriteCapacityUnits\":2}}",
+                 units[i], units[i]);
+        forget();
+        assert_int_equal(CALL(&an_update, &answer, {.body = body}), LATCH_OK);
+        assert_int_equal(answer.read_milli_units, 0);
+        assert_int_equal(answer.write_milli_units, 2000);
+    }
+}
+
 static void tells_the_last_failure(void **state) {
     latch_answer answer;
     (void)state;
@@ -731,6 +762,19 @@ static void logs_where_it_is_asked_to(void **state) {
     line[n] = '\0';
     assert_non_null(strstr(line, "\"outcome\":\"ValidationException\""));
     assert_null(strstr(line, "said so"));
+    char body[900], name[801];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    snprintf(body, sizeof body, "{\"__type\":\"%s\"}", name);
+    s.sends = 0;
+    assert_int_equal(CALL(&an_update, &answer, {.http_status = 400, .body = body}), LATCH_E_MISUSE); /* whoever answers writes no pages */
+    n = read(ends[0], line, sizeof line - 1);
+    assert_true(n > 0);
+    line[n] = '\0';
+    name[64] = '\0';
+    assert_non_null(strstr(line, name));
+    name[64] = 'n', name[65] = '\0';
+    assert_null(strstr(line, name));
     close(ends[0]);
     close(ends[1]);
 }
@@ -958,6 +1002,7 @@ static const struct CMUnitTest tests[] = {
     ROW(a_bucket_without_tokens_repeats_nothing),
     ROW(waits_between_tries),
     ROW(gives_each_try_its_share),
+    ROW(a_last_try_spends_nothing_on_an_idle_connection),
     ROW(the_earliest_deadline_holds),
     ROW(sleeps_for_nothing_past_the_deadline),
     ROW(waits_before_calls_once_one_was_throttled),
@@ -969,6 +1014,7 @@ static const struct CMUnitTest tests[] = {
     ROW(limits_of_tables_pass_and_the_stores_do_not),
     ROW(a_missing_table_is_named),
     ROW(counts_what_calls_cost),
+    ROW(impossible_capacity_counts_for_nothing),
     ROW(tells_the_last_failure),
     ROW(says_an_operation_once),
     ROW(logs_where_it_is_asked_to),
