@@ -62,6 +62,7 @@ typedef struct run {
     int throttled;                    /* tries */
     bool lost;                        /* a try of it may have been applied, or may still be */
     bool clock_mended, keys_renewed;
+    bool outdated;       /* the clock was put right, and the document has times of the wrong one */
     const char *gave_up; /* why it isn't tried again though it might help; "" else */
 } run;
 
@@ -247,7 +248,11 @@ static bool sleep_for(run *r, int64_t ms) {
 /* A mistake that is mended by now, as the transport saw it too: the same bytes, signed anew, go at once, cost nothing. Each once a call. */
 static bool is_mended(run *r) {
     int64_t moved_ms = r->moved_ms < 0 ? -r->moved_ms : r->moved_ms;
-    if (r->verdict.remedy == LATCH_REMEDY_CLOCK && !r->clock_mended && moved_ms >= SKEW_LEAST_MS) return r->clock_mended = true;
+    if (r->verdict.remedy == LATCH_REMEDY_CLOCK && !r->clock_mended && moved_ms >= SKEW_LEAST_MS) {
+        r->clock_mended = true;
+        r->outdated = r->call->timed;
+        return !r->outdated;
+    }
     if (r->verdict.remedy != LATCH_REMEDY_KEYS || r->keys_renewed) return false;
     return r->keys_renewed = true;
 }
@@ -310,6 +315,7 @@ static void say_failure(run *r) {
         (void)latch_err_set(err, r->verdict.status, "%s: %s", w.text, without_operation(err->message, r->call->operation));
     }
     err->maybe_applied = r->lost && !r->call->reads;
+    if (r->outdated) err->retry_at_ms = latch_clock_wall_ms(&r->cx->clock);
 }
 
 static void copy_text(char *to, size_t room, latch_str s) {

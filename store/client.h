@@ -47,6 +47,7 @@ typedef struct latch_call {
     bool item;              /* of one item: a try gets at most item_try_ms */
     bool reads;             /* applies nothing: it may always be repeated, and maybe_applied is never said */
     bool repeatable;        /* a write whose repeat does no harm, or is recognised by its condition or its token */
+    bool timed;             /* by points in time of the stores' clock that are in it, it may take what is another's */
 } latch_call;
 
 /*
@@ -59,7 +60,8 @@ typedef struct latch_call {
  * new one.
  *
  * A signature that is refused for its time goes once more at once where the answer's Date moved the clock by 4 minutes or more; keys
- * that have expired or aren't known too, for the transport may have others. Whatever moves the clock moves cx's deadline with it.
+ * that have expired or aren't known too, for the transport may have others. Whatever moves the clock moves cx's deadline with it. What is
+ * `timed` doesn't go again by another clock: LATCH_E_DENIED with err.retry_at_ms, and whoever made it makes it anew.
  *
  * LATCH_OK           a 200
  * LATCH_CONFLICT     ConditionalCheckFailedException, TransactionCanceledException with such a reason

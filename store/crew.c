@@ -41,6 +41,13 @@ size_t latch_crew_more(const latch_ctx *cx, int asked) {
 
 /* ── slots ──────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
+/* From here on the slot's usage counts from 0, its moves too; the deadline has followed those before. */
+static void begin_account(latch_crew_slot *slot, const latch_ctx *cx) {
+    slot->usage = (latch_usage){0};
+    slot->cx.moved_ms = 0;
+    slot->cx.deadline_at_ms = slot->deadline_at_ms = cx->deadline_at_ms;
+}
+
 static bool slot_init(latch_crew *crew, latch_crew_slot *slot, latch_ctx *cx, size_t bytes, void *job) {
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) return false;
@@ -51,7 +58,7 @@ static bool slot_init(latch_crew *crew, latch_crew_slot *slot, latch_ctx *cx, si
     slot->cx.http = NULL;  /* one thread's */
     slot->cx.err = (latch_err){0};
     slot->cx.usage = cx->usage != NULL ? &slot->usage : NULL; /* where nobody else counts meanwhile */
-    slot->deadline_at_ms = cx->deadline_at_ms;
+    begin_account(slot, cx);
     return true;
 }
 
@@ -69,13 +76,19 @@ void latch_crew_reset(latch_crew_slot *slot) {
     if (touched > KEPT_BYTES) (void)madvise((char *)slot->memory + KEPT_BYTES, touched - KEPT_BYTES, MADV_DONTNEED);
 }
 
-/* What it cost is the caller's; and an answer's Date that moved the clock, and with it the slot's deadline, moves the caller's. */
+/*
+ * What it cost is the caller's; and an answer's Date that moved the clock, and with it the slot's deadline, moves the caller's: here, where
+ * its next call, which looks at the usage, isn't to do it again.
+ */
 static void take_account(latch_crew *crew, latch_crew_slot *slot) {
+    latch_ctx *cx = crew->cx;
     int64_t moved_ms = slot->cx.deadline_at_ms - slot->deadline_at_ms;
-    if (slot->cx.usage != NULL) latch_usage_add(crew->cx->usage, &slot->usage);
-    slot->usage = (latch_usage){0};
-    crew->cx->deadline_at_ms += moved_ms;
-    slot->cx.deadline_at_ms = slot->deadline_at_ms = crew->cx->deadline_at_ms;
+    if (slot->cx.usage != NULL) {
+        latch_usage_add(cx->usage, &slot->usage);
+        cx->moved_ms += moved_ms;
+    }
+    cx->deadline_at_ms += moved_ms;
+    begin_account(slot, cx);
 }
 
 void latch_crew_lend(latch_crew *crew, latch_crew_slot *slot) { slot->cx.table = crew->cx->table; }
@@ -217,6 +230,7 @@ void latch_crew_close(latch_crew *crew) {
 
 void latch_crew_submit(latch_crew *crew, latch_crew_slot *slot, size_t at_line) {
     struct latch_crew_inside *in = crew->inside;
+    take_account(crew, slot); /* another slot's answer may have moved the clock since */
     if (!crew->threaded) {
         run(crew, slot, crew->cx->table);
         return;

@@ -91,6 +91,7 @@ static latch_status send_register(latch_ctx *cx, const latch_job_key *key, int64
     int64_t deadline_at_ms = now_ms + (policy->job_timeout_ms > 0 ? policy->job_timeout_ms : DEFAULT_JOB_TIMEOUT_MS);
     latch_request request = request_of(key, LATCH_UPDATE_ITEM);
     request.update = register_update;
+    request.timed = true;
     request.condition = policy->rerun_completed ? rerun_condition : register_condition;
     request.values = LATCH_VALUES(":j", key->id, ":pending", LATCH_STR("pending"), ":completed", LATCH_STR("completed"), ":failed",
                                   LATCH_STR("failed"), ":now", now_ms, ":now_s", latch_seconds_passed(now_ms), ":d", deadline_at_ms, ":t",
@@ -124,9 +125,13 @@ latch_status latch_job_register(latch_ctx *cx, latch_job_key *key, latch_job *ou
     *out = (latch_job){0};
     if (key->id.ptr == NULL) key->id = latch_uuid(cx);
     if (key->id.ptr == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "dedupe %s: the arena is full", key->policy->name);
-    LATCH_TRY_BUT(LATCH_CONFLICT, refused, send_register(cx, key, now_ms, &item));
+    latch_status status = send_register(cx, key, now_ms, &item);
+    bool outdated = latch_table_outdated(cx, status), in_doubt = outdated && cx->err.maybe_applied;
+    if (outdated) status = send_register(cx, key, latch_now_ms(cx), &item);
+    if (status != LATCH_OK) cx->err.maybe_applied = cx->err.maybe_applied || in_doubt;
+    LATCH_TRY_BUT(LATCH_CONFLICT, refused, status);
     bool maybe_ours = !refused || cx->err.maybe_applied;
-    latch_status status = read_item(item, &found);
+    status = read_item(item, &found);
     if (status != LATCH_OK) cx->err.maybe_applied = maybe_ours;
     if (status != LATCH_OK) return status;
     bool ours = latch_str_eq(found.id, key->id) && found.pending;

@@ -95,7 +95,7 @@ static latch_status send_take(latch_ctx *cx, const state *s, int64_t now_ms, lat
     LATCH_TRY(latch_ctx_deadline(cx, s->lock->timeout_ms, LATCH_TABLE_TIMEOUT_MS, &request.deadline_at_ms));
     latch_str lease = latch_ctx_text(cx, "%" PRId64, lease_ms);
     if (lease.ptr == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "lock %s: the arena is full", s->lock->name);
-    request.repeatable = true;
+    request.repeatable = request.timed = true;
     request.values = LATCH_VALUES(":o", s->owner, ":l", lease, ":v", s->version, ":e", now_ms + lease_ms, ":t",
                                   latch_seconds_up(now_ms + lease_ms + KEPT_MS), ":now", now_ms, ":one", latch_int(1), ":now_minus_skew",
                                   now_ms - latch_table_skew_ms(cx));
@@ -126,6 +126,11 @@ static latch_status try_take(latch_ctx *cx, state *s, bool *maybe_taken, latch_h
     seen found;
     bool refused;
     latch_status status = send_take(cx, s, now_ms, &item);
+    if (latch_table_outdated(cx, status)) {
+        *maybe_taken = *maybe_taken || cx->err.maybe_applied;
+        LATCH_TRY(begin_taking(cx, s)); /* its lease counts from the right time */
+        status = send_take(cx, s, latch_now_ms(cx), &item);
+    }
     *maybe_taken = *maybe_taken || status == LATCH_OK || cx->err.maybe_applied;
     LATCH_TRY_BUT(LATCH_CONFLICT, refused, status);
     LATCH_TRY(read_item(item, &found));

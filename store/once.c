@@ -128,6 +128,7 @@ static latch_status send_claim(latch_ctx *cx, const call *c, int64_t now_ms, lat
     int64_t kept_s = kept_until_s(c->once, now_ms), least_s = latch_seconds_up(until_ms + skew_ms);
     latch_request request = request_of(c, LATCH_UPDATE_ITEM);
     request.update = claim_update;
+    request.timed = true;
     request.condition = FREE;
     request.values = LATCH_VALUES(":inprogress", LATCH_STR("INPROGRESS"), ":completed", LATCH_STR("COMPLETED"), ":exp",
                                   kept_s > least_s ? kept_s : least_s, ":ipe", until_ms, ":o", c->owner, ":p", c->validation, ":minus_one",
@@ -171,6 +172,11 @@ static latch_status try_claim(latch_ctx *cx, call *c, verdict *says, latch_once_
     seen found;
     bool refused;
     latch_status status = send_claim(cx, c, now_ms, &item);
+    if (latch_table_outdated(cx, status)) {
+        c->maybe_claimed = c->maybe_claimed || cx->err.maybe_applied;
+        now_ms = latch_now_ms(cx);
+        status = send_claim(cx, c, now_ms, &item);
+    }
     if (status != LATCH_OK) c->maybe_claimed = c->maybe_claimed || cx->err.maybe_applied;
     LATCH_TRY_BUT(LATCH_CONFLICT, refused, status);
     if (!refused) c->maybe_claimed = true;
@@ -339,6 +345,7 @@ static latch_status send_mark(latch_ctx *cx, const call *c, latch_str text, latc
     int64_t now_ms = latch_now_ms(cx), skew_ms = latch_table_skew_ms(cx);
     latch_request request = request_of(c, LATCH_UPDATE_ITEM);
     request.update = mark_update;
+    request.timed = true;
     request.condition = FREE;
     request.values = LATCH_VALUES(":inprogress", LATCH_STR("INPROGRESS"), ":completed", LATCH_STR("COMPLETED"), ":o", c->owner, ":p",
                                   c->validation, ":d", text, ":e", kept_until_s(c->once, now_ms), ":now_ms", now_ms, ":zero", latch_int(0),
@@ -360,9 +367,13 @@ latch_status latch_once_mark_done(latch_ctx *cx, const latch_once *once, latch_s
     if (text.len > LATCH_ONCE_RESPONSE_MAX_BYTES)
         return latch_err_set(&cx->err, LATCH_E_MISUSE, "once %s: the response has %zu bytes, want at most %zu", once->name, text.len,
                              LATCH_ONCE_RESPONSE_MAX_BYTES);
-    LATCH_TRY_BUT(LATCH_CONFLICT, refused, send_mark(cx, &c, text, &item));
+    latch_status sent = send_mark(cx, &c, text, &item);
+    bool outdated = latch_table_outdated(cx, sent);
+    c.maybe_claimed = outdated && cx->err.maybe_applied;
+    if (outdated) sent = send_mark(cx, &c, text, &item);
+    if (sent != LATCH_OK) c.maybe_claimed = cx->err.maybe_applied = c.maybe_claimed || cx->err.maybe_applied;
+    LATCH_TRY_BUT(LATCH_CONFLICT, refused, sent);
     if (!refused) return LATCH_OK;
-    c.maybe_claimed = cx->err.maybe_applied;
     latch_status status = read_item(item, &found);
     if (status != LATCH_OK) cx->err.maybe_applied = c.maybe_claimed;
     if (status != LATCH_OK) return status;

@@ -24,7 +24,8 @@ latch_status latch_table_call(latch_ctx *cx, const latch_request *r, latch_json 
                              .deadline_at_ms = r->deadline_at_ms,
                              .item = true,
                              .reads = reads,
-                             .repeatable = r->repeatable};
+                             .repeatable = r->repeatable,
+                             .timed = r->timed};
     latch_status status = latch_client_call(cx, &call, &answer);
     if (status != LATCH_OK && status != LATCH_CONFLICT) return status;
     bool is_item = status == LATCH_CONFLICT || reads;
@@ -34,6 +35,9 @@ latch_status latch_table_call(latch_ctx *cx, const latch_request *r, latch_json 
     if (found != LATCH_OK) cx->err.maybe_applied = !reads;
     return found != LATCH_OK ? found : status;
 }
+
+/* Of all that is denied, this alone may be tried again. */
+bool latch_table_outdated(const latch_ctx *cx, latch_status status) { return status == LATCH_E_DENIED && cx->err.retry_at_ms != 0; }
 
 /* ── reading an item ────────────────────────────────────────────────────────────────────────────────────────────────────── */
 

@@ -6,7 +6,7 @@
 #include "core/ctx_private.h"
 
 latch_wait latch_wait_begin(const latch_ctx *cx, int64_t wait_ms, int64_t step_ms, int64_t most_ms) {
-    return (latch_wait){.until_at_ms = latch_now_ms(cx) + wait_ms, .step_ms = step_ms, .most_ms = most_ms};
+    return (latch_wait){.from = latch_clock_instant(&cx->clock), .wait_ms = wait_ms, .step_ms = step_ms, .most_ms = most_ms};
 }
 
 /* Half of `step_ms` to all of it: callers that were refused together don't come back together. */
@@ -18,7 +18,8 @@ static int64_t jittered(int64_t step_ms) {
 }
 
 bool latch_wait_more(latch_ctx *cx, latch_wait *wait, int64_t free_at_ms) {
-    int64_t now_ms = latch_now_ms(cx), left_ms = wait->until_at_ms - now_ms, pause_ms = jittered(wait->step_ms);
+    int64_t now_ms = latch_now_ms(cx), left_ms = wait->wait_ms - latch_clock_since_ms(&cx->clock, wait->from),
+            pause_ms = jittered(wait->step_ms);
     if (left_ms <= 0) return false;
     if (free_at_ms > now_ms && free_at_ms - now_ms < pause_ms) pause_ms = free_at_ms - now_ms;
     if (left_ms < pause_ms) pause_ms = left_ms;

@@ -2,11 +2,12 @@
 #ifndef LATCH_STORE_WAIT_H
 #define LATCH_STORE_WAIT_H
 
-#include "core/words.h"
+#include "core/clock.h"
 
 typedef struct latch_wait {
-    int64_t until_at_ms; /* no pause goes beyond it */
-    int64_t step_ms;     /* the next pause is half of it to all of it; doubles each time, up to most_ms */
+    latch_instant from; /* a span, not a point in time: an answer's Date may put the clock right meanwhile */
+    int64_t wait_ms;    /* since then; no pause goes beyond it */
+    int64_t step_ms;    /* the next pause is half of it to all of it; doubles each time, up to most_ms */
     int64_t most_ms;
 } latch_wait;
 

@@ -10,6 +10,7 @@
 #include "core/ctx.h"
 #include "core/log.h"
 #include "core/usage.h"
+#include "store/crew.h"
 #include "store/errors.h"
 #include "store/table.h"
 #include "tests/check.h"
@@ -460,6 +461,53 @@ static void a_wrong_clock_is_put_right_once(void **state) {
     assert_int_equal(CALL(&an_update, &answer, {.http_status = 400, .body = TYPE("RequestExpired"), .moved_ms = 5 * LATCH_MINUTE_MS}),
                      LATCH_E_DENIED);
     assert_int_equal(s.sends, 2);
+}
+
+/* Its points in time are wrong by as much: the same bytes would, of a clock that went ahead, take what another still holds. */
+static void a_document_with_times_is_not_sent_again_by_another_clock(void **state) {
+    latch_call call = an_update;
+    latch_answer answer;
+    (void)state;
+    call.timed = call.repeatable = true;
+    assert_int_equal(CALL(&call, &answer, {.http_status = 400, .body = TYPE("RequestExpired"), .moved_ms = -5 * LATCH_MINUTE_MS}, FINE),
+                     LATCH_E_DENIED);
+    assert_int_equal(s.sends, 1);
+    assert_int_equal(s.cx.err.retry_at_ms, s.wall_us / 1000);
+    assert_false(s.cx.err.maybe_applied);
+    assert_true(s.usage.failure.retryable);
+    forget();
+    assert_int_equal(CALL(&call, &answer, {.http_status = 400, .body = TYPE("RequestExpired"), .moved_ms = 1}, FINE), LATCH_E_DENIED);
+    assert_int_equal(s.cx.err.retry_at_ms, 0); /* the clock wasn't it */
+    assert_int_equal(s.sends, 1);
+}
+
+/* Bulk work's contexts hear of a move once, before, between and after. */
+static latch_status update_in_crew(latch_crew_slot *slot) {
+    latch_answer answer;
+    return latch_client_call(&slot->cx, &an_update, &answer);
+}
+static void a_crew_follows_the_clock_once(void **state) {
+    const step jump = {.moved_ms = 5 * LATCH_MINUTE_MS}, fine = FINE;
+    latch_answer answer;
+    latch_crew *crew;
+    (void)state;
+    s.cx.deadline_at_ms = s.wall_us / 1000 + 60000;
+    assert_int_equal(call_with(&an_update, &jump, 1, &answer), LATCH_OK);
+    assert_int_equal(s.cx.deadline_at_ms - s.wall_us / 1000, 60000);
+    assert_int_equal(
+        latch_crew_open(&s.cx, &(latch_crew_options){.work = update_in_crew, .slots = 2, .slot_bytes = 65536, .job_bytes = 8}, &crew),
+        LATCH_OK);
+    for (size_t i = 0; i < 4; i++) {
+        s.steps = i == 1 ? &jump : &fine, s.step_count = 1;
+        latch_crew_submit(crew, &crew->slots[i % 2], 0);
+        latch_crew_wait(crew, &crew->slots[i % 2]);
+        assert_int_equal(crew->slots[i % 2].status, LATCH_OK);
+        assert_int_equal(s.cx.deadline_at_ms - s.wall_us / 1000, 60000);
+    }
+    latch_crew_close(crew);
+    assert_int_equal(call_with(&an_update, &fine, 1, &answer), LATCH_OK);
+    assert_int_equal(s.cx.deadline_at_ms - s.wall_us / 1000, 60000);
+    assert_int_equal(s.usage.moved_ms, 10 * LATCH_MINUTE_MS);
 }
 
 static void refused_keys_are_tried_once_more(void **state) {
@@ -1007,6 +1055,8 @@ static const struct CMUnitTest tests[] = {
     ROW(sleeps_for_nothing_past_the_deadline),
     ROW(waits_before_calls_once_one_was_throttled),
     ROW(a_wrong_clock_is_put_right_once),
+    ROW(a_document_with_times_is_not_sent_again_by_another_clock),
+    ROW(a_crew_follows_the_clock_once),
     ROW(refused_keys_are_tried_once_more),
     ROW(sends_nothing_while_the_breaker_is_open),
     ROW(counts_what_is_the_other_sides_fault),
