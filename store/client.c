@@ -134,13 +134,22 @@ static void say_answer(const run *r) {
     if (a->error.len > 0 && a->error.len < sizeof err->type) snprintf(err->type, sizeof err->type, "%.*s", LATCH_ARG(a->error));
 }
 
+/* DynamoDB answers with an object, whatever it says: other JSON is somebody else's. */
+static latch_status parse(latch_ctx *cx, latch_str text, latch_json *out) {
+    size_t i = 0;
+    LATCH_TRY(latch_json_parse(cx, LATCH_E_DATA, "answer", text, out));
+    while (i < text.len && strchr(" \t\r\n", text.ptr[i]) != NULL)
+        i++;
+    return i < text.len && text.ptr[i] == '{' ? LATCH_OK : latch_err_set(&cx->err, LATCH_E_DATA, "answer: is no object");
+}
+
 /* DynamoDB writes "message" or "Message", and may have nothing to say in it. */
 static latch_status understand(run *r, const latch_reply *reply) {
     latch_answer *a = r->answer;
     latch_str type, message, message_too;
     a->http_status = reply->http_status;
     a->request_id = reply->request_id;
-    latch_status status = latch_json_parse(r->cx, LATCH_E_DATA, "answer", reply->body, &a->body);
+    latch_status status = parse(r->cx, reply->body, &a->body);
     if (status == LATCH_OK && reply->http_status == 200) return status;
     if (status == LATCH_OK)
         status = latch_read(a->body, "__type", latch_optional(&type), "message", latch_optional(latch_bytes(&message, 0, INT64_MAX)),

@@ -156,6 +156,7 @@ latch_verdict latch_error_judge(const char *operation, int http_status, latch_st
         v.lost = true;
         v.again = http_status == 200 || http_status == 408 || http_status == 429 || is_transient(http_status);
     }
+    if (http_status < 400) v.lost = true; /* whoever that is, it refused nothing */
     if (http_status >= 500) {
         v.status = body.node == NULL ? LATCH_E_DATA : v.throttled ? LATCH_E_THROTTLED : LATCH_E_NETWORK;
         v.lost = true;

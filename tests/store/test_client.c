@@ -174,6 +174,12 @@ static void repeats_what_may_be_repeated(void **state) {
         {{.http_status = 503, .body = TYPE("ThrottlingException")}, LATCH_E_THROTTLED, {1, 4, 4}, true},
         {{.http_status = 200, .body = "<html>"}, LATCH_E_DATA, {1, 4, 4}, true},
         {{.http_status = 404, .body = "<html>"}, LATCH_E_DATA, {1, 1, 1}, true},
+        {{.http_status = 202, .body = "{}"}, LATCH_E_NETWORK, {1, 1, 1}, true},
+        {{.http_status = 302, .body = "{}"}, LATCH_E_NETWORK, {1, 1, 1}, true},
+        {{.http_status = 400, .body = "[]"}, LATCH_E_DATA, {1, 1, 1}, true},
+        {{.body = "[]"}, LATCH_E_DATA, {1, 4, 4}, true}, /* JSON, and none of DynamoDB's */
+        {{.body = " \"ok\""}, LATCH_E_DATA, {1, 4, 4}, true},
+        {{.body = "null"}, LATCH_E_DATA, {1, 4, 4}, true},
         {{.http_status = 502, .body = "<html>"}, LATCH_E_DATA, {1, 4, 4}, true},
         {THROTTLED, LATCH_E_THROTTLED, {4, 4, 4}, false},
         {{.http_status = 429, .body = "{}"}, LATCH_E_THROTTLED, {4, 4, 4}, false},
