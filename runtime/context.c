@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/ctx_private.h"
+#include "core/usage.h"
 #include "runtime/invocation.h"
 
 #define ANSWER_MS INT64_C(400)
@@ -24,7 +25,12 @@ latch_str latch_trace_id(const latch_ctx *cx) { return of(cx)->trace_id; }
 latch_str latch_function_arn(const latch_ctx *cx) { return of(cx)->function_arn; }
 latch_str latch_tenant_id(const latch_ctx *cx) { return of(cx)->tenant_id; }
 latch_str latch_content_type(const latch_ctx *cx) { return of(cx)->content_type; }
-int64_t latch_deadline_ms(const latch_ctx *cx) { return of(cx)->deadline_at_ms; }
+
+/* An answer of the store may have moved the clock since the event came. */
+int64_t latch_deadline_ms(const latch_ctx *cx) {
+    int64_t at_ms = of(cx)->deadline_at_ms;
+    return at_ms != INT64_MAX && cx->usage != NULL ? at_ms + cx->usage->moved_ms : at_ms;
+}
 
 static latch_status parse(latch_ctx *cx, const char *name, latch_str text, latch_json *out) {
     *out = LATCH_NULL;

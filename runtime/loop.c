@@ -13,6 +13,7 @@
 #include "core/scope.h"
 #include "core/usage.h"
 #include "runtime/api.h"
+#include "runtime/context.h"
 #include "runtime/crash.h"
 #include "runtime/outcome.h"
 
@@ -132,7 +133,7 @@ static latch_status run(loop *l, const latch_invocation *invocation, latch_ctx *
     return status;
 }
 
-static latch_api_verdict serve(loop *l, const latch_invocation *invocation) {
+static latch_api_verdict serve(loop *l, latch_invocation *invocation) {
     latch_scope scope = {0};
     latch_usage usage = {0};
     latch_str reply;
@@ -146,7 +147,10 @@ static latch_api_verdict serve(loop *l, const latch_invocation *invocation) {
     cx.usage = &usage;
     cx.invocation = invocation;
     set_trace_id(l, invocation->trace_id);
-    if (run(l, invocation, &cx, &reply) == LATCH_OK) return latch_api_response(l->api, invocation, reply);
+    latch_status status = run(l, invocation, &cx, &reply);
+    invocation->deadline_at_ms = latch_deadline_ms(&cx); /* as the clock is now: an answer that is lost goes again until then */
+    usage.moved_ms = 0;
+    if (status == LATCH_OK) return latch_api_response(l->api, invocation, reply);
     latch_outcome_log(&cx, "invocation failed", NULL);
     latch_failure_of(&cx.err, &failure);
     return latch_api_error(l->api, invocation, &failure);

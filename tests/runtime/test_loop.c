@@ -152,10 +152,11 @@ static void opens_stores_once_and_closes_them(void **state) {
 /* ── the stores' clock ───────────────────────────────────────────────────────────────────────────────────────────── */
 
 static latch_clock behind; /* the machine's own, which is an hour late */
+static int64_t found_later_ms;
 
 static int64_t an_hour_later(void *self) {
     (void)self;
-    return behind.wall_us(behind.self) + LATCH_HOUR_MS * 1000;
+    return behind.wall_us(behind.self) + (LATCH_HOUR_MS + found_later_ms) * 1000;
 }
 
 static latch_status correct_the_clock(latch_ctx *cx, const latch_handler *handler, void *self) {
@@ -187,6 +188,28 @@ static void deadlines_are_by_the_clock_that_stores_correct(void **state) {
     assert_string_equal(body(1), "{\"left\":9600,\"until\":10000}");
     assert_string_equal(body(3), "{\"left\":9600,\"until\":10000}");
     assert_non_null(strstr(body(5), "{\"left\":9223372036854775807,"));
+}
+
+/* As a call of the store does, where an answer's Date says that it is later still. */
+static latch_status find_it_later(latch_ctx *cx, latch_event *event) {
+    found_later_ms += LATCH_HOUR_MS;
+    cx->usage->moved_ms += LATCH_HOUR_MS;
+    return latch_event_reply(event, latch_object(cx, "until", latch_deadline_ms(cx) - latch_now_ms(cx)));
+}
+
+/* The time that is left is what it was: for the handler, and for an answer that must be sent twice. */
+static void deadlines_follow_the_clock_that_an_answer_moves(void **state) {
+    static const server_step script[] = {{.event = "1", .headers = REQUEST_1 STAGE_DEADLINE}, {.way = CUTS}, {.answer = ACCEPTED}};
+    const latch_handler handler = {.name = "h", .event = find_it_later};
+    latch_loop_options options = {.handlers = &handler, .count = 1, .open = correct_the_clock};
+    (void)state;
+    found_later_ms = 0;
+    stage_play_options(&play, options, script, COUNT_OF(script));
+    found_later_ms = 0;
+    assert_int_equal(play.exit_status, 0);
+    assert_string_equal(body(1), "{\"until\":10000}");
+    assert_string_equal(asked(2), RESPONSE_LINE("r-1"));
+    assert_string_equal(body(2), "{\"until\":10000}");
 }
 
 static void reports_stores_that_do_not_open(void **state) {
@@ -403,6 +426,7 @@ static const struct CMUnitTest tests[] = {
     ROW(reports_what_fails_before_the_first_event),
     ROW(opens_stores_once_and_closes_them),
     ROW(deadlines_are_by_the_clock_that_stores_correct),
+    ROW(deadlines_follow_the_clock_that_an_answer_moves),
     ROW(reports_stores_that_do_not_open),
     ROW(dispatches_to_every_kind),
     ROW(fails_an_event_that_does_not_fit_and_goes_on),
