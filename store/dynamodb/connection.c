@@ -402,7 +402,7 @@ static latch_status make_ready(exchange *x, latch_err *err) {
     if (c->easy != NULL && !is_alive(c)) latch_connection_hang_up(c);
     if (c->easy != NULL && latch_clock_since_ms(&c->local, c->used) > x->asked->idle_ms) {
         patience short_one = patience_until(c, x->asked->idle_deadline_at_ms);
-        if (x->asked->idle_deadline_at_ms == 0) {
+        if (x->asked->idle_deadline_at_ms == 0 || left_ms(&short_one) <= 0) { /* keys may have been waited for meanwhile */
             latch_connection_hang_up(c);
         } else if (short_one.span_us < x->patience.span_us) {
             x->patience = short_one;

@@ -22,7 +22,7 @@ typedef struct latch_connection latch_connection;
 typedef struct latch_exchange {
     latch_str head, body;        /* the bytes to send; borrowed */
     int64_t deadline_at_ms;      /* by the clock of open; where that is set meanwhile, the time that it gave at the beginning counts */
-    int64_t idle_deadline_at_ms; /* of a connection that was idle for longer than `idle_ms`; 0: such a one is replaced */
+    int64_t idle_deadline_at_ms; /* of a connection that was idle for longer than `idle_ms`; 0, or past: such a one is replaced */
     int64_t idle_ms;
     latch_wire_limits limits; /* of the answer */
 } latch_exchange;

@@ -209,11 +209,22 @@ static void it_may_be_tried_for_a_while(void **state) {
     assert_ok(ask());
     d.wall_shift_us += (IDLE_MS + 1) * 1000;
     int64_t from = desk_in_ms(&d, 0);
-    assert_int_equal(ask_for((latch_exchange){.idle_deadline_at_ms = desk_in_ms(&d, 60)}), LATCH_E_TIMEOUT);
+    assert_int_equal(ask_for((latch_exchange){.idle_deadline_at_ms = desk_in_ms(&d, 200)}), LATCH_E_TIMEOUT);
     assert_error(&d, LATCH_E_TIMEOUT, "waiting for the answer", true);
     assert_in_range(desk_in_ms(&d, 0) - from, 50, 20000);
     assert_ok(ask());
     assert_int_equal(scripted_accepts(d.server), 2);
+}
+
+/* The time for a try went by before it began (keys were fetched): nothing is spent on the old one, and there is time for another. */
+static void one_that_there_is_no_time_to_try_is_replaced(void **state) {
+    (void)state;
+    begin({.bytes = OK_EMPTY});
+    assert_ok(ask());
+    d.boot_shift_us += (IDLE_MS + 1) * 1000;
+    assert_ok(ask_for((latch_exchange){.idle_deadline_at_ms = desk_in_ms(&d, -1)}));
+    assert_int_equal(scripted_accepts(d.server), 2);
+    assert_int_equal(scripted_requests(d.server), 2);
 }
 
 /* A dead one is replaced at once, and the whole deadline counts for its successor. */
@@ -589,6 +600,7 @@ static const struct CMUnitTest tests[] = {
     ROW(the_socket_is_as_it_must_be),
     ROW(a_connection_that_was_idle_for_long_is_in_doubt),
     ROW(it_may_be_tried_for_a_while),
+    ROW(one_that_there_is_no_time_to_try_is_replaced),
     ROW(an_idle_one_that_is_closed_costs_nothing),
     ROW(each_end_of_an_answer_is_told),
     ROW(headers_over_the_limit_are_told),
