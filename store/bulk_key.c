@@ -6,11 +6,12 @@
 #include "core/ctx_private.h"
 #include "core/text.h"
 #include "store/client.h"
+#include "store/decimal.h"
+#include "store/marshal.h"
 #include "store/table.h"
 
 #define PK_MAX_BYTES 2048
 #define SK_MAX_BYTES 1024
-#define DIGITS_MAX 64 /* DynamoDB takes 38 */
 
 /* ── tables ─────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -105,38 +106,17 @@ bool latch_bulk_key_same(const latch_bulk_key *a, const latch_bulk_key *b) {
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-static int64_t exponent_of(latch_str s) {
-    int64_t n = 0;
-    size_t i = s.len > 0 && (s.ptr[0] == '-' || s.ptr[0] == '+');
-    for (; i < s.len && is_digit(s.ptr[i]) && n < 10000; i++)
-        n = n * 10 + (s.ptr[i] - '0');
-    return s.len > 0 && s.ptr[0] == '-' ? -n : n;
-}
-
-/* By its value: 100, 1e2 and 100.0 are 1e2. What has more digits than DynamoDB takes stays as it is written. */
+/* By its value: 100, 1e2 and 100.0 are one. What is no number of DynamoDB's stays as it is written. */
 static void put_number(latch_text_writer *t, latch_str s) {
-    char digits[DIGITS_MAX];
-    size_t count = 0, i = s.len > 0 && (s.ptr[0] == '-' || s.ptr[0] == '+');
-    int64_t scale = 0;
-    bool negative = s.len > 0 && s.ptr[0] == '-', behind_point = false;
-    for (; i < s.len && (is_digit(s.ptr[i]) || s.ptr[i] == '.'); i++) {
-        if (s.ptr[i] == '.') {
-            behind_point = true;
-            continue;
-        }
-        scale -= behind_point;
-        if (count == 0 && s.ptr[i] == '0') continue;
-        if (count == DIGITS_MAX) latch_text_put(t, s);
-        if (count == DIGITS_MAX) return;
-        digits[count++] = s.ptr[i];
+    latch_decimal n;
+    if (latch_decimal_read(s, &n) != NULL) {
+        latch_text_put(t, s);
+        return;
     }
-    if (i < s.len) scale += exponent_of((latch_str){s.ptr + i + 1, s.len - i - 1});
-    while (count > 0 && digits[count - 1] == '0')
-        count--, scale++;
-    if (count > 0 && negative) latch_text_char(t, '-');
-    latch_text_put(t, (latch_str){digits, count});
+    if (n.negative) latch_text_char(t, '-');
+    latch_text_put(t, (latch_str){n.digits, n.count});
     latch_text_char(t, 'e');
-    latch_text_int(t, count > 0 ? scale : 0);
+    latch_text_int(t, n.exponent);
 }
 
 typedef struct part { /* of a key: a value of one of the three types that it may have */
@@ -152,9 +132,11 @@ static void put_part(latch_text_writer *t, const part *p) {
         latch_text_char(t, ';');
         return;
     }
+    latch_str same = p->type == 'B' ? latch_marshal_binary_identity(t->arena, p->raw) : p->raw;
+    if (same.ptr == NULL && p->raw.len > 0) latch_text_fail(t, LATCH_E_NOMEM, "the arena is full");
     latch_text_uint(t, p->raw.len);
     latch_text_char(t, ':');
-    latch_text_put(t, p->raw);
+    latch_text_put(t, same);
 }
 
 static latch_status finish(latch_ctx *cx, size_t table, const part *pk, const part *sk, latch_bulk_key *out) {
@@ -193,8 +175,8 @@ static latch_status check_part(latch_ctx *cx, const latch_bulk_table *t, const c
                              LATCH_ARG(latch_str_cut(p->raw, 40)));
     }
     if (p->raw.len == 0) return latch_err_set(&cx->err, LATCH_E_INPUT, "the key attribute %s is empty", name);
-    size_t bytes = p->type == 'B' ? p->raw.len / 4 * 3 : p->raw.len;
-    if (p->type == 'N' || bytes <= max_bytes + (p->type == 'B' ? 2 : 0)) return LATCH_OK;
+    size_t bytes = p->raw.len;
+    if (p->type == 'N' || (p->type == 'B' && !latch_marshal_is_base64(p->raw, &bytes)) || bytes <= max_bytes) return LATCH_OK;
     return latch_err_set(&cx->err, LATCH_E_INPUT, "the key attribute %s has %zu bytes, want at most %zu", name, bytes, max_bytes);
 }
 

@@ -36,7 +36,7 @@ LATCH_NODISCARD latch_status latch_bulk_table_find(latch_ctx *cx, latch_bulk_tab
 const latch_bulk_table *latch_bulk_table_named(const latch_bulk_tables *tables, latch_str name, size_t *place); /* NULL: not known */
 
 typedef struct latch_bulk_key {
-    latch_str text; /* equal where DynamoDB calls the keys equal: numbers by their value */
+    latch_str text; /* equal where DynamoDB calls the keys equal: numbers by their value, binary by its bytes */
     uint64_t hash;
     size_t table;
 } latch_bulk_key;

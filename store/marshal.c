@@ -133,8 +133,7 @@ static int sextet(char c) {
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* The bytes that base64 stands for; false: it is none. */
-static bool measure_base64(latch_str text, size_t *bytes) {
+bool latch_marshal_is_base64(latch_str text, size_t *bytes) {
     size_t padding = 0, quads = text.len / 4;
     while (padding < 2 && padding < text.len && text.ptr[text.len - 1 - padding] == '=')
         padding++;
@@ -146,7 +145,7 @@ static bool measure_base64(latch_str text, size_t *bytes) {
 
 static size_t put_base64(latch_text_writer *t, const place *at, yyjson_val *v) {
     size_t bytes = 0;
-    if (!yyjson_is_str(v) || !measure_base64(text_of(v), &bytes))
+    if (!yyjson_is_str(v) || !latch_marshal_is_base64(text_of(v), &bytes))
         return refuse(t, LATCH_E_MISUSE, at, "is no base64: A-Z, a-z, 0-9, + and /, padded with = to a multiple of 4");
     latch_text_parsed(t, v);
     return bytes;
@@ -159,10 +158,10 @@ static latch_str number_identity(latch_text_writer *t, const latch_decimal *n) {
     return latch_arena_copy(t->arena, (latch_str){(const char *)n, sizeof *n});
 }
 
-/* DynamoDB drops the bits that padding leaves over: two texts that differ there alone are one member. */
-static latch_str binary_identity(latch_text_writer *t, latch_str text) {
-    char *copy = text.len > 0 ? latch_arena_alloc(t->arena, text.len) : NULL;
-    if (text.len == 0) return LATCH_STR("");
+latch_str latch_marshal_binary_identity(latch_arena *arena, latch_str text) {
+    size_t bytes;
+    if (text.len == 0 || !latch_marshal_is_base64(text, &bytes)) return text;
+    char *copy = latch_arena_alloc(arena, text.len);
     if (copy == NULL) return (latch_str){NULL, 0};
     memcpy(copy, text.ptr, text.len);
     size_t padding = text.ptr[text.len - 1] != '=' ? 0 : text.ptr[text.len - 2] == '=' ? 2 : 1;
@@ -182,7 +181,7 @@ static size_t put_member(latch_text_writer *t, const place *at, tag set, yyjson_
     }
     size_t bytes = set == NUMBERS ? put_digits(t, at, digits_of(v, room), &n) : put_base64(t, at, v);
     if (t->failed != LATCH_OK) return 0;
-    *identity = set == NUMBERS ? number_identity(t, &n) : binary_identity(t, text_of(v));
+    *identity = set == NUMBERS ? number_identity(t, &n) : latch_marshal_binary_identity(t->arena, text_of(v));
     if (identity->ptr == NULL) latch_text_fail(t, LATCH_E_NOMEM, "the arena is full");
     return bytes;
 }

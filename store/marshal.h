@@ -49,6 +49,15 @@ bool latch_marshal_same(latch_json a, latch_json b, const char *const *names, si
 size_t latch_marshal_value(latch_text_writer *t, latch_json v);                          /* {"S":"p"}; paths begin with "value" */
 size_t latch_marshal_pair(latch_text_writer *t, const char *name, const latch_value *v); /* the same, paths begin with `name` */
 
+/* Whether it is base64 as DynamoDB takes it, and of how many bytes. */
+bool latch_marshal_is_base64(latch_str text, size_t *bytes);
+
+/*
+ * What base64 is compared by: DynamoDB drops the bits that padding leaves over, so "QR==" is "QQ==" to it. In the arena, or the text itself;
+ * ptr is NULL when it doesn't fit. No text to be shown.
+ */
+LATCH_NODISCARD latch_str latch_marshal_binary_identity(latch_arena *arena, latch_str text);
+
 /* The plain object of {"pk":{"S":"p"},…}; null of null. Its errors' paths begin with "item". Text is shared with `attributes`, not copied. */
 LATCH_NODISCARD latch_status latch_unmarshal_item(latch_ctx *cx, latch_json attributes, latch_json *out) LATCH_NONNULL;
 

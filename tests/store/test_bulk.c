@@ -745,6 +745,45 @@ static void collects_and_folds(void **state) {
     }
 }
 
+/* One key in two forms, and as DynamoDB gives it back: it is one write, and one answer. */
+static void a_key_is_the_same_in_every_form(void **state) {
+    static const struct {
+        const char *type, *one, *again;
+    } rows[] = {
+        {"N", "1e70", "{\"$number\":\"10000000000000000000000000000000000000000000000000000000000000000000000\"}"},
+        {"N", "-1.50e-70", "{\"$number\":\"-.00000000000000000000000000000000000000000000000000000000000000000000015\"}"},
+        {"N", "0", "{\"$number\":\"-0.0\"}"},
+        {"B", "{\"$binary\":\"QR==\"}", "{\"$binary\":\"QQ==\"}"}, /* bits that padding leaves over */
+        {"B", "{\"$binary\":\"QUJ=\"}", "{\"$binary\":\"QUI=\"}"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const char *table = unique_table("forms"), *forms[] = {rows[i].one, rows[i].again};
+        latch_dynamodb_write writes[2] = {{0}};
+        latch_dynamodb_read reads[2] = {{0}};
+        latch_dynamodb_written written;
+        latch_dynamodb_gotten gotten;
+        world_ask(&world, "CreateTable",
+                  "{\"TableName\":\"%s\",\"BillingMode\":\"PAY_PER_REQUEST\",\"AttributeDefinitions\":[{\"AttributeName\":\"at\","
+                  "\"AttributeType\":\"%s\"}],\"KeySchema\":[{\"AttributeName\":\"at\",\"KeyType\":\"HASH\"}]}",
+                  table, rows[i].type);
+        for (size_t k = 0; k < 2; k++) {
+            latch_str text = latch_ctx_text(&ann.cx, "{\"at\":%s}", forms[k]);
+            writes[k].put = reads[k].key = parsed(text.ptr);
+        }
+        latch_status status = latch_dynamodb_batch_write(
+            &ann.cx, &(latch_dynamodb_batch_write_request){.writes = writes, .count = 2, .table = table}, &written);
+        if (status != LATCH_OK) fail_msg("row %zu: %s", i, ann.cx.err.message);
+        assert_int_equal(written.superseded, 1);
+        status =
+            latch_dynamodb_batch_get(&ann.cx, &(latch_dynamodb_batch_get_request){.reads = reads, .count = 2, .table = table}, &gotten);
+        if (status != LATCH_OK) fail_msg("row %zu: %s", i, ann.cx.err.message);
+        assert_int_equal(gotten.found, 2);
+        world_ask(&world, "DeleteTable", "{\"TableName\":\"%s\"}", table);
+        caller_again(&ann);
+    }
+}
+
 static void projections_bring_the_key_along(void **state) {
     static const struct {
         const char *projection;
@@ -860,6 +899,7 @@ static const struct CMUnitTest tests[] = {
     ROW(reads_answer_in_order),
     ROW(a_reader_that_forgets_keys_is_found),
     ROW(collects_and_folds),
+    ROW(a_key_is_the_same_in_every_form),
     ROW(projections_bring_the_key_along),
     ROW(reads_that_end_early_have_no_gap),
     ROW(a_full_arena_is_told),
