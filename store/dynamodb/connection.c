@@ -490,7 +490,7 @@ static latch_status begin_sending(exchange *x, bool *answered, latch_err *err) {
 
 static latch_status perform(exchange *x, latch_err *err) {
     latch_err unheard;
-    bool answered;
+    bool answered = false;
     fill_record(x);
     latch_status status = begin_sending(x, &answered, err);
     bool whole = status == LATCH_OK && !answered; /* the request is */
