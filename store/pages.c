@@ -3,12 +3,14 @@
 #include <string.h>
 
 #include "core/ctx_private.h"
+#include "store/decimal.h"
 #include "store/expression.h"
 #include "store/items.h"
 #include "store/marshal.h"
 #include "store/token.h"
 #include "store/typed.h"
 
+#define KEY_MAX_BYTES 2048   /* of the longest, a partition key */
 #define KEY_ATTRIBUTES_MAX 4 /* of a place in an index: its own two and the table's */
 
 typedef struct search { /* what a query and a scan have in common */
@@ -32,12 +34,18 @@ static latch_status bad_token(latch_ctx *cx, const char *shown) {
     return LATCH_E_INPUT;
 }
 
-/* {"S": text}, {"N": text} or {"B": text} */
+/* {"S": text}, {"N": digits} or {"B": base64}, none too long: what DynamoDB could not even read isn't sent. */
 static bool is_key_value(latch_json v) {
     latch_each each = latch_each_in(v);
-    if (!latch_each_next(&each) || each.name.len != 1 || memchr("SNB", each.name.ptr[0], 3) == NULL) return false;
+    latch_decimal n;
+    if (!latch_each_next(&each) || each.name.len != 1) return false;
     latch_str text = latch_each_text(&each);
-    return text.ptr != NULL && text.len > 0 && !latch_each_next(&each);
+    size_t bytes = text.len;
+    char type = each.name.ptr[0];
+    if (text.ptr == NULL || text.len == 0 || latch_each_next(&each)) return false;
+    if (type == 'N') return latch_decimal_read(text, &n) == NULL;
+    if (type == 'B' && !latch_marshal_is_base64(text, &bytes)) return false;
+    return (type == 'S' || type == 'B') && bytes <= KEY_MAX_BYTES;
 }
 
 /* The place that a token names, as it is sent: what a client changed is at least a place. */

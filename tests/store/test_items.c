@@ -737,7 +737,10 @@ static void a_token_that_is_none_is_the_clients_fault(void **state) {
         "eyJwayI6eyJTIjoiIn19",                                                                            /* an empty one */
         "eyJwayI6eyJTIjoicCJ9fR",                                                                          /* bits behind the end */
         "eyJhIjp7IlMiOiJwIn0sImIiOnsiUyI6InAifSwiYyI6eyJTIjoicCJ9LCJkIjp7IlMiOiJwIn0sImUiOnsiUyI6InAifX0", /* five of them */
-        "_w",                                                                                              /* no UTF-8 */
+        "eyJwayI6eyJTIjoicCJ9LCJzayI6eyJOIjoiYWJjIn19",                                                    /* no number */
+        "eyJwayI6eyJTIjoicCJ9LCJzayI6eyJOIjoiMWU5OTkifX0",                                                 /* none that DynamoDB has */
+        "eyJwayI6eyJTIjoicCJ9LCJzayI6eyJCIjoiISEifX0", /* no base64: DynamoDB Local fails with 500, which would be repeated */
+        "_w",                                          /* no UTF-8 */
     };
     static const char *const sent_ones[] = {
         "eyJwayI6eyJTIjoicSJ9LCJzayI6eyJTIjoicjk5In19", /* another partition's */
@@ -749,6 +752,7 @@ static void a_token_that_is_none_is_the_clients_fault(void **state) {
     bool more;
     (void)state;
     fill();
+    size_t before = ann.requests;
     for (size_t i = 0; i < COUNT_OF(unsent); i++) {
         latch_dynamodb_query_request r = {
             .key_condition = "#pk = :pk", .values = LATCH_VALUES(":pk", "p"), .from = latch_str_of(unsent[i])};
@@ -756,6 +760,7 @@ static void a_token_that_is_none_is_the_clients_fault(void **state) {
                 "query: the token is none that this query gave: begin without one");
         assert_true(ann.cx.err.for_client);
     }
+    assert_int_equal(ann.requests, before);
     for (size_t i = 0; i < COUNT_OF(sent_ones); i++) {
         latch_dynamodb_query_request r = {
             .key_condition = "#pk = :pk", .values = LATCH_VALUES(":pk", "p"), .from = latch_str_of(sent_ones[i])};
