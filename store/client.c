@@ -220,7 +220,7 @@ static latch_send send_of(run *r) {
     return (latch_send){.operation = r->call->operation,
                         .request = r->call->request,
                         .deadline_at_ms = now_ms + r->try_ms,
-                        .idle_deadline_at_ms = is_last ? 0 : now_ms + idle_ms};
+                        .idle_deadline_at_ms = is_last || !latch_pace_affords(r->client->pace) ? 0 : now_ms + idle_ms};
 }
 
 static latch_status try_once(run *r) {

@@ -56,8 +56,8 @@ typedef struct latch_call {
  * would not come before it, the failure of the last one is told at once, and its message says so.
  *
  * A try has what is left, divided among the tries that are left; a call that is not repeated after silence, all of it. Over a connection
- * that has been idle for long, a call that may be repeated waits 250 ms for its answer; one that may not, or has no try left, goes over a
- * new one.
+ * that has been idle for long, a call that may be repeated waits 250 ms for its answer; one that may not, or whose repeats or tokens are
+ * used up, goes over a new one.
  *
  * A signature that is refused for its time goes once more at once where the answer's Date moved the clock by 4 minutes or more; keys
  * that have expired or aren't known too, for the transport may have others. Whatever moves the clock moves cx's deadline with it. What is

@@ -134,6 +134,14 @@ bool latch_pace_spend(latch_pace *p, bool throttled, latch_pace_ticket *ticket) 
     return enough;
 }
 
+bool latch_pace_affords(latch_pace *p) {
+    if (is_calm(p)) return true;
+    pthread_mutex_lock(&p->mutex);
+    bool enough = p->tokens >= LATCH_PACE_COST;
+    pthread_mutex_unlock(&p->mutex);
+    return enough;
+}
+
 static void slow_down(latch_pace *p) {
     int64_t most_us = (int64_t)LATCH_PACE_WAIT_MAX_MS * 1000;
     if (!p->options.waits) return;

@@ -79,6 +79,9 @@ int64_t latch_pace_delay_ms(latch_pace *pace, bool throttled, int repeats, int64
 /* Takes a repeat's tokens from the bucket; false: there aren't so many, and the call is not to be repeated. */
 LATCH_NODISCARD bool latch_pace_spend(latch_pace *pace, bool throttled, latch_pace_ticket *ticket);
 
+/* Could a repeat that wasn't throttled be paid for, as the bucket is now? */
+bool latch_pace_affords(latch_pace *pace);
+
 latch_breaker latch_pace_look(latch_pace *pace, const latch_clock *clock);
 void latch_pace_reset(latch_pace *pace); /* closes the breaker, forgets its failures and the wait; the bucket stays */
 

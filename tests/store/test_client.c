@@ -332,6 +332,14 @@ static void a_last_try_spends_nothing_on_an_idle_connection(void **state) {
     assert_int_equal(CALL(&call, &answer, FINE), LATCH_OK);
     assert_int_equal(s.sent[0].idle_ms, -1);
     assert_int_equal(s.sent[0].try_ms, 1000);
+    begin_with(NULL);
+    for (int tokens = LATCH_PACE_COST - 1; tokens <= LATCH_PACE_COST; tokens++) {
+        forget();
+        s.client.pace->tokens = tokens;
+        atomic_store(&s.client.pace->calm, false);
+        assert_int_equal(CALL(&call, &answer, FINE), LATCH_OK);
+        assert_int_equal(s.sent[0].idle_ms, tokens < LATCH_PACE_COST ? -1 : 250); /* none that could be paid for */
+    }
 }
 
 static void the_earliest_deadline_holds(void **state) {
