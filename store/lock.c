@@ -219,6 +219,7 @@ static latch_status send_extend(latch_ctx *cx, const state *s, int64_t end_at_ms
         .values =
             LATCH_VALUES(":o", s->owner, ":v", s->version, ":f", s->fence, ":e", end_at_ms, ":t", latch_seconds_up(end_at_ms + KEPT_MS)),
         .repeatable = true,
+        .timed = true,
     };
     LATCH_TRY(latch_ctx_deadline(cx, s->lock->timeout_ms, LATCH_TABLE_TIMEOUT_MS, &request.deadline_at_ms));
     return latch_table_call(cx, &request, item);
@@ -245,10 +246,18 @@ latch_status latch_lock_extend(latch_ctx *cx, latch_hold *hold, int64_t lease_ms
     LATCH_TRY(latch_table_check_span(cx, "lock", s->lock->name, "the lease", lease_ms, 1));
     if (s->over) return no_longer_ours(cx, s, NULL);
     LATCH_TRY(lease_from(cx, s->lock, lease_ms, now_ms, &lease_ms));
-    LATCH_TRY_BUT(LATCH_CONFLICT, refused, send_extend(cx, s, now_ms + lease_ms, &item));
+    latch_status status = send_extend(cx, s, now_ms + lease_ms, &item);
+    bool outdated = latch_table_outdated(cx, status), in_doubt = outdated && cx->err.maybe_applied;
+    if (outdated) {
+        from = latch_clock_instant(&cx->clock);
+        now_ms = from.wall_us / 1000;
+        status = send_extend(cx, s, now_ms + lease_ms, &item);
+    }
+    if (status != LATCH_OK) cx->err.maybe_applied = cx->err.maybe_applied || in_doubt;
+    LATCH_TRY_BUT(LATCH_CONFLICT, refused, status);
     if (!refused) cx->err = (latch_err){0};
     bool maybe_extended = !refused || cx->err.maybe_applied;
-    latch_status status = read_extended(cx, s, item, now_ms + lease_ms, &found);
+    status = read_extended(cx, s, item, now_ms + lease_ms, &found);
     if (status == LATCH_E_DATA) cx->err.maybe_applied = maybe_extended;
     if (status != LATCH_OK) return status;
     s->from = from;

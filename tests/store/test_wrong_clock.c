@@ -83,6 +83,24 @@ static void a_free_lock_is_taken_at_the_right_time(void **state) {
     bob_was_put_right(1);
 }
 
+static void a_lease_is_not_extended_beyond_what_was_asked_for(void **state) {
+    latch_hold hold;
+    (void)state;
+    bob.ahead_us = 0;
+    bob.cx.deadline_at_ms = T0 + LATCH_MINUTE_MS;
+    assert_int_equal(latch_lock_take(&bob.cx, &door, KEY, &hold), LATCH_OK);
+    bob.ahead_us = AHEAD_MS * 1000; /* the machine's clock was set */
+    bob.cx.deadline_at_ms += AHEAD_MS;
+    assert_int_equal(latch_lock_extend(&bob.cx, &hold, 40000), LATCH_OK);
+    assert_int_equal(hold.until_ms, T0 + 40000);
+    assert_int_equal(rig_number(&world, "LOCK#door#k", "LOCK", "expiresAt"), T0 + 40000);
+    rig_pass(&world, 39999);
+    assert_true(latch_lock_held(&bob.cx, &hold));
+    rig_pass(&world, 1);
+    assert_false(latch_lock_held(&bob.cx, &hold));
+    bob_was_put_right(2);
+}
+
 static int works;
 static latch_status bobs_answer;
 static latch_status (*meanwhile)(latch_ctx *cx);
@@ -155,9 +173,13 @@ static void a_window_is_not_closed_early(void **state) {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
-    ROW(a_lock_is_not_taken_from_its_holder), ROW(a_free_lock_is_taken_at_the_right_time),
-    ROW(work_is_not_begun_beside_its_owner),  ROW(work_is_not_marked_done_under_its_owner),
-    ROW(work_that_is_free_is_done),           ROW(a_job_is_not_registered_over_another),
+    ROW(a_lock_is_not_taken_from_its_holder),
+    ROW(a_free_lock_is_taken_at_the_right_time),
+    ROW(a_lease_is_not_extended_beyond_what_was_asked_for),
+    ROW(work_is_not_begun_beside_its_owner),
+    ROW(work_is_not_marked_done_under_its_owner),
+    ROW(work_that_is_free_is_done),
+    ROW(a_job_is_not_registered_over_another),
     ROW(a_window_is_not_closed_early),
 };
 
