@@ -65,8 +65,17 @@ latch_status latch_dynamodb_writer_open(latch_ctx *cx, const latch_dynamodb_writ
 
 /* ── flushing ───────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
+/* What an earlier flush may have written stays so, though this one didn't come to send it. */
 static void keep_outcome(void *arg, uint64_t index, latch_dynamodb_outcome outcome) {
-    ((latch_dynamodb_writer *)arg)->outcomes[index] = outcome;
+    latch_dynamodb_outcome *known = &((latch_dynamodb_writer *)arg)->outcomes[index];
+    if (outcome != LATCH_DYNAMODB_LEFT || *known != LATCH_DYNAMODB_UNSURE) *known = outcome;
+}
+
+static uint64_t count_unsure(const latch_dynamodb_writer *w) {
+    uint64_t count = 0;
+    for (size_t i = 0; i < w->count; i++)
+        count += w->outcomes[i] == LATCH_DYNAMODB_UNSURE;
+    return count;
 }
 
 static void forget(latch_dynamodb_writer *w) {
@@ -108,11 +117,10 @@ static latch_status write_held(latch_ctx *cx, latch_dynamodb_writer *w) {
                                                         .once = o->once,
                                                         .timeout_ms = o->timeout_ms,
                                                         .outcome = keep_outcome};
-    for (size_t i = 0; i < w->count; i++)
-        w->outcomes[i] = LATCH_DYNAMODB_LEFT;
     latch_status status = latch_dynamodb_batch_write(cx, &request, &one);
     add_up(&w->all, &one);
     keep_rest(w);
+    if (status != LATCH_OK) cx->err.maybe_applied = count_unsure(w) > 0;
     return status;
 }
 
@@ -125,14 +133,17 @@ latch_status latch_dynamodb_writer_flush(latch_ctx *cx, latch_dynamodb_writer *w
     return LATCH_OK;
 }
 
-void latch_dynamodb_writer_discard(latch_dynamodb_writer *w) { forget(w); }
+void latch_dynamodb_writer_discard(latch_dynamodb_writer *w) {
+    w->all.unsure += count_unsure(w);
+    forget(w);
+}
+
 size_t latch_dynamodb_writer_held(const latch_dynamodb_writer *w) { return w->count; }
 
 latch_status latch_dynamodb_writer_close(latch_ctx *cx, latch_dynamodb_writer *w, latch_dynamodb_written *out) {
     latch_status status = latch_dynamodb_writer_flush(cx, w);
     *out = w->all;
-    for (size_t i = 0; i < w->count; i++)
-        out->unsure += w->options.sink == NULL && w->outcomes[i] == LATCH_DYNAMODB_UNSURE;
+    out->unsure += count_unsure(w);
     out->left = out->given - out->written - out->superseded;
     latch_scope_forget(w->crew->cx, w);
     latch_crew_close(w->crew);
@@ -177,6 +188,7 @@ latch_status latch_dynamodb_writer_add(latch_ctx *cx, latch_dynamodb_writer *w, 
     if ((write->put.node != NULL) == (write->delete_key.node != NULL))
         return latch_err_set(&cx->err, LATCH_E_MISUSE, "batch writer: want one of .put and .delete_key");
     latch_dynamodb_write *to = &w->writes[w->count];
+    w->outcomes[w->count] = LATCH_DYNAMODB_LEFT;
     size_t mark = latch_arena_mark(&w->slot->arena);
     *to = (latch_dynamodb_write){.table = write->table};
     latch_status status = copy(cx, w, write->put, &to->put);

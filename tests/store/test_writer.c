@@ -169,6 +169,32 @@ static void what_is_left_is_told_and_can_be_discarded(void **state) {
     assert_int_equal(stored(99), -1);
 }
 
+/* What one flush lost, a later one that sends nothing, and a discard, don't unsay. */
+static void what_may_have_been_written_stays_told(void **state) {
+    (void)state;
+    for (int discards = 0; discards < 2; discards++) {
+        latch_dynamodb_written all;
+        network_well(&net);
+        caller_again(&ann);
+        latch_dynamodb_writer *w = open_writer(&(latch_dynamodb_writer_options){.capacity = 50});
+        net.loses_after_in = 1;
+        for (uint32_t i = 0; i < 25; i++)
+            assert_int_equal(put(w, i, i), LATCH_OK);
+        assert_int_equal(latch_dynamodb_writer_flush(&ann.cx, w), LATCH_E_NETWORK);
+        assert_true(ann.cx.err.maybe_applied);
+        network_well(&net);
+        net.fails_from = 1; /* no connection: nothing is sent */
+        assert_int_equal(put(w, 90, 90), LATCH_OK);
+        assert_int_equal(latch_dynamodb_writer_flush(&ann.cx, w), LATCH_E_NETWORK);
+        assert_true(ann.cx.err.maybe_applied);
+        if (discards) latch_dynamodb_writer_discard(w);
+        assert_int_equal(latch_dynamodb_writer_close(&ann.cx, w, &all), discards ? LATCH_OK : LATCH_E_NETWORK);
+        assert_int_equal(all.given, 26);
+        assert_int_equal(all.left, 26);
+        assert_int_equal(all.unsure, 25);
+    }
+}
+
 static void bad_writes_are_refused_when_they_come(void **state) {
     latch_dynamodb_written all;
     (void)state;
@@ -281,6 +307,7 @@ static const struct CMUnitTest tests[] = {
     ROW(what_failed_is_written_by_the_next_flush),
     ROW(a_writer_that_forgets_is_found),
     ROW(what_is_left_is_told_and_can_be_discarded),
+    ROW(what_may_have_been_written_stays_told),
     ROW(bad_writes_are_refused_when_they_come),
     ROW(bad_options_are_refused),
     ROW(a_sink_gets_each_write_once),
