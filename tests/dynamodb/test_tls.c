@@ -324,6 +324,7 @@ typedef struct proxy {
     int fd, port;
     const char *answer; /* to CONNECT; NULL: none */
     int tunnels;        /* that were opened; for the test when it is stopped */
+    int ended;          /* of them, whose client's side is closed; atomic */
     char asked[512];    /* the last CONNECT */
 } proxy;
 
@@ -365,6 +366,7 @@ static void *run_proxy(void *self) {
         if (p->answer == NULL) (void)!recv(fd, p->asked, 1, 0); /* until the client goes */
         if (out >= 0) close(out);
         close(fd);
+        __atomic_add_fetch(&p->ended, 1, __ATOMIC_RELEASE);
         out = -1;
     }
     return NULL;
@@ -417,6 +419,8 @@ static void a_tunnel_is_shaken_hands_through(void **state) {
         for (int n = 0; n < 20 && status == LATCH_OK; n++)
             status = ask();
         scripted_close_all(d.server);
+        for (int n = 0; n < DESK_PATIENCE_MS && status == LATCH_OK && __atomic_load_n(&p.ended, __ATOMIC_ACQUIRE) == 0; n++)
+            poll(NULL, 0, 1); /* the word of it goes through the proxy */
         if (status == LATCH_OK) status = ask();
         size_t accepts = scripted_accepts(d.server), requests = scripted_requests(d.server);
         stop_proxy(&p, variables[i]);
