@@ -45,12 +45,9 @@
 #define LATCH_STORE_ITEMS_H
 
 #include "core/json.h"
+#include "store/values.h"
 
 LATCH_BEGIN_C
-
-/* Lists for .values and .names; they live to the end of the block they are written in. */
-#define LATCH_VALUES(...) LATCH_PAIRS_(NULL, __VA_ARGS__)
-#define LATCH_NAMES(...) LATCH_PAIRS_(NULL, __VA_ARGS__)
 
 /* What a call cost, where a request asks for it by .cost; added up over repeats and pages. latch_dynamodb_usage has the invocation's sum. */
 typedef struct latch_dynamodb_cost {
