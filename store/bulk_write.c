@@ -126,7 +126,7 @@ static latch_status send(latch_crew_slot *slot, batch *b, size_t *left) {
     const latch_call call = {.operation = "BatchWriteItem", .request = request, .deadline_at_ms = b->until_at_ms, .repeatable = !b->once};
     latch_status status = latch_client_call(&slot->cx, &call, &answer);
     b->requests += (uint64_t)answer.tries;
-    if (status != LATCH_OK) b->lost = b->lost || slot->cx.err.maybe_applied;
+    b->lost = b->lost || answer.lost; /* though another try was answered: what that one gives back, this one may have written */
     if (status != LATCH_OK) return status;
     (void)turn(b, WAITS, WRITTEN);
     status = take_back(slot, b, answer.body);

@@ -438,7 +438,8 @@ latch_status latch_client_call(latch_ctx *cx, const latch_call *call, latch_answ
     r.deadline_at_ms = deadline_of(cx, call, client->options.request_timeout_ms);
     bool admitted = latch_pace_begin(client->pace, &cx->clock, &r.ticket);
     latch_status status = admitted ? wait_and_send(&r) : refuse_open(&r);
-    if (status == LATCH_OK && (cx->usage != NULL || client->options.logs)) read_capacity(&r);
+    if (status == LATCH_OK) read_capacity(&r);
+    answer->lost = r.lost && !call->reads;
     if (status != LATCH_OK && answer->tries > 0) say_failure(&r);
     r.ticket.why = cx->err.message;
     if (admitted) latch_pace_end(client->pace, &cx->clock, &r.ticket, answer->tries > 0 ? outcome_of(&r) : LATCH_PACE_UNDECIDED);

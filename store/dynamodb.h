@@ -23,6 +23,7 @@ typedef struct latch_answer { /* lives as long as cx */
     latch_str request_id; /* x-amzn-RequestId; empty on the embedded store */
     int http_status;      /* 0: no answer */
     int tries;            /* requests sent or tried; 0: nothing was sent */
+    bool lost;            /* of a write: a try got no answer, and may have been applied beside what a later one's answer says */
     uint64_t read_milli_units, write_milli_units; /* capacity consumed, in thousandths of a unit, where the request asks for it */
 } latch_answer;
 

@@ -460,6 +460,35 @@ static void a_lost_answer_is_repeated_unless_asked_not_to(void **state) {
     assert_int_equal(net.requests, 1);
 }
 
+/* The first request is applied, and its answer lost; all others give everything back. */
+static latch_status loses_the_first(void *self, const latch_send *send, latch_arena *arena, latch_reply *out, latch_err *err) {
+    const latch_transport *real = self;
+    bool first = net.requests == 0;
+    latch_status status = real->call(real->self, send, arena, out, err);
+    net.takes_nothing = true;
+    if (!first) return status;
+    *out = (latch_reply){0};
+    (void)latch_err_set(err, LATCH_E_NETWORK, "the answer was lost");
+    err->maybe_applied = true;
+    return LATCH_E_NETWORK;
+}
+
+static void what_is_given_back_after_a_lost_answer_is_unsure(void **state) {
+    latch_dynamodb_written out;
+    latch_transport real = ann.client.transport;
+    (void)state;
+    source_init(&s, 10, 2, 5); /* in LATCH_TABLE and another */
+    ann.client.transport = (latch_transport){.call = loses_the_first, .self = &real};
+    latch_dynamodb_batch_write_request request = request_of(&s);
+    request.keys = (const latch_dynamodb_keys[]){{other, "id", "at"}};
+    request.keys_count = 1;
+    assert_int_equal(latch_dynamodb_batch_write(&ann.cx, &request, &out), LATCH_E_THROTTLED);
+    adds_up(&s, &out);
+    assert_int_equal(out.unsure, 2);
+    assert_true(ann.cx.err.maybe_applied);
+    assert_int_equal(differing(&s), 0); /* as it was: written */
+}
+
 static void ends_in_time_and_says_what_is_left(void **state) {
     static const struct {
         int connections;
@@ -890,6 +919,7 @@ static const struct CMUnitTest tests[] = {
     ROW(large_items_go_in_smaller_batches),
     ROW(what_died_midway_is_told),
     ROW(a_lost_answer_is_repeated_unless_asked_not_to),
+    ROW(what_is_given_back_after_a_lost_answer_is_unsure),
     ROW(ends_in_time_and_says_what_is_left),
     ROW(a_source_that_breaks_ends_it),
     ROW(dynamodb_refuses_a_batch),

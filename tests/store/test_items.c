@@ -569,6 +569,16 @@ static void exactly_once_gives_the_one_that_refused(void **state) {
     assert_int_equal(cost.write_milli_units, rig_is_engine() ? 2000 : 4000); /* DynamoDB Local counts a transaction's delete twice */
 }
 
+static void tells_it_where_nobody_else_counts(void **state) {
+    latch_json key = key_of(&ann, "p", "s");
+    latch_dynamodb_cost cost = {0};
+    (void)state;
+    ann.cx.usage = NULL;
+    assert_false(ann.client.options.logs);
+    is_fine(&ann, latch_dynamodb_put(&ann.cx, &(latch_dynamodb_put_request){.item = key, .cost = &cost}, NULL));
+    assert_int_equal(cost.write_milli_units, 1000);
+}
+
 static void tells_what_it_cost(void **state) {
     latch_json item;
     latch_dynamodb_cost cost = {0};
@@ -1104,6 +1114,7 @@ static const struct CMUnitTest tests[] = {
     ROW(writes_are_repeated_as_asked),
     ROW(a_repeated_condition_says_maybe),
     ROW(exactly_once_gives_the_one_that_refused),
+    ROW(tells_it_where_nobody_else_counts),
     ROW(tells_what_it_cost),
     ROW(queries_page_by_page),
     ROW(counts_without_items),
