@@ -2,7 +2,6 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <string.h>
 #include <strings.h>
 
@@ -89,30 +88,59 @@ void latch_sigv4_clean_up(latch_sigv4 *s) {
     *s = (latch_sigv4){0};
 }
 
-static bool hmac(const latch_sigv4 *s, const void *key, size_t key_len, latch_str text, unsigned char out[HASH_BYTES]) {
-    unsigned len = 0;
-    return HMAC(s->sha256, key, (int)key_len, (const unsigned char *)text.ptr, text.len, out, &len) != NULL && len == HASH_BYTES;
-}
-
 /* One half of an HMAC, as far as it depends on the key alone: RFC 2104. */
-static bool begin_half(const latch_sigv4 *s, struct evp_md_ctx_st *half, const unsigned char key[HASH_BYTES], unsigned char pad) {
+static bool begin_half(const latch_sigv4 *s, struct evp_md_ctx_st *half, const unsigned char key[BLOCK_BYTES], unsigned char pad) {
     unsigned char block[BLOCK_BYTES];
     for (size_t i = 0; i < sizeof block; i++)
-        block[i] = (unsigned char)((i < HASH_BYTES ? key[i] : 0) ^ pad);
+        block[i] = key[i] ^ pad;
     bool ok = EVP_DigestInit_ex(half, s->sha256, NULL) == 1 && EVP_DigestUpdate(half, block, sizeof block) == 1;
     OPENSSL_cleanse(block, sizeof block);
     return ok;
 }
 
+static bool begin_halves(const latch_sigv4 *s, const unsigned char key[BLOCK_BYTES]) {
+    return begin_half(s, s->inner, key, 0x36) && begin_half(s, s->outer, key, 0x5C);
+}
+
+/* Of a key that is filled up with zeroes. OpenSSL's own HMAC has to be looked up first, which costs a cold start more than this does. */
+static bool hmac(const latch_sigv4 *s, const unsigned char key[BLOCK_BYTES], latch_str text, unsigned char out[HASH_BYTES]) {
+    unsigned char hash[HASH_BYTES];
+    bool ok = begin_halves(s, key) && EVP_DigestUpdate(s->inner, text.ptr, text.len) == 1 &&
+              EVP_DigestFinal_ex(s->inner, hash, NULL) == 1 && EVP_DigestUpdate(s->outer, hash, sizeof hash) == 1 &&
+              EVP_DigestFinal_ex(s->outer, out, NULL) == 1;
+    OPENSSL_cleanse(hash, sizeof hash);
+    return ok;
+}
+
+/* "AWS4" and the secret; where that is longer than a block, its hash: RFC 2104. */
+static bool first_key(const latch_sigv4 *s, latch_str secret, unsigned char key[BLOCK_BYTES]) {
+    unsigned char text[4 + SECRET_MAX_BYTES] = "AWS4";
+    size_t len = 4 + secret.len;
+    bool ok = true;
+    memset(key, 0, BLOCK_BYTES);
+    memcpy(text + 4, secret.ptr, secret.len);
+    if (len <= BLOCK_BYTES) {
+        memcpy(key, text, len);
+    } else {
+        ok = EVP_DigestInit_ex(s->work, s->sha256, NULL) == 1 && EVP_DigestUpdate(s->work, text, len) == 1 &&
+             EVP_DigestFinal_ex(s->work, key, NULL) == 1;
+    }
+    OPENSSL_cleanse(text, sizeof text);
+    return ok;
+}
+
 static bool derive(latch_sigv4 *s, latch_str secret) {
-    unsigned char key[HASH_BYTES];
-    char first[4 + SECRET_MAX_BYTES] = "AWS4";
-    memcpy(first + 4, secret.ptr, secret.len);
-    bool ok = hmac(s, first, 4 + secret.len, latch_str_of(s->day), key) && hmac(s, key, sizeof key, latch_str_of(s->region), key) &&
-              hmac(s, key, sizeof key, latch_str_of(s->service), key) && hmac(s, key, sizeof key, LATCH_STR("aws4_request"), key);
-    ok = ok && begin_half(s, s->inner, key, 0x36) && begin_half(s, s->outer, key, 0x5C);
-    OPENSSL_cleanse(first, sizeof first);
+    const latch_str texts[] = {latch_str_of(s->day), latch_str_of(s->region), latch_str_of(s->service), LATCH_STR("aws4_request")};
+    unsigned char key[BLOCK_BYTES], next[HASH_BYTES];
+    bool ok = first_key(s, secret, key);
+    for (size_t i = 0; ok && i < sizeof texts / sizeof texts[0]; i++) {
+        ok = hmac(s, key, texts[i], next);
+        memset(key, 0, sizeof key);
+        memcpy(key, next, sizeof next);
+    }
+    ok = ok && begin_halves(s, key);
     OPENSSL_cleanse(key, sizeof key);
+    OPENSSL_cleanse(next, sizeof next);
     return ok;
 }
 

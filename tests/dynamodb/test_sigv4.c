@@ -172,6 +172,29 @@ static void the_key_is_kept_for_a_day_and_a_generation(void **state) {
     stand_up(&d);
 }
 
+/* Python's hmac says so. With "AWS4" before it a secret of 60 bytes fills a block of SHA-256; a longer one is hashed first. */
+static void secrets_of_every_length_sign(void **state) {
+    static const struct {
+        size_t len;
+        const char *signature;
+    } rows[] = {
+        {59, "Signature=87b8f7f033fc481bd50a28488c1c97bddaf45790fd447056a0bea1102b21a086"},
+        {60, "Signature=1f86ffa21587a9bafa11d9fa3d0a8f6ff1bf63537d9ff35f80a060ee9e23c1ba"},
+        {61, "Signature=a016bf74ac82a1d970dd30936464fb3ec46a0b3c71a6a3ae5e2d0164c9e5c4ee"},
+        {256, "Signature=c855b857577c6cd62f2670a862d2858b440e9176df00559456ac004c6ff97f22"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        desk d;
+        char secret[257] = {0};
+        memset(secret, 'k', rows[i].len);
+        latch_keys keys = keys_of(secret, 1);
+        sit_down(&d);
+        assert_string_equal(signature(&d, &keys, "20261121T093000Z"), rows[i].signature);
+        stand_up(&d);
+    }
+}
+
 static void keys_that_can_t_sign_are_refused(void **state) {
     static const struct {
         const char *access, *secret, *token, *says;
@@ -239,6 +262,7 @@ static const struct CMUnitTest tests[] = {
     ROW(signs_as_was_recorded),
     ROW(signs_as_botocore_does),
     ROW(the_key_is_kept_for_a_day_and_a_generation),
+    ROW(secrets_of_every_length_sign),
     ROW(keys_that_can_t_sign_are_refused),
     ROW(bounds_are_told),
     ROW(stamps_are_utc),
