@@ -122,10 +122,19 @@
 
 // clang-format on
 #define BYTES(text) (sizeof(text) - 1)
+#ifdef __has_attribute
+#if __has_attribute(nonstring)
+#define UNTERMINATED __attribute__((nonstring)) /* newer compilers ask whether it is meant */
+#endif
+#endif
+#ifndef UNTERMINATED
+#define UNTERMINATED
+#endif
 
 /* One text: C promises no longer literal than 4095 bytes, so each has its place, without its NUL, and nothing lies between them. */
 static const struct {
-    char ca_1[BYTES(ROOT_CA_1)], ca_2[BYTES(ROOT_CA_2)], ca_3[BYTES(ROOT_CA_3)], ca_4[BYTES(ROOT_CA_4)], starfield_g2[BYTES(STARFIELD_G2)];
+    UNTERMINATED char ca_1[BYTES(ROOT_CA_1)], ca_2[BYTES(ROOT_CA_2)], ca_3[BYTES(ROOT_CA_3)], ca_4[BYTES(ROOT_CA_4)],
+        starfield_g2[BYTES(STARFIELD_G2)];
 } roots = {ROOT_CA_1, ROOT_CA_2, ROOT_CA_3, ROOT_CA_4, STARFIELD_G2};
 
 latch_str latch_trust_roots(void) { return (latch_str){(const char *)&roots, sizeof roots}; }
