@@ -116,8 +116,8 @@ static latch_status read_reasons(latch_ctx *cx, latch_json list, latch_dynamodb_
     for (latch_each each = latch_each_in(list); latch_each_next(&each);) {
         latch_dynamodb_reason *reason = &reasons[each.index];
         latch_json attributes;
-        LATCH_TRY(latch_read(latch_each_value(&each), "Code", latch_optional(&reason->code), "Message", latch_optional(&reason->message),
-                             "Item", latch_optional(&attributes)));
+        LATCH_TRY(latch_read(latch_each_value(&each), "Code", latch_optional(&reason->code), "Message",
+                             latch_optional(latch_bytes(&reason->message, 0, INT64_MAX)), "Item", latch_optional(&attributes)));
         LATCH_TRY(latch_unmarshal_item(cx, attributes, &reason->item));
         if (reason->code.len == 0) reason->code = LATCH_STR("None");
         if (why->first == count && !latch_str_eq(reason->code, LATCH_STR("None"))) why->first = each.index;
@@ -125,13 +125,13 @@ static latch_status read_reasons(latch_ctx *cx, latch_json list, latch_dynamodb_
     return LATCH_OK;
 }
 
-/* The call's own status and error stay, whatever is wrong with the reasons: they are gone then. */
-static latch_status explain(latch_ctx *cx, latch_status status, const latch_answer *answer, latch_dynamodb_cancelled *why) {
+/* The call's own status and error stay, whatever is wrong with the reasons: they are gone then. One for each action, or none. */
+static latch_status explain(latch_ctx *cx, latch_status status, const latch_answer *answer, size_t count, latch_dynamodb_cancelled *why) {
     latch_json list;
     latch_err err = cx->err;
     if (!latch_str_eq(answer->error, LATCH_STR("TransactionCanceledException"))) return status;
     latch_status found = latch_read(answer->body, "CancellationReasons", latch_optional(&list));
-    if (found == LATCH_OK && list.node != NULL) found = read_reasons(cx, list, why);
+    if (found == LATCH_OK && list.node != NULL && latch_count(list) == count) found = read_reasons(cx, list, why);
     if (found != LATCH_OK) *why = (latch_dynamodb_cancelled){0};
     cx->err = err;
     return status;
@@ -152,7 +152,7 @@ latch_status latch_typed_transact(latch_ctx *cx, const char *shown, const latch_
     latch_text_json_string(&t, token);
     LATCH_TRY(put_actions(cx, shown, r, &t));
     latch_status status = latch_typed_send(cx, &how, &t, &answer);
-    return status == LATCH_OK || why == NULL ? status : explain(cx, status, &answer, why);
+    return status == LATCH_OK || why == NULL ? status : explain(cx, status, &answer, r->count, why);
 }
 
 latch_status latch_dynamodb_transact_write(latch_ctx *cx, const latch_dynamodb_transact_write_request *request,

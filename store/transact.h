@@ -81,7 +81,7 @@ typedef struct latch_dynamodb_cancelled {
  *
  * Requests: 1. Write units: twice those of each action; a check and a false condition cost as much.
  * Repeating: it always carries a token, the same in all tries, so what got no answer is sent again and applied once. err.maybe_applied says
- * that no try was answered. To repeat the call itself, give the token (latch_uuid) and call again with the same actions within 10 minutes.
+ * that a try got no answer, and may be applied yet: where a condition was false for the next one too. To repeat the call itself, give the token (latch_uuid) and call again with the same actions within 10 minutes.
  */
 LATCH_NODISCARD latch_status latch_dynamodb_transact_write(latch_ctx *cx, const latch_dynamodb_transact_write_request *request,
                                                            latch_dynamodb_cancelled *why) __attribute__((nonnull(1, 2)));

@@ -107,6 +107,36 @@ static void puts_deletes_and_checks(void **state) {
     assert_int_equal(sum_of("eve"), 5);
 }
 
+static latch_status answers(void *self, const latch_send *send, latch_arena *arena, latch_reply *out, latch_err *err) {
+    const char *body = self;
+    (void)send, (void)err;
+    *out = (latch_reply){.http_status = 400, .body = latch_arena_copy(arena, latch_str_of(body))};
+    return LATCH_OK;
+}
+
+/* As many reasons as there are actions, or none: whoever has three actions looks at the third. */
+static void reasons_are_as_many_as_actions(void **state) {
+#define CANCELLED(reasons) "{\"__type\":\"x#TransactionCanceledException\",\"Message\":\"no\",\"CancellationReasons\":" reasons "}"
+    static const struct {
+        const char *body;
+        size_t count, first;
+    } rows[] = {
+        {CANCELLED("[{\"Code\":\"None\"},{\"Code\":\"None\",\"Message\":null},{\"Code\":\"ConditionalCheckFailed\",\"Message\":\"\"}]"), 3,
+         2},
+        {CANCELLED("[{\"Code\":\"ConditionalCheckFailed\",\"Message\":\"no\"}]"), 0, 0},
+        {CANCELLED("[{\"Code\":\"ConditionalCheckFailed\"},{\"Code\":\"None\"},{\"Code\":\"None\"},{\"Code\":\"None\"}]"), 0, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        latch_dynamodb_cancelled why;
+        ann.client.transport = (latch_transport){.call = answers, .self = (void *)(uintptr_t)rows[i].body};
+        assert_int_equal(transfer(&ann.cx, "ann", "bob", 1, "t", &why), LATCH_CONFLICT);
+        assert_int_equal(why.count, rows[i].count);
+        assert_int_equal(why.reasons != NULL, rows[i].count > 0);
+        assert_int_equal(why.first, rows[i].first);
+    }
+}
+
 /* ── repeating ──────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* What got no answer goes again with the same token, and is applied once. */
@@ -464,6 +494,7 @@ static const struct CMUnitTest tests[] = {
     // clang-format off
     ROW(all_or_nothing),
     ROW(puts_deletes_and_checks),
+    ROW(reasons_are_as_many_as_actions),
     ROW(is_repeated_and_applied_once),
     ROW(says_maybe_where_nothing_answers),
     ROW(a_token_makes_two_calls_one),
