@@ -9,11 +9,13 @@
 #include "store/bulk.h"
 #include "store/client.h"
 #include "store/crew.h"
+#include "store/decimal.h"
 #include "store/marshal.h"
 #include "store/table.h"
 
 #define SLOT_BYTES ((size_t)64 << 20)
 #define FLAT_DEPTH_MAX 1000
+#define ID_MAX_BYTES 2048
 #define NOWHERE SIZE_MAX
 
 typedef struct node {   /* by its place in the list of all, in which the levels follow each other */
@@ -552,10 +554,22 @@ static latch_status build(tree *t) {
 
 /* ── the call ───────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
+/* The root's id may have come with the event: what no key may be is refused as such. */
+static latch_status check_root(latch_ctx *cx, const latch_dynamodb_tree_request *r) {
+    latch_decimal n;
+    const char *wrong = r->numbers && r->root.len > 0 ? latch_decimal_read(r->root, &n) : NULL;
+    if (r->root.len == 0) return latch_err_set(&cx->err, LATCH_E_INPUT, "tree: the root's id is empty");
+    if (wrong != NULL) return latch_err_set(&cx->err, LATCH_E_INPUT, "tree: the root's id %s", wrong);
+    if (r->numbers) return LATCH_OK;
+    if (r->root.len > ID_MAX_BYTES)
+        return latch_err_set(&cx->err, LATCH_E_INPUT, "tree: the root's id has %zu bytes, want at most %d", r->root.len, ID_MAX_BYTES);
+    return latch_str_is_utf8(r->root) ? LATCH_OK : latch_err_set(&cx->err, LATCH_E_INPUT, "tree: the root's id is not UTF-8");
+}
+
 static latch_status check(latch_ctx *cx, const latch_dynamodb_tree_request *r) {
     int most = r->node != NULL ? FLAT_DEPTH_MAX : LATCH_DYNAMODB_TREE_DEPTH_MAX;
     if (cx->table == NULL) return latch_err_set(&cx->err, LATCH_E_MISUSE, "no table is open: this call is not made from a handler");
-    if (r->root.len == 0) return latch_err_set(&cx->err, LATCH_E_INPUT, "tree: the root's id is empty");
+    LATCH_TRY(check_root(cx, r));
     if (r->max_depth < 0 || r->max_depth > most)
         return latch_err_set(&cx->err, LATCH_E_MISUSE, "tree: .max_depth is %d, want 0 to %d", r->max_depth, most);
     if (r->max_nodes > LATCH_DYNAMODB_TREE_NODES_MAX)

@@ -60,7 +60,7 @@ typedef struct latch_dynamodb_tree {
  * Reads breadth first.
  *
  * LATCH_OK        read; a root that isn't there is an answer, too: out->found is false
- * LATCH_E_INPUT   the root's id is empty
+ * LATCH_E_INPUT   the root's id is empty, over 2 048 bytes, not UTF-8, or no number where ids are
  * LATCH_E_MISUSE  a bad option; no such table, no such index
  * LATCH_E_DATA    an item has no id, or what lists the children is no list of ids
  * LATCH_E_NOMEM   the arena is full: it takes about 8 × the items' text, with .node 1 ×

@@ -379,6 +379,28 @@ static void bad_requests_are_refused(void **state) {
     }
 }
 
+/* It may be a client's. */
+static void a_root_that_no_key_is_is_refused(void **state) {
+    static char longest[2049 + 1];
+    static const struct {
+        const char *root;
+        bool numbers;
+        latch_status status;
+    } rows[] = {
+        {longest, false, LATCH_E_INPUT}, {longest + 1, false, LATCH_OK}, {"\xff", false, LATCH_E_INPUT},
+        {"abc", true, LATCH_E_INPUT},    {"1e999", true, LATCH_E_INPUT}, {"123456789012345678901234567890123456789", true, LATCH_E_INPUT},
+    };
+    (void)state;
+    memset(longest, 'x', sizeof longest - 1);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        latch_dynamodb_tree tree;
+        latch_dynamodb_tree_request request = {.table = table, .root = latch_str_of(rows[i].root), .numbers = rows[i].numbers};
+        latch_status status = read_it(&request, &tree);
+        if (status != rows[i].status || net.requests != (status == LATCH_OK))
+            fail_msg("row %zu: %d, %s", i, (int)status, ann.cx.err.message);
+    }
+}
+
 static void what_fails_midway_is_told(void **state) {
     (void)state;
     plant_random(8);
@@ -436,6 +458,7 @@ static const struct CMUnitTest tests[] = {
     ROW(a_level_of_many_pages_and_batches),
     ROW(ids_may_be_numbers),
     ROW(bad_requests_are_refused),
+    ROW(a_root_that_no_key_is_is_refused),
     ROW(what_fails_midway_is_told),
     ROW(full_arenas_are_told),
 };
