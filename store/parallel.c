@@ -53,6 +53,14 @@ static void keep(run *r, size_t index, latch_status status, latch_ctx *cx, latch
     if (stops) latch_crew_stop(r->crew);
 }
 
+/* Under the mutex: it may use the caller's context, into whose arena other threads put their results. */
+static void tell_progress(run *r, size_t done) {
+    if (r->p->progress == NULL) return;
+    pthread_mutex_lock(&r->mutex);
+    r->p->progress(r->p->arg, done, r->p->count, atomic_load(&r->running));
+    pthread_mutex_unlock(&r->mutex);
+}
+
 static void run_one(run *r, latch_crew_slot *slot, size_t index) {
     latch_json result = {&slot->cx, NULL};
     latch_crew_reset(slot);
@@ -61,7 +69,7 @@ static void run_one(run *r, latch_crew_slot *slot, size_t index) {
     keep(r, index, status, &slot->cx, result);
     atomic_fetch_sub(&r->running, 1);
     size_t done = atomic_fetch_add(&r->done, 1) + 1;
-    if (slot == r->callers && r->p->progress != NULL) r->p->progress(r->p->arg, done, r->p->count, atomic_load(&r->running));
+    if (slot == r->callers) tell_progress(r, done);
 }
 
 /* One line's job: the next item, until there is none. */

@@ -32,7 +32,7 @@ LATCH_BEGIN_C
  */
 typedef latch_status latch_parallel_fn(latch_ctx *cx, void *arg, size_t index, latch_json *result);
 
-/* Called on the caller's thread, now and then. */
+/* Called on the caller's thread, now and then; it may use the caller's cx. Items that end meanwhile wait for it. */
 typedef void latch_parallel_progress_fn(void *arg, size_t done, size_t total, size_t running);
 
 typedef struct latch_parallel {

@@ -95,6 +95,28 @@ static latch_parallel work(int connections) {
         .run = write_and_read, .arg = &plan, .count = ITEMS, .connections = connections, .progress = on_progress, .arena_bytes = 1 << 20};
 }
 
+/* What it takes of the caller's arena is its own, while other threads' results come in. */
+static void on_progress_with_the_arena(void *arg, size_t done, size_t total, size_t running) {
+    const struct timespec hold = {0, 1000 * 1000};
+    (void)arg, (void)total, (void)running;
+    latch_str text = latch_ctx_text(&ann.cx, "%zu are done", done);
+    size_t used = latch_arena_mark(&ann.arena);
+    nanosleep(&hold, NULL);
+    wrong_if(text.ptr == NULL || latch_arena_mark(&ann.arena) != used);
+    plan.progresses++;
+}
+
+static void progress_may_use_the_callers_context(void **state) {
+    latch_parallel_result out;
+    (void)state;
+    begin();
+    latch_parallel p = work(4);
+    p.progress = on_progress_with_the_arena;
+    assert_int_equal(latch_parallel_run(&ann.cx, &p, &out), LATCH_OK);
+    assert_true(plan.progresses > 0);
+    assert_int_equal(plan.wrong, 0);
+}
+
 /* Results that aren't the item's own. */
 static size_t misplaced(const latch_parallel_result *out) {
     size_t wrong = 0;
@@ -247,9 +269,14 @@ static void bad_arguments_are_refused(void **state) {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
-    ROW(results_stand_in_item_order),       ROW(misplaced_results_are_found), ROW(stops_at_the_first_failure_or_collects_all),
-    ROW(nothing_begins_after_the_deadline), ROW(full_arenas_are_told),        ROW(a_lock_or_a_fetch_is_refused),
+    ROW(results_stand_in_item_order),
+    ROW(misplaced_results_are_found),
+    ROW(stops_at_the_first_failure_or_collects_all),
+    ROW(nothing_begins_after_the_deadline),
+    ROW(full_arenas_are_told),
+    ROW(a_lock_or_a_fetch_is_refused),
     ROW(bad_arguments_are_refused),
+    ROW(progress_may_use_the_callers_context),
 };
 
 CHECK_MAIN(tests)
