@@ -1,10 +1,10 @@
 /*
- * Latch's client, as a function's process has it: latch first|loop|single|batch COUNT. What each prints, bench/dynamodb/run.py reads.
+ * Latch's client, as a function's process has it: latch first|loop|single|batch COUNT [CONNECTIONS]. What each prints, bench/dynamodb/run.py reads.
  *
  *   first    one PutItem, then a line: from exec to here is what a cold start pays
  *   loop     PutItem after PutItem over the one connection: CPU and time of each
  *   single   COUNT items one by one
- *   batch    COUNT items by one batch call over the same one connection
+ *   batch    COUNT items by one batch call over the same one connection; with a third argument over so many
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +29,7 @@ typedef struct bench {
     latch_usage usage;
     latch_str text;
     size_t at, count;
+    int connections; /* of a batch */
 } bench;
 
 static _Noreturn void die(const bench *b) {
@@ -122,7 +123,7 @@ static void single(bench *b) {
 static void batch(bench *b) {
     latch_dynamodb_written written;
     int64_t from = now_ns();
-    const latch_dynamodb_batch_write_request request = {.next = next, .arg = b, .count = b->count};
+    const latch_dynamodb_batch_write_request request = {.next = next, .arg = b, .count = b->count, .connections = b->connections};
     if (latch_dynamodb_batch_write(&b->cx, &request, &written) != LATCH_OK) die(b);
     if (written.written != b->count) exit(2);
     tell(from);
@@ -132,8 +133,9 @@ int main(int argc, char **argv) {
     static bench b;
     const char *mode = argc > 1 ? argv[1] : "";
     b.count = argc > 2 ? strtoul(argv[2], NULL, 10) : 1;
+    b.connections = argc > 3 ? atoi(argv[3]) : 1;
     if (b.count == 0 || argc < 2) {
-        fputs("usage: bench_dynamodb first|loop|single|batch [COUNT]\n", stderr);
+        fputs("usage: bench_dynamodb first|loop|single|batch [COUNT [CONNECTIONS]]\n", stderr);
         return 2;
     }
     open_bench(&b);

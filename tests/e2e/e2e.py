@@ -339,6 +339,22 @@ def flat(handler, event_of, invocations):
     assert late <= early * 1.05, (early, late)
 
 
+def test_memory_is_flat_over_a_batch():
+    """The process's peak by 2,500 and by 25,000 items, over one connection and over four; the endpoint answers at once."""
+    stub = subprocess.Popen([RELEASE / "bench/bench_stub"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        environment = {"AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{int(stub.stdout.readline())}", "AWS_REGION": "us-east-1",
+                       "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "LATCH_TABLE": "latch"}
+        for connections in (1, 4):
+            peaks = [json.loads(run(RELEASE / "bench/bench_dynamodb", "batch", count, connections, environment=environment).stdout)["peak_kib"]
+                     for count in (2500, 25000)]
+            print(f"{connections} connections: {peaks} KiB")
+            assert peaks[1] < peaks[0] + 1500, peaks
+    finally:
+        stub.stdin.close()
+        stub.wait(10)
+
+
 def test_memory_is_flat_echoing():
     flat("echo", lambda i: b'{"n":%d,"text":"%s"}' % (i, b"x" * (i % 3000)), INVOCATIONS)
 
