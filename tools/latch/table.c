@@ -36,12 +36,21 @@ typedef struct command { /* what is running */
 
 /* ── arguments ──────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
+/* The stores write the keys of gsi1 and gsi2, as text: a key of the table is neither, and time to live is a number. */
+static bool is_of_an_index(const latch_dynamodb_schema *schema, const char *name) {
+    for (size_t i = 0; i < schema->index_count; i++)
+        if (strcmp(name, schema->indexes[i].pk.name) == 0 || strcmp(name, schema->indexes[i].sk.name) == 0) return true;
+    return false;
+}
+
 static latch_status check_names(const command *c, latch_err *err) {
     const char *const names[] = {c->options.schema.pk.name, c->options.schema.sk.name, c->options.schema.ttl};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         latch_str s = latch_str_of(names[i]);
         if (s.len > 255 || !latch_str_is_utf8(s) || latch_str_has_control(s))
             return latch_err_set(err, LATCH_E_MISUSE, "\"%.60s\" is no attribute's name: want 1 to 255 bytes of UTF-8", names[i]);
+        if (is_of_an_index(&c->options.schema, names[i]))
+            return latch_err_set(err, LATCH_E_MISUSE, "%.60s is an attribute of the indexes: name another, or give --no-indexes", names[i]);
         for (size_t k = 0; k < i; k++)
             if (strcmp(names[i], names[k]) == 0)
                 return latch_err_set(err, LATCH_E_MISUSE, "--pk, --sk and --ttl are three attributes, and %.60s is two of them", names[i]);
