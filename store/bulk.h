@@ -86,7 +86,8 @@ typedef struct latch_dynamodb_batch_write_request {
 
     /*
      * Batches that got no answer are sent again: puts and deletes have the same result twice, unless somebody else writes the same keys,
-     * whose write the repeat may undo. true: they aren't, and end the call with their writes LATCH_DYNAMODB_UNSURE.
+     * whose write the repeat may undo. A try that was lost may even arrive last, after a later write of its key in this call. true: they
+     * aren't, and end the call with their writes LATCH_DYNAMODB_UNSURE.
      */
     bool once;
     bool counts_repeats; /* out->repeated counts over the whole call and not only within a batch, for 16 bytes of memory a key */

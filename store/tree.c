@@ -453,6 +453,8 @@ static latch_status tell(tree *t, size_t at) {
     latch_status status = latch_json_parse(cx, LATCH_E_DATA, "item", n->text, &told.item);
     if (status == LATCH_OK) status = t->r->node(cx, t->r->arg, &told);
     if (status != LATCH_OK && cx->err.status == status) t->cx->err = cx->err;
+    if (status != LATCH_OK && t->cx->err.status != status)
+        return latch_err_set(&t->cx->err, status, "tree: ended by .node: %s", latch_status_name(status));
     return status;
 }
 

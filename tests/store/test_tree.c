@@ -379,6 +379,25 @@ static void bad_requests_are_refused(void **state) {
     }
 }
 
+static latch_status says_no(latch_ctx *cx, void *arg, const latch_dynamodb_node *node) {
+    const bool *says_why = arg;
+    (void)node;
+    return *says_why ? latch_refuse(cx, LATCH_CONFLICT, "not this one") : LATCH_CONFLICT;
+}
+
+static void what_a_node_s_function_returns_is_told(void **state) {
+    (void)state;
+    plant("a", NULL, 0, NULL);
+    for (int i = 0; i < 2; i++) {
+        latch_dynamodb_tree tree;
+        bool says_why = i == 1;
+        latch_dynamodb_tree_request request = {.table = table, .root = LATCH_STR("a"), .node = says_no, .arg = &says_why};
+        assert_int_equal(read_it(&request, &tree), LATCH_CONFLICT);
+        assert_int_equal(ann.cx.err.status, LATCH_CONFLICT);
+        assert_string_equal(ann.cx.err.message, says_why ? "not this one" : "tree: ended by .node: Conflict");
+    }
+}
+
 /* It may be a client's. */
 static void a_root_that_no_key_is_is_refused(void **state) {
     static char longest[2049 + 1];
@@ -458,6 +477,7 @@ static const struct CMUnitTest tests[] = {
     ROW(a_level_of_many_pages_and_batches),
     ROW(ids_may_be_numbers),
     ROW(bad_requests_are_refused),
+    ROW(what_a_node_s_function_returns_is_told),
     ROW(a_root_that_no_key_is_is_refused),
     ROW(what_fails_midway_is_told),
     ROW(full_arenas_are_told),
