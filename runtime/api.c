@@ -12,8 +12,8 @@
 
 #include "core/ctx_private.h"
 #include "core/text.h"
-#include "runtime/coding.h"
 #include "core/wire.h"
+#include "runtime/coding.h"
 
 #define BASE "/2018-06-01/runtime/"
 #define NEXT_HEAD_BYTES ((size_t)65536) /* a client context alone may have 3.5 KB */
