@@ -8,6 +8,7 @@ other's. A client whose tools this machine hasn't is named with the reason, and 
 import argparse
 import json
 import os
+import platform
 import shutil
 import statistics
 import subprocess
@@ -19,6 +20,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BUILT = ROOT / "build/bench"
 RELEASE = ROOT / "build/release/bench"
+STATIC = ROOT / f"build/static-{'arm64' if platform.machine() == 'aarch64' else 'x86_64'}/bench"
 
 
 def say(text):
@@ -72,7 +74,8 @@ def boto3():
 
 
 def latch():
-    return [RELEASE / "bench_dynamodb"], None
+    """As it is deployed: one static executable."""
+    return [STATIC / "bench_dynamodb"], None
 
 
 CLIENTS = {"Latch": latch, "Rust": rust, "Go": go, "JavaScript v3": javascript, "boto3": boto3}

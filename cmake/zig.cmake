@@ -1,0 +1,30 @@
+# One static executable: zig's compiler and musl (tools/deps zig), with the libraries that tools/static makes.
+get_filename_component(LATCH_ROOT ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)
+set(LATCH_STATIC_DEPS ${LATCH_ROOT}/build/deps/static-${LATCH_DEPLOY_ARCH})
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR ${LATCH_ZIG_ARCH})
+set(CMAKE_C_COMPILER ${LATCH_ROOT}/tools/zig-cc ${LATCH_ZIG_ARCH})
+set(CMAKE_AR ${LATCH_ROOT}/build/tools/zig/bin/zig)
+set(CMAKE_RANLIB ${LATCH_ROOT}/build/tools/zig/bin/zig)
+set(CMAKE_C_ARCHIVE_CREATE "<CMAKE_AR> ar qc <TARGET> <LINK_FLAGS> <OBJECTS>")
+set(CMAKE_C_ARCHIVE_APPEND "<CMAKE_AR> ar q <TARGET> <LINK_FLAGS> <OBJECTS>")
+set(CMAKE_C_ARCHIVE_FINISH "<CMAKE_RANLIB> ranlib <TARGET>")
+
+# Unused functions are left out, and so is DWARF; the table of symbols stays, which names the functions of a stack trace. zig's own linker
+# would take the table too, and its libc comes with DWARF, so this is done afterwards; binutils' strip knows this machine's files only.
+find_program(LATCH_STRIP NAMES llvm-strip llvm-strip-14 strip REQUIRED)
+set(CMAKE_C_FLAGS_INIT "-g0 -ffunction-sections -fdata-sections -fasynchronous-unwind-tables")
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-static -Wl,--gc-sections")
+set(CMAKE_C_LINK_EXECUTABLE "<CMAKE_C_COMPILER> <FLAGS> <CMAKE_C_LINK_FLAGS> <LINK_FLAGS> <OBJECTS> -o <TARGET> <LINK_LIBRARIES>"
+  "${LATCH_STRIP} --strip-debug <TARGET>")
+
+# Nothing of this machine's own libraries is found.
+set(CMAKE_FIND_ROOT_PATH ${LATCH_STATIC_DEPS})
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+set(ENV{PKG_CONFIG_LIBDIR} ${LATCH_STATIC_DEPS}/lib/pkgconfig)
+set(PKG_CONFIG_ARGN --static)
+set(OPENSSL_ROOT_DIR ${LATCH_STATIC_DEPS})
+set(OPENSSL_USE_STATIC_LIBS ON)
