@@ -1,7 +1,10 @@
 /*
  * differential - the embedded engine and DynamoDB Local are sent the same random requests, and have to answer the same.
  *
- *     differential [REQUESTS [SEED]] [--workers N] [--endpoint URL] [--twin text|condition|lost|order]
+ *     differential [REQUESTS [SEED]] [--workers N] [--check N] [--endpoint URL] [--twin text|condition|lost|order]
+ *
+ * Whole tables are compared after every 500 requests, or as --check says: with 1, a write that was answered alike and done differently is
+ * the one before the difference.
  *
  * The endpoint is LATCH_TEST_ENDPOINT_FILE's where none is given. Each worker has tables of its own and a seed of its own: a difference is
  * printed with what makes it again, and with the request cut down to what still differs. It ends with 0 where nothing differed and all
@@ -17,14 +20,13 @@
 #include "tests/differential/coverage.h"
 #include "tests/endpoint.h"
 
-#define CHECK_EVERY 500
 #define PAGES_MAX 400
 #define SHRINKS_MAX 300
 #define WORKERS_MAX 8
 #define SHOWN_EACH 2
 
 typedef struct run {
-    uint64_t requests, seed;
+    uint64_t requests, seed, check_every;
     unsigned workers;
     char url[256];
     twin twin;
@@ -209,6 +211,13 @@ static void describe(const harvest *h, char *out, size_t bytes) {
     }
 }
 
+static bool is_read(const char *operation) {
+    static const char *const marks[] = {"Get", "Query", "Scan", "Describe", "List"};
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
+        if (strstr(operation, marks[i]) != NULL) return true;
+    return false;
+}
+
 static bool is_paged(const char *operation) { return strcmp(operation, "Query") == 0 || strcmp(operation, "Scan") == 0; }
 
 static void play_pages(worker *w, const char *operation, const char *request, size_t len, outcome *o, coverage *c) {
@@ -385,6 +394,7 @@ static void report(worker *w, const char *operation, const char *request, const 
     printf("DIFFERENT seed %llu workers %u worker %u request %llu: %s\n  item    %.1500s\n  request %.3000s\n  engine  %s\n  other   %s\n",
            (unsigned long long)w->run->seed, w->run->workers, w->number, (unsigned long long)w->at, operation, item != NULL ? item : "none",
            request, o->engine, o->other);
+    if (request != text_of(&w->gen.out)) printf("  behind  %s %.3000s\n", w->gen.operation, text_of(&w->gen.out));
     if (less != NULL) printf("  shrunk  %.2000s\n", less);
     fflush(stdout);
     pthread_mutex_unlock(&w->run->printing);
@@ -409,8 +419,17 @@ static void note_truth(worker *w, const outcome *o, const char *error) {
     }
 }
 
+/* Behind a difference in a write, whatever was answered: Local writes what it then refuses for its ReturnConsumedCapacity, or fails at
+ * telling of. Looking for less of a difference changes things too. */
+static void start_again(worker *w) {
+    drop_tables(w);
+    make_tables(w);
+    text_clear(&w->gen.last_transaction);
+}
+
 static void check_tables(worker *w) {
     const char *const operation = "Scan";
+    bool different = false;
     text request = {0};
     for (size_t i = 0; i < LAYOUT_COUNT; i++) {
         text_clear(&request);
@@ -418,7 +437,9 @@ static void check_tables(worker *w) {
         w->gen.order = &layouts[i].orders[0];
         outcome o = play(w, operation, text_of(&request), request.len, NULL);
         if (o.verdict == DIFFERENT) report(w, operation, text_of(&request), &o);
+        different |= o.verdict == DIFFERENT;
     }
+    if (different) start_again(w);
     w->coverage->checks++;
     text_free(&request);
 }
@@ -437,10 +458,8 @@ static void step(worker *w) {
     note_truth(w, &o, failures(w->coverage) > before ? "failed" : "");
     if (o.verdict == LISTED) coverage_add(&w->coverage->rows, compare_listed[o.row].why, 1);
     if (o.verdict == DIFFERENT) report(w, w->gen.operation, text_of(&w->gen.out), &o);
-    if (o.verdict == SAME || (o.verdict == LISTED && !o.changes)) return; /* looking for less of a difference changes things too */
-    drop_tables(w);
-    make_tables(w);
-    text_clear(&w->gen.last_transaction);
+    if (o.verdict == SAME || (o.verdict == LISTED && is_read(w->gen.operation))) return;
+    start_again(w);
 }
 
 static void *work(void *arg) {
@@ -453,7 +472,7 @@ static void *work(void *arg) {
     make_tables(w);
     for (w->at = 0; w->at < mine; w->at++) {
         step(w);
-        if (w->at % CHECK_EVERY == CHECK_EVERY - 1) check_tables(w);
+        if (w->at % r->check_every == r->check_every - 1) check_tables(w);
     }
     check_tables(w);
     drop_tables(w);
@@ -486,6 +505,7 @@ static void run_all(run *r) {
 static bool option(run *r, const char *name, const char *value) {
     if (value == NULL) return false;
     if (strcmp(name, "--workers") == 0) r->workers = (unsigned)strtoul(value, NULL, 10);
+    if (strcmp(name, "--check") == 0) r->check_every = strtoull(value, NULL, 10);
     if (strcmp(name, "--endpoint") == 0) snprintf(r->url, sizeof r->url, "%s", value);
     for (int t = 1; t < TWIN_COUNT && strcmp(name, "--twin") == 0; t++)
         if (strcmp(twin_names[t], value) == 0) r->twin = (twin)t;
@@ -503,7 +523,7 @@ static bool arguments(run *r, int argc, char **argv) {
         *(plain++ == 0 ? &r->requests : &r->seed) = strtoull(argv[i], NULL, 10);
     }
     if (r->url[0] == '\0' && !endpoint_given(r->url, sizeof r->url)) return false;
-    return plain <= 2 && r->requests > 0 && r->workers > 0 && r->workers <= WORKERS_MAX;
+    return plain <= 2 && r->requests > 0 && r->check_every > 0 && r->workers > 0 && r->workers <= WORKERS_MAX;
 }
 
 static uint64_t print_differences(const run *r) {
@@ -519,11 +539,12 @@ int main(int argc, char **argv) {
     run *r = need_memory(calloc(1, sizeof *r));
     r->requests = 50000;
     r->seed = 1;
+    r->check_every = 500;
     r->workers = 2;
     pthread_mutex_init(&r->printing, NULL);
     if (!arguments(r, argc, argv)) {
         fprintf(stderr,
-                "usage: differential [REQUESTS [SEED]] [--workers 1-%d] [--endpoint URL] [--twin NAME]\n"
+                "usage: differential [REQUESTS [SEED]] [--workers 1-%d] [--check N] [--endpoint URL] [--twin NAME]\n"
                 "The endpoint is a DynamoDB Local's, else the one in the file that LATCH_TEST_ENDPOINT_FILE names.\n",
                 WORKERS_MAX);
         free(r);
