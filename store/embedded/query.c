@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/err.h"
 #include "store/embedded/hash.h"
 #include "store/embedded/inside.h"
 
@@ -293,21 +294,24 @@ static latch_str not_projected(latch_op *op, const page *p, bool of_filter) {
     return (latch_str){text, len};
 }
 
-static bool check_projected(latch_op *op, const page *p) {
-    if (p->index == NULL || p->index->projected == LATCH_PROJECTED_ALL) return true;
-    latch_str of_filter = p->is_query ? not_projected(op, p, true) : (latch_str){NULL, 0},
-              index = p->index->name; /* a Scan's finds nothing */
-    if (of_filter.ptr != NULL)
-        return latch_invalid(&op->fault, op->arena,
-                             "One or more parameter values were invalid: Secondary index %.*s does not project one or more filter "
-                             "attributes: %.*s",
-                             (int)index.len, index.ptr, (int)of_filter.len, of_filter.ptr);
-    latch_str of_projection = p->index->global ? not_projected(op, p, false) : (latch_str){NULL, 0};
-    if (of_projection.ptr != NULL)
-        return latch_invalid(&op->fault, op->arena,
-                             "One or more parameter values were invalid: Global secondary index %.*s does not project %.*s", (int)index.len,
-                             index.ptr, (int)of_projection.len, of_projection.ptr);
-    return op->fault.name == NULL;
+static bool is_partial(const page *p) { return p->index != NULL && p->index->projected != LATCH_PROJECTED_ALL; }
+
+/* A Scan's filter finds nothing in what isn't projected. */
+static bool check_filter_projected(latch_op *op, const page *p) {
+    latch_str missing = is_partial(p) && p->is_query ? not_projected(op, p, true) : (latch_str){NULL, 0};
+    if (missing.ptr == NULL) return op->fault.name == NULL;
+    return latch_invalid(&op->fault, op->arena,
+                         "One or more parameter values were invalid: Secondary index %.*s does not project one or more filter "
+                         "attributes: %.*s",
+                         LATCH_ARG(p->index->name), LATCH_ARG(missing));
+}
+
+static bool check_projection(latch_op *op, const page *p) {
+    latch_str missing = is_partial(p) && p->index->global ? not_projected(op, p, false) : (latch_str){NULL, 0};
+    if (missing.ptr == NULL) return op->fault.name == NULL;
+    return latch_invalid(&op->fault, op->arena,
+                         "One or more parameter values were invalid: Global secondary index %.*s does not project %.*s",
+                         LATCH_ARG(p->index->name), LATCH_ARG(missing));
 }
 
 /* ── where it starts ───────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -460,7 +464,7 @@ static bool answer(latch_op *op, const page *p, latch_capacity_mode mode) {
 
 static bool read_common(latch_op *op, page *p, unsigned kinds, latch_capacity_mode *mode) {
     return latch_op_refuse_legacy(op, op->request) && latch_op_table(op, op->request, &p->table) &&
-           latch_op_check_placeholders(op, op->request, kinds) && read_index(op, p) && read_limit(op, p) && read_selection(op, p) &&
+           latch_op_check_placeholders(op, op->request, kinds) && read_index(op, p) && read_limit(op, p) &&
            latch_op_capacity_mode(op, mode);
 }
 
@@ -471,11 +475,12 @@ bool latch_op_query(latch_op *op) {
     yyjson_val *forward = latch_member(op->request, "ScanIndexForward");
     p.backward = forward != NULL && !yyjson_get_bool(forward);
     if (!read_common(op, &p, kinds, &mode)) return false;
+    if (!latch_op_read_expressions(op, op->request, kinds, p.keys, &p.x)) return false;
     if (latch_member(op->request, "KeyConditionExpression") == NULL)
         return latch_invalid(&op->fault, op->arena,
                              "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.");
-    if (!latch_op_read_expressions(op, op->request, kinds, p.keys, &p.x)) return false;
-    if (!check_key_condition(op, &p) || !read_start(op, &p) || !check_filter(op, &p) || !check_projected(op, &p)) return false;
+    if (!check_key_condition(op, &p) || !read_start(op, &p) || !check_filter(op, &p) || !check_filter_projected(op, &p)) return false;
+    if (!read_selection(op, &p) || !check_projection(op, &p)) return false;
     p.hash = latch_siphash_key(p.table->seed, &p.x.key_condition.hash);
     return collect(op, &p) && answer(op, &p, mode);
 }
@@ -508,8 +513,7 @@ bool latch_op_scan(latch_op *op) {
     static const unsigned kinds = LATCH_HAS_FILTER | LATCH_HAS_PROJECTION;
     page p = {0};
     latch_capacity_mode mode;
-    if (!read_common(op, &p, kinds, &mode) || !read_segment(op, &p)) return false;
-    if (!latch_op_read_expressions(op, op->request, kinds, NULL, &p.x)) return false;
-    if (!check_projected(op, &p) || !read_start(op, &p)) return false;
+    if (!read_common(op, &p, kinds, &mode) || !latch_op_read_expressions(op, op->request, kinds, NULL, &p.x)) return false;
+    if (!read_start(op, &p) || !read_selection(op, &p) || !read_segment(op, &p) || !check_projection(op, &p)) return false;
     return collect(op, &p) && answer(op, &p, mode);
 }
