@@ -219,12 +219,21 @@ static bool if_not_exists(run *r, const latch_operand *path, latch_av *out) {
     return true;
 }
 
+/* Calls come first; then a path that leads nowhere and a wrong type, operand by operand. */
+static bool evaluate_two(run *r, const latch_operand *first, const latch_operand *second, latch_type type, latch_av out[2]) {
+    const latch_operand *const operands[] = {first, second};
+    for (size_t i = 0; i < 2; i++)
+        if (operands[i]->kind == OPERAND_CALL && !evaluate(r, operands[i], &out[i])) return false;
+    for (size_t i = 0; i < 2; i++) {
+        if (operands[i]->kind != OPERAND_CALL && !evaluate(r, operands[i], &out[i])) return false;
+        if (out[i].type != type) return invalid(r, WRONG_TYPE);
+    }
+    return true;
+}
+
 static bool list_append(run *r, const latch_operand *first, latch_av *out) {
     latch_av lists[2];
-    for (size_t i = 0; i < 2; i++) {
-        if (!evaluate(r, i == 0 ? first : first->next, &lists[i])) return false;
-        if (lists[i].type != LATCH_TYPE_L) return invalid(r, WRONG_TYPE);
-    }
+    if (!evaluate_two(r, first, first->next, LATCH_TYPE_L, lists)) return false;
     size_t head = lists[0].as.list.count, tail = lists[1].as.list.count;
     latch_av *values = latch_arena_alloc(r->arena, (head + tail) * sizeof *values);
     if (values == NULL) return latch_fault_full(r->fault);
@@ -255,12 +264,9 @@ static bool sum(run *r, const latch_av *a, const latch_av *b, char sign, latch_a
 }
 
 static bool evaluate_sum(run *r, const action *a, latch_av *out) {
-    latch_av left, right;
-    if (!evaluate(r, a->left, &left)) return false;
-    if (left.type != LATCH_TYPE_N) return invalid(r, WRONG_TYPE);
-    if (!evaluate(r, a->right, &right)) return false;
-    if (right.type != LATCH_TYPE_N) return invalid(r, WRONG_TYPE);
-    return sum(r, &left, &right, a->sign, out);
+    latch_av numbers[2];
+    if (!evaluate_two(r, a->left, a->right, LATCH_TYPE_N, numbers)) return false;
+    return sum(r, &numbers[0], &numbers[1], a->sign, out);
 }
 
 /* ── sets: both in order, walked side by side ── */
