@@ -80,9 +80,9 @@ typedef struct key_names {
 
 static bool check_key_element(yyjson_val *element, latch_arena *arena, latch_fault *fault) {
     if (!yyjson_is_obj(element)) return latch_invalid(fault, arena, "Key schema element is invalid.");
-    if (!check_attribute_name(text_of(element, "AttributeName"), arena, fault)) return false;
-    if (text_of(element, "KeyType").ptr != NULL) return true;
-    return latch_invalid(fault, arena, "One or more keys is not specified as being hash or range.");
+    if (text_of(element, "KeyType").ptr == NULL)
+        return latch_invalid(fault, arena, "One or more keys is not specified as being hash or range.");
+    return check_attribute_name(text_of(element, "AttributeName"), arena, fault);
 }
 
 static bool name_keys(yyjson_val *json, key_names *out, latch_arena *arena, latch_fault *fault) {
