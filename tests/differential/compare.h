@@ -16,6 +16,7 @@ typedef struct listed {
     const char *other;
     const char *why;
     bool several; /* only where the request has several actions */
+    bool unseen;  /* Local doesn't look at this fault: it may have written, whatever it answers */
 } listed;
 extern const listed compare_listed[];
 extern const size_t compare_listed_count;

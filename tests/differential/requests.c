@@ -256,8 +256,8 @@ static void member_start(gen *g, text *out) {
         text_clear(&key);
         key_write(g, &key, true);
     }
+    if (g->spoil == NO_SPOIL) text_add(out, ",\"ExclusiveStartKey\":%s", text_of(&key));
     g->spoil = NO_SPOIL;
-    text_add(out, ",\"ExclusiveStartKey\":%s", text_of(&key));
     text_free(&key);
 }
 

@@ -17,6 +17,9 @@ static engine_rig r;
     "'Projection':{'ProjectionType':'KEYS_ONLY'}}],"                                                                                       \
     "'LocalSecondaryIndexes':[{'IndexName':'lsi','KeySchema':[{'AttributeName':'pk','KeyType':'HASH'},"                                    \
     "{'AttributeName':'l','KeyType':'RANGE'}],'Projection':{'ProjectionType':'ALL'}}]}"
+#define X64 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X256 X64 X64 X64 X64
+#define X1024 X256 X256 X256 X256
 #define KEY(sk) "'TableName':'tab','Key':{'pk':{'S':'a'},'sk':{'N':'" #sk "'}}"
 
 static int set_up(void **state) {
@@ -69,6 +72,13 @@ static void says_as_documented_where_local_differs(void **state) {
         /* Local lets an update give an index key a type or a size that a put may not give it. */
         {"UpdateItem", "{" KEY(1) ",'UpdateExpression':'SET l = :x','ExpressionAttributeValues':{':x':{'N':'1'}}}",
          "ValidationException: One or more parameter values were invalid: Type mismatch for Index Key"},
+        {"UpdateItem", "{" KEY(1) ",'UpdateExpression':'SET l = :x','ExpressionAttributeValues':{':x':{'S':'" X1024 "x'}}}",
+         "ValidationException: One or more parameter values were invalid: Size limit exceeded"},
+        {"UpdateItem", "{" KEY(1) ",'UpdateExpression':'SET g = :x','ExpressionAttributeValues':{':x':{'S':'" X1024 X1024 "x'}}}",
+         "ValidationException: One or more parameter values were invalid: Size limit exceeded"},
+        /* An action says what it does; of a null one Local fails. */
+        {"TransactWriteItems", "{'TransactItems':[{'Delete':{" KEY(1) "}},null]}",
+         "ValidationException: Invalid Request: TransactWriteRequest should contain Delete or Put or Update request"},
         /* Local's bounds of segments are the wrong way round. */
         {"Scan", "{'TableName':'tab','Segment':-1,'TotalSegments':1}",
          "ValidationException: 1 validation error detected: Value '-1' at 'segment' failed to satisfy constraint: Member must have value "
