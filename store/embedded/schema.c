@@ -6,8 +6,14 @@
 #define LOCAL_MAX 5
 #define INCLUDED_MAX 100 /* over all indexes of a table */
 
-static latch_str text_of(yyjson_val *object, const char *name) {
+/* A null member isn't there. */
+static yyjson_val *member(yyjson_val *object, const char *name) {
     yyjson_val *v = yyjson_obj_get(object, name);
+    return yyjson_is_null(v) ? NULL : v;
+}
+
+static latch_str text_of(yyjson_val *object, const char *name) {
+    yyjson_val *v = member(object, name);
     return yyjson_is_str(v) ? (latch_str){yyjson_get_str(v), yyjson_get_len(v)} : (latch_str){NULL, 0};
 }
 
@@ -139,8 +145,8 @@ static bool read_throughput(yyjson_val *json, bool required, const char *missing
         return latch_invalid(fault, arena,
                              "One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified "
                              "when BillingMode is PAY_PER_REQUEST");
-    *read = yyjson_get_sint(yyjson_obj_get(json, "ReadCapacityUnits"));
-    *write = yyjson_get_sint(yyjson_obj_get(json, "WriteCapacityUnits"));
+    *read = yyjson_get_sint(member(json, "ReadCapacityUnits"));
+    *write = yyjson_get_sint(member(json, "WriteCapacityUnits"));
     if (*read >= 1 && *write >= 1) return true;
     return latch_invalid(fault, arena, "Table read and write throughput must be at least 1, and cannot be null");
 }
@@ -166,7 +172,7 @@ static bool read_included(yyjson_val *json, latch_index_schema *out, latch_arena
 
 static bool read_projection(yyjson_val *json, latch_index_schema *out, latch_arena *arena, latch_fault *fault) {
     latch_str type = text_of(json, "ProjectionType");
-    yyjson_val *names = yyjson_obj_get(json, "NonKeyAttributes");
+    yyjson_val *names = member(json, "NonKeyAttributes");
     if (type.ptr == NULL) return latch_invalid(fault, arena, "Indexes must have a projection specified");
     if (!is_text(type, "ALL") && !is_text(type, "KEYS_ONLY") && !is_text(type, "INCLUDE"))
         return latch_invalid(fault, arena, "Projection type must be INCLUDE, ALL, or KEYS_ONLY");
@@ -204,10 +210,10 @@ static bool read_index(yyjson_val *json, bool global, latch_schema *schema, latc
     if (!latch_schema_check_name(name, arena, fault) || !check_unique(schema, name, global, arena, fault)) return false;
     if (!copy(&out->name, name, arena, fault)) return false;
     const char *whose = global ? "Global Secondary Index" : "Local Secondary Index";
-    if (!read_keys(yyjson_obj_get(json, "KeySchema"), whose, schema, &out->keys, arena, fault)) return false;
+    if (!read_keys(member(json, "KeySchema"), whose, schema, &out->keys, arena, fault)) return false;
     if (!global && !check_local(schema, out, arena, fault)) return false;
-    if (!read_projection(yyjson_obj_get(json, "Projection"), out, arena, fault)) return false;
-    yyjson_val *throughput = global ? yyjson_obj_get(json, "ProvisionedThroughput") : NULL;
+    if (!read_projection(member(json, "Projection"), out, arena, fault)) return false;
+    yyjson_val *throughput = global ? member(json, "ProvisionedThroughput") : NULL;
     if (!read_throughput(throughput, global && !schema->on_demand, "No provisioned throughput specified for the global secondary index",
                          &out->read_units, &out->write_units, arena, fault))
         return false;
@@ -216,7 +222,7 @@ static bool read_index(yyjson_val *json, bool global, latch_schema *schema, latc
 }
 
 static bool read_indexes(yyjson_val *request, latch_schema *schema, latch_arena *arena, latch_fault *fault) {
-    yyjson_val *local = yyjson_obj_get(request, "LocalSecondaryIndexes"), *global = yyjson_obj_get(request, "GlobalSecondaryIndexes");
+    yyjson_val *local = member(request, "LocalSecondaryIndexes"), *global = member(request, "GlobalSecondaryIndexes");
     size_t locals = yyjson_arr_size(local), globals = yyjson_arr_size(global);
     if (locals > LOCAL_MAX) return latch_invalid(fault, arena, "Cannot have more than 5 local secondary indexes per table");
     if (yyjson_is_arr(global) && globals == 0) return latch_invalid(fault, arena, "GSI list is empty/invalid");
@@ -259,20 +265,21 @@ static bool read_billing(yyjson_val *request, latch_schema *out, latch_arena *ar
 }
 
 static bool read_units(yyjson_val *request, latch_schema *out, latch_arena *arena, latch_fault *fault) {
-    return read_throughput(yyjson_obj_get(request, "ProvisionedThroughput"), !out->on_demand,
-                           "No provisioned throughput specified for the table", &out->read_units, &out->write_units, arena, fault);
+    return read_throughput(member(request, "ProvisionedThroughput"), !out->on_demand, "No provisioned throughput specified for the table",
+                           &out->read_units, &out->write_units, arena, fault);
 }
 
 bool latch_schema_read(yyjson_val *request, latch_schema *out, latch_arena *arena, latch_fault *fault) {
     latch_str name = text_of(request, "TableName");
     *out = (latch_schema){0};
     if (!latch_schema_check_name(name, arena, fault) || !copy(&out->name, name, arena, fault)) return false;
-    if (!read_definitions(yyjson_obj_get(request, "AttributeDefinitions"), out, arena, fault)) return false;
-    if (!read_keys(yyjson_obj_get(request, "KeySchema"), "", out, &out->keys, arena, fault)) return false;
+    if (!name_keys(member(request, "KeySchema"), &(key_names){0}, arena, fault)) return false; /* looked at first, read last */
+    if (!read_definitions(member(request, "AttributeDefinitions"), out, arena, fault)) return false;
+    if (!read_keys(member(request, "KeySchema"), "", out, &out->keys, arena, fault)) return false;
     if (!read_billing(request, out, arena, fault) || !read_indexes(request, out, arena, fault)) return false;
     if (!read_units(request, out, arena, fault)) return false;
-    out->is_protected = yyjson_get_bool(yyjson_obj_get(request, "DeletionProtectionEnabled"));
-    if (yyjson_get_bool(yyjson_obj_get(yyjson_obj_get(request, "StreamSpecification"), "StreamEnabled")))
+    out->is_protected = yyjson_get_bool(member(request, "DeletionProtectionEnabled"));
+    if (yyjson_get_bool(member(member(request, "StreamSpecification"), "StreamEnabled")))
         return latch_invalid(fault, arena, "The embedded store has no streams: leave StreamSpecification out");
     return all_used(out, arena, fault);
 }
