@@ -37,8 +37,11 @@ const listed compare_listed[] = {
         "an index key's type holds for updates too (UpdateItem: attributes that are index keys); Local writes it"),
     LISTED("UpdateItem", "400 ValidationException: One or more parameter values were invalid: Size limit exceeded", "200 *",
            "an index's key has at most 2048 bytes, its sort key 1024 (Constraints), in updates too; Local writes it"),
-    LISTED("TransactWriteItems", "400 ValidationException: Invalid Request: TransactWriteRequest should contain*", "500 InternalFailure:*",
-           "an action says what it does (TransactWriteItems, TransactWriteItem); of a null one Local fails"),
+    LISTED("TransactWriteItems", "400 ValidationException:*", "500 InternalFailure:*",
+           "a request that is at fault is told so (API reference, common errors); at an action that is null, or has a key of a wrong JSON "
+           "type behind another fault, Local fails"),
+    LISTED("CreateTable", "400 ValidationException: Attribute name must be specified.", "500 InternalFailure:*",
+           "a definition names its attribute (CreateTable, AttributeDefinition); at a null one Local fails"),
     LISTED("CreateTable", "400 ValidationException: 1 validation error detected: Value '*' at 'billingMode'*", "500 InternalFailure:*",
            "a billing mode is one of two (CreateTable, BillingMode); Local fails"),
     LISTED("UpdateItem", "200 *", "500 InternalFailure:*",
