@@ -509,11 +509,18 @@ static bool read_segment(latch_op *op, page *p) {
     return true;
 }
 
+/* "A Scan request that includes ExclusiveStartKey must specify the same segment" as the page before (Scan, ExclusiveStartKey). */
+static bool check_start_in_segment(latch_op *op, const page *p) {
+    if (!p->started || (p->start.hash >= p->hash && p->start.hash <= p->last_hash)) return true;
+    return latch_invalid(&op->fault, op->arena, "Exclusive start key must lie within the segment");
+}
+
 bool latch_op_scan(latch_op *op) {
     static const unsigned kinds = LATCH_HAS_FILTER | LATCH_HAS_PROJECTION;
     page p = {0};
     latch_capacity_mode mode;
     if (!read_common(op, &p, kinds, &mode) || !latch_op_read_expressions(op, op->request, kinds, NULL, &p.x)) return false;
-    if (!read_start(op, &p) || !read_selection(op, &p) || !read_segment(op, &p) || !check_projection(op, &p)) return false;
+    if (!read_start(op, &p) || !read_selection(op, &p) || !read_segment(op, &p)) return false;
+    if (!check_start_in_segment(op, &p) || !check_projection(op, &p)) return false;
     return collect(op, &p) && answer(op, &p, mode);
 }

@@ -216,7 +216,7 @@ void value_key(gen *g, text *out, key_def key) {
     else if (gen_wrong(g, EMPTY_KEY))
         text_add(out, "{\"%c\":\"\"}", key.type);
     else if (gen_wrong(g, WRONG_KEY_TYPE))
-        value_of(g, out, "SNBsT0LM"[gen_roll(g, 8)]);
+        value_of(g, out, (key.type == 'S' ? "NBsT0LM" : key.type == 'N' ? "SBsT0LM" : "SNsT0LM")[gen_roll(g, 7)]);
     else
         text_add(out, "{\"%c\":\"%s\"}", key.type, (key.type == 'S' ? key_strings : key.type == 'N' ? key_numbers : key_binaries)[i]);
 }

@@ -147,6 +147,25 @@ static void names_the_expression_instead_of_a_legacy_parameter(void **state) {
     }
 }
 
+/* A key lies in one of the segments. */
+static void scans_on_in_the_segment_of_the_page_before(void **state) {
+    size_t taken = 0;
+    (void)state;
+    for (int segment = 0; segment < 4; segment++) {
+        int status = engine_send_format(&r, "Scan",
+                                        "{'TableName':'tab','ExclusiveStartKey':{'pk':{'S':'a'},'sk':{'N':'1'}},'Segment':%d,"
+                                        "'TotalSegments':4}",
+                                        segment);
+        taken += status == 200;
+        if (status == 200) continue;
+        char *got = engine_normal(r.reply.body);
+        assert_true(
+            engine_same_json("{\"__type\":\"ValidationException\",\"message\":\"Exclusive start key must lie within the segment\"}", got));
+        free(got);
+    }
+    assert_int_equal(taken, 1);
+}
+
 static void answers_as_documented_where_local_differs(void **state) {
     static const struct {
         const char *operation, *request;
@@ -760,6 +779,7 @@ static const struct CMUnitTest tests[] = {
     ROW(says_as_documented_where_local_differs),
     ROW(names_the_expression_instead_of_a_legacy_parameter),
     ROW(answers_as_documented_where_local_differs),
+    ROW(scans_on_in_the_segment_of_the_page_before),
     ROW(refuses_what_is_no_request),
     ROW(refuses_nesting_before_it_is_read),
     ROW(survives_every_type_everywhere),
