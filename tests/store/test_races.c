@@ -19,6 +19,7 @@
 #define THREADS 8
 #define CALLS 20000 /* of all threads */
 #define TWIN_CALLS 3000
+#define TWIN_RACES 8
 #define SKEW_MS INT64_C(2000)
 
 static rig_world world;
@@ -170,6 +171,14 @@ static void *lock_body(void *arg) {
     return NULL;
 }
 
+/* A broken rule shows by chance, less often where requests take long: one of so many races must show it. */
+static bool is_found(size_t (*race)(rig_twin, size_t), rig_twin twin) {
+    for (int tries = 0; tries < TWIN_RACES; tries++) {
+        if (race(twin, TWIN_CALLS) > 0) return true;
+    }
+    return false;
+}
+
 static size_t race_for_locks(rig_twin twin, size_t calls) {
     for (size_t i = 0; i < KEYS; i++) {
         doors[i].holder = 0;
@@ -193,7 +202,7 @@ static void finds_broken_locks(void **state) {
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(twins); i++)
-        assert_true(race_for_locks(twins[i], TWIN_CALLS) > 0);
+        assert_true(is_found(race_for_locks, twins[i]));
 }
 
 /* ── do-once: never two doers at once, one answer for ever ──────────────────────────────────────────────────────────────── */
@@ -299,7 +308,7 @@ static void finds_broken_orders(void **state) {
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(twins); i++)
-        assert_true(race_for_orders(twins[i], TWIN_CALLS) > 0);
+        assert_true(is_found(race_for_orders, twins[i]));
 }
 
 /* ── limited attempt: never more than the limit in a window ─────────────────────────────────────────────────────────────── */
@@ -362,7 +371,7 @@ static void finds_broken_attempts(void **state) {
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(twins); i++)
-        assert_true(race_for_attempts(twins[i], TWIN_CALLS) > 0);
+        assert_true(is_found(race_for_attempts, twins[i]));
 }
 
 #define ROW(test) cmocka_unit_test(test)
