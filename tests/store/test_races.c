@@ -172,9 +172,9 @@ static void *lock_body(void *arg) {
 }
 
 /* A broken rule shows by chance, less often where requests take long: one of so many races must show it. */
-static bool is_found(size_t (*race)(rig_twin, size_t), rig_twin twin) {
+static bool is_found(size_t (*race_with)(rig_twin, size_t), rig_twin twin) {
     for (int tries = 0; tries < TWIN_RACES; tries++) {
-        if (race(twin, TWIN_CALLS) > 0) return true;
+        if (race_with(twin, TWIN_CALLS) > 0) return true;
     }
     return false;
 }
