@@ -58,6 +58,8 @@ const listed compare_listed[] = {
     LISTED("TransactWriteItems", "400 ValidationException: Transaction request cannot include multiple operations on one item",
            "400 TransactionCanceledException:*",
            "no two actions are on one item (TransactWriteItems); Local looks at their conditions first"),
+    LISTED("TransactWriteItems", "400 ValidationException: Transaction request cannot include multiple operations on one item", "200 *",
+           "no two actions are on one item (TransactWriteItems); Local doesn't see that where the later key is a number with an exponent"),
     LISTED("TransactWriteItems", "400 @(ValidationException|ResourceNotFoundException):*", "400 IdempotentParameterMismatchException:*",
            "a request that is invalid, and of a used token, is told of either"),
     LISTED("Scan", "400 ValidationException: 1 validation error detected: Value '*' at '@(segment|totalSegments)'*",
