@@ -18,7 +18,7 @@
 #define UPDATE_FAULT                                                                                                                       \
     "400 ValidationException: @(The provided expression refers to an attribute that does not exist in the item|The document path "         \
     "provided in the update expression is invalid for update|An operand in the update expression has an incorrect data type|DynamoDB "     \
-    "only supports precision up to 38 digits|Number overflow*|Number underflow*)"
+    "only supports precision up to 38 digits|Number overflow*|Number underflow*|Nesting Levels have exceeded*)"
 
 const listed compare_listed[] = {
     UNSEEN(
@@ -74,9 +74,14 @@ const listed compare_listed[] = {
            "where several actions are invalid, Local tells of an update's index key first"),
     LISTED("TransactWriteItems", "400 @(ValidationException|ResourceNotFoundException):*", UPDATE_FAULT,
            "where one action is invalid and another's update fails, Local tells of the latter"),
-    LISTED("TransactWriteItems", "400 ValidationException: *Value null at 'transactItems.*.member.*Expression'*",
-           "400 ValidationException: Value provided in @(ExpressionAttributeNames|ExpressionAttributeValues) unused in expressions*",
-           "where one action has no expression and another unused names, Local tells of the latter"),
+    LISTED("TransactWriteItems",
+           "400 @(ValidationException: @(Value null at 'transactItems.*|Invalid table/index name*|Cannot do operations on*|One or more "
+           "parameter values were invalid: *|Transaction request cannot include*|1 validation error detected: Value '*)"
+           "|ResourceNotFoundException:*)",
+           "400 ValidationException: @(Invalid @(Update|Condition)Expression:*|Value provided in ExpressionAttribute@(Names|Values) unused "
+           "in expressions*|ExpressionAttribute@(Names|Values) can only be specified when using expressions*)",
+           "of two faults in a transaction Local tells of the expression's, whatever the order of the actions; the engine looks at each "
+           "action's members first, as the API's model does"),
     LISTED("TransactGetItems", "400 ValidationException:*", "400 TransactionCanceledException: *",
            "what is wrong with a key is a ValidationException; Local cancels, without reasons"),
     LISTED("TransactGetItems", "400 ValidationException: Value null at 'transactItems.*.member.get.tableName'*",

@@ -163,19 +163,34 @@ static void reap(side *s, const char *operation, const char *request, size_t len
     text_free(&page);
 }
 
+/* Where a request names one of at most eight segments, *of of them: what is before its number and behind it. Which items are in a segment is
+ * each side's own matter. */
+static bool names_segment(const char *request, const char **number, const char **behind, unsigned long *of) {
+    static const char name[] = "\"Segment\":", next[] = ",\"TotalSegments\":";
+    char *end;
+    if ((*number = strstr(request, name)) == NULL) return false;
+    *number += sizeof name - 1;
+    unsigned long segment = strtoul(*number, &end, 10);
+    *behind = end;
+    if (end == *number || strncmp(end, next, sizeof next - 1) != 0) return false;
+    *of = strtoul(end + sizeof next - 1, NULL, 10);
+    return segment < *of && *of <= 8;
+}
+
 /* A parallel scan is all its segments. */
 static void reap_all(side *s, const char *operation, const char *request, size_t len, harvest *h) {
-    static const char first[] = "\"Segment\":0,\"TotalSegments\":";
-    const char *found = strstr(request, first);
-    unsigned long segments = found != NULL ? strtoul(found + sizeof first - 1, NULL, 10) : 1;
-    if (segments == 0 || segments > 8) segments = 1;
-    for (unsigned long i = 0; i < segments; i++) {
+    const char *number, *behind;
+    unsigned long segments;
+    if (!names_segment(request, &number, &behind, &segments)) {
+        reap(s, operation, request, len, h);
+        return;
+    }
+    for (unsigned long i = 0; i < segments && h->failed.doc == NULL && h->failed.http_status == 0; i++) {
         text one = {0};
-        text_put(&one, request, found != NULL ? (size_t)(found - request) : len);
-        if (found != NULL) text_add(&one, "\"Segment\":%lu%s", i, found + strlen("\"Segment\":0"));
+        text_put(&one, request, (size_t)(number - request));
+        text_add(&one, "%lu%s", i, behind);
         reap(s, operation, text_of(&one), one.len, h);
         text_free(&one);
-        if (h->failed.doc != NULL || h->failed.http_status != 0) return;
     }
 }
 
