@@ -10,13 +10,15 @@ set(CMAKE_C_ARCHIVE_CREATE "<CMAKE_AR> ar qc <TARGET> <LINK_FLAGS> <OBJECTS>")
 set(CMAKE_C_ARCHIVE_APPEND "<CMAKE_AR> ar q <TARGET> <LINK_FLAGS> <OBJECTS>")
 set(CMAKE_C_ARCHIVE_FINISH "<CMAKE_RANLIB> ranlib <TARGET>")
 
-# Unused functions are left out, and so is DWARF; the table of symbols stays, which names the functions of a stack trace. zig's own linker
-# would take the table too, and its libc comes with DWARF, so this is done afterwards; binutils' strip knows this machine's files only.
-find_program(LATCH_STRIP NAMES llvm-strip llvm-strip-14 strip REQUIRED)
-set(CMAKE_C_FLAGS_INIT "-g0 -ffunction-sections -fdata-sections -fasynchronous-unwind-tables")
+# Unused functions are left out. DWARF goes to TARGET.debug, where debuggers look for it; the names of functions stay, for stack traces.
+# zig's own linker would take these too, and its libc comes with DWARF, so this is done afterwards; binutils knows this machine's files only.
+find_program(LATCH_OBJCOPY NAMES llvm-objcopy llvm-objcopy-19 llvm-objcopy-14 REQUIRED)
+set(CMAKE_C_FLAGS_INIT "-g -ffunction-sections -fdata-sections -fasynchronous-unwind-tables -ffile-prefix-map=${LATCH_ROOT}/=")
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-static -Wl,--gc-sections")
+set(CMAKE_C_STANDARD_LIBRARIES_INIT "-lunwind") # stack traces': no part of musl
 set(CMAKE_C_LINK_EXECUTABLE "<CMAKE_C_COMPILER> <FLAGS> <CMAKE_C_LINK_FLAGS> <LINK_FLAGS> <OBJECTS> -o <TARGET> <LINK_LIBRARIES>"
-  "${LATCH_STRIP} --strip-debug <TARGET>")
+  "${LATCH_OBJCOPY} --only-keep-debug <TARGET> <TARGET>.debug"
+  "${LATCH_OBJCOPY} --strip-debug --add-gnu-debuglink=<TARGET>.debug <TARGET>")
 
 # Nothing of this machine's own libraries is found.
 set(CMAKE_FIND_ROOT_PATH ${LATCH_STATIC_DEPS})
