@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""e2e.py BUILD RELEASE TEST - one test of whole processes: the shop's bootstrap, latch-local, AWS's emulator, README's handler.
+"""e2e.py BUILD RELEASE TEST [BOOTSTRAP…] - one test of whole processes: the shop's bootstrap, latch-local, AWS's emulator, README's handler.
 
-BUILD holds the build under test (sanitizers), RELEASE the one that users run. Each test_… below is one entry of ctest.
+BUILD holds the build under test (sanitizers), RELEASE the one that users run. BOOTSTRAP… is the command that starts another bootstrap instead
+of theirs: a packaged one, or an emulator and one of another architecture. Each test_… below is one entry of ctest, and tests/package has
+those again in which a bootstrap runs.
 """
 import json, os, pathlib, re, signal, socket, subprocess, sys, tempfile, time, urllib.error, urllib.request
 
@@ -11,6 +13,8 @@ from service import Function
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD, RELEASE = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
 SAM = ROOT / "build/tools/sam"
+BOOTSTRAP = sys.argv[4:] or [str(BUILD / "bootstrap")]
+RELEASED = sys.argv[4:] or [str(RELEASE / "bootstrap")]
 
 
 def run(*arguments, environment=None, status=0, timeout=60):
@@ -38,7 +42,7 @@ def api_event(method, path, body, **headers):
 
 
 def test_every_sample_event_twice():
-    done = run(BUILD / "latch-local", "invoke", "--plays", "2", "--expect", "events/expect", "events", "--", BUILD / "bootstrap")
+    done = run(BUILD / "latch-local", "invoke", "--plays", "2", "--expect", "events/expect", "events", "--", *BOOTSTRAP)
     count = 2 * len(list((ROOT / "events").glob("*.json")))
     assert count >= 24
     assert done.stdout.rstrip().splitlines()[-1] == f"{count} events, {count} ok", done.stdout[-600:]
@@ -55,7 +59,7 @@ def play_on(url):
     count = 2 * len(list((ROOT / "events").glob("*.json")))
     run(BUILD / "latch", "table", "create", environment=store)
     try:
-        done = run(BUILD / "latch-local", "invoke", "--plays", "2", "--expect", "events/expect", "events", "--", BUILD / "bootstrap",
+        done = run(BUILD / "latch-local", "invoke", "--plays", "2", "--expect", "events/expect", "events", "--", *BOOTSTRAP,
                    environment=store)
         items = json.loads(run(BUILD / "latch", "table", "describe", "--json", environment=store).stdout)["items"]
     finally:
@@ -81,7 +85,7 @@ def test_a_function_without_its_table_says_how_to_make_it():
     server = subprocess.Popen([BUILD / "latch-local", "dynamodb", "--port", "0", "--quiet"], stdout=subprocess.PIPE, text=True)
     try:
         url = re.search(r"http://[0-9.:]+", server.stdout.readline())[0]
-        done = run(BUILD / "latch-local", "invoke", "--json", "events/sweep-schedule-1.json", "--", BUILD / "bootstrap",
+        done = run(BUILD / "latch-local", "invoke", "--json", "events/sweep-schedule-1.json", "--", *BOOTSTRAP,
                    environment=at(url, "nobody-made-it"), status=1)
         assert "latch table create nobody-made-it" in done.stdout, done.stdout[-600:]
     finally:
@@ -123,12 +127,12 @@ def test_dynamodb_local_on_a_port_that_is_taken():
 def test_a_wrong_expectation_is_reported():
     with tempfile.TemporaryDirectory() as folder:
         (pathlib.Path(folder) / "echo-raw.json").write_text('{"first": {"hello": "nobody"}}')
-        done = run(BUILD / "latch-local", "invoke", "--expect", folder, "events/echo-raw.json", "--", BUILD / "bootstrap", status=1)
+        done = run(BUILD / "latch-local", "invoke", "--expect", folder, "events/echo-raw.json", "--", *BOOTSTRAP, status=1)
     assert done.stdout.rstrip().splitlines()[-1] == "1 events, 0 ok", done.stdout
 
 
 def test_the_same_key_gets_the_first_receipt():
-    with Function(str(BUILD / "bootstrap"), "api") as shop:
+    with Function(BOOTSTRAP, "api") as shop:
         answers = [json.loads(shop.invoke(shop_event(f"api-checkout-{name}"))[2]) for name in ("1-first", "2-again", "3-other-body", "1-first")]
     receipts = [json.loads(a["body"]).get("receipt") for a in answers]
     assert [a["statusCode"] for a in answers] == [201, 201, 422, 201], answers
@@ -136,7 +140,7 @@ def test_the_same_key_gets_the_first_receipt():
 
 
 def test_the_fourth_login_waits():
-    with Function(str(BUILD / "bootstrap"), "api") as shop:
+    with Function(BOOTSTRAP, "api") as shop:
         answers = [json.loads(shop.invoke(shop_event("api-login-2-function-url"))[2]) for _ in range(5)]
         right = json.loads(shop.invoke(api_event("POST", "/login", '{"user":"bob","password":"opensesame"}'))[2])
         again = [json.loads(shop.invoke(api_event("POST", "/login", '{"user":"bob","password":"x"}'))[2])["statusCode"] for _ in range(4)]
@@ -147,7 +151,7 @@ def test_the_fourth_login_waits():
 
 
 def test_the_catalogue_is_loaded_once():
-    with Function(str(BUILD / "bootstrap"), "api") as shop:
+    with Function(BOOTSTRAP, "api") as shop:
         for _ in range(3):
             answer = json.loads(shop.invoke(api_event("GET", "/products/tea", None))[2])
             assert answer["statusCode"] == 200 and json.loads(answer["body"])["price_cents"] == 450, answer
@@ -157,7 +161,7 @@ def test_the_catalogue_is_loaded_once():
 
 
 def test_duplicates_and_bad_records():
-    with Function(str(BUILD / "bootstrap"), "orders") as orders:
+    with Function(BOOTSTRAP, "orders") as orders:
         kind, _, body = orders.invoke(shop_event("orders-sqs"))
         orders.next_request()
         orders.drain()
@@ -182,7 +186,7 @@ def test_aws_emulator_echoes():
     environment = {**os.environ, "_HANDLER": "echo", "AWS_LAMBDA_FUNCTION_NAME": "echo"}
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen([emulator, "--runtime-interface-emulator-address", f"127.0.0.1:{ports[0]}", "--runtime-api-address",
-                                    f"127.0.0.1:{ports[1]}", RELEASE / "bootstrap", "echo"], env=environment, stdout=log, stderr=log,
+                                    f"127.0.0.1:{ports[1]}", *RELEASED, "echo"], env=environment, stdout=log, stderr=log,
                                    start_new_session=True)
         try:
             answers = [emulate(ports[0], event) for _ in range(3)]
@@ -225,7 +229,7 @@ HOSTILE = [
 
 def test_hostile_events_are_errors_and_nothing_dies():
     for handler, good in (("api", "api-product-rest"), ("orders", "orders-kinesis"), ("sweep", "sweep-schedule-1"), ("echo", "echo-raw")):
-        with Function(str(BUILD / "bootstrap"), handler) as function:
+        with Function(BOOTSTRAP, handler) as function:
             for what, event in HOSTILE:
                 kind, headers, body = function.invoke(event)
                 if handler == "echo":
@@ -245,7 +249,7 @@ def test_hostile_events_are_errors_and_nothing_dies():
 def test_hostile_bodies_are_400():
     bodies = [("", "empty"), ("{", "not JSON"), ("[]", "sku"), ('{"sku":7}', "sku"), ('{"sku":"tea","qty":1e400}', "qty"), ('{"sku":"tea","qty":101}', "qty"),
               ("[" * 10000, "nested"), ('{"sku":"tea","qty":1.5}', "qty"), ('{"sku":"\\u0000","qty":1}', "bad request")]
-    with Function(str(BUILD / "bootstrap"), "api") as shop:
+    with Function(BOOTSTRAP, "api") as shop:
         for n, (body, says) in enumerate(bodies):
             kind, _, answer = shop.invoke(api_event("POST", "/checkout", body, idempotency_key=f"bad-{n}"))
             reply = json.loads(answer)
@@ -257,15 +261,15 @@ def test_keys_at_the_limit_and_past_it():
     longest = 2048 - len("ONCE#checkout#")
     keys = [("k" * longest, 201), ("k" * (longest + 1), 400), ("#" * (longest // 3), 201), ("#" * (longest // 3 + 1), 400),
             ("a\u0001b", 400), ("a\u0000b", 400), ("a#b%c", 201), ("schlüssel", 201)]
-    with Function(str(BUILD / "bootstrap"), "api") as shop:
+    with Function(BOOTSTRAP, "api") as shop:
         for key, status in keys:
             kind, _, answer = shop.invoke(api_event("POST", "/checkout", '{"sku":"tea","qty":1}', idempotency_key=key))
             assert kind == "response" and json.loads(answer)["statusCode"] == status, (key[:20], len(key), answer[:300])
 
 
-def start_fails(says, environment, build=BUILD):
+def start_fails(says, environment):
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LATCH_", "_"))}
-    done = subprocess.run([build / "bootstrap"], env={**inherited, **environment}, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(BOOTSTRAP, env={**inherited, **environment}, capture_output=True, text=True, timeout=30)
     words = done.stdout + done.stderr
     assert done.returncode == 1, (done.returncode, words)
     for part in says:
@@ -285,7 +289,7 @@ def test_an_unreachable_runtime_api_is_told():
 
 
 def init_error(handler, environment):
-    with Function(str(BUILD / "bootstrap"), handler, environment) as function:
+    with Function(BOOTSTRAP, handler, environment) as function:
         method, path, headers, body = function.next_request()
         assert (method, path) == ("POST", "/2018-06-01/runtime/init/error"), (method, path)
         function.connection.answer(202)
@@ -305,12 +309,12 @@ def test_no_table_on_real_lambda_is_told():
 
 def test_the_embedded_store_on_real_lambda_when_asked_for():
     environment = {"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "LATCH_STORE": "embedded"}
-    with Function(str(BUILD / "bootstrap"), "api", environment) as shop:
+    with Function(BOOTSTRAP, "api", environment) as shop:
         assert json.loads(shop.invoke(shop_event("api-product-rest"))[2])["statusCode"] == 200
 
 
 def test_a_handler_without_stores_needs_no_table_on_real_lambda():
-    with Function(str(BUILD / "bootstrap"), "echo", {"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand"}) as echo:
+    with Function(BOOTSTRAP, "echo", {"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand"}) as echo:
         assert echo.invoke(b"1")[2] == b"1"
 
 
@@ -328,7 +332,7 @@ INVOCATIONS = 100_000
 
 
 def flat(handler, event_of, invocations):
-    with Function(str(RELEASE / "bootstrap"), handler, {"AWS_LAMBDA_LOG_LEVEL": "FATAL"}) as function:
+    with Function(RELEASED, handler, {"AWS_LAMBDA_LOG_LEVEL": "FATAL"}) as function:
         for i in range(invocations):
             kind, _, body = function.invoke(event_of(i))
             assert kind == "response", body

@@ -33,7 +33,7 @@ class Connection:
 
 
 class Function:
-    """A bootstrap and the service it polls. Use it as a context manager: whatever happens, the process is gone afterwards."""
+    """A bootstrap (its path, or a command with arguments) and the service it polls. Use it as a context manager: whatever happens, the process is gone afterwards."""
 
     def __init__(self, bootstrap, handler, environment=None, timeout_s=10):
         self.timeout_s = timeout_s
@@ -43,7 +43,7 @@ class Function:
         inherited.update(AWS_LAMBDA_RUNTIME_API="127.0.0.1:%d" % self.listener.getsockname()[1], AWS_LAMBDA_FUNCTION_NAME=handler,
                          AWS_REGION="us-east-1", _HANDLER=handler, SHOP_PASSWORD="opensesame")
         inherited.update(environment or {})
-        self.process = subprocess.Popen([bootstrap], env=inherited, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen([bootstrap] if isinstance(bootstrap, str) else bootstrap, env=inherited, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         os.set_blocking(self.process.stdout.fileno(), False)
         self.output = b""
         self.connection = None
