@@ -18,7 +18,8 @@
 #define UPDATE_FAULT                                                                                                                       \
     "400 ValidationException: @(The provided expression refers to an attribute that does not exist in the item|The document path "         \
     "provided in the update expression is invalid for update|An operand in the update expression has an incorrect data type|DynamoDB "     \
-    "only supports precision up to 38 digits|Number overflow*|Number underflow*|Nesting Levels have exceeded*)"
+    "only supports precision up to 38 digits|Number overflow*|Number underflow*|Nesting Levels have exceeded*|One or more parameter "      \
+    "values are not valid. The update expression attempted to update a secondary index key*|Invalid attribute value type)"
 
 const listed compare_listed[] = {
     UNSEEN(
@@ -42,6 +43,12 @@ const listed compare_listed[] = {
            "type behind another fault, Local fails"),
     LISTED("CreateTable", "400 ValidationException: Attribute name must be specified.", "500 InternalFailure:*",
            "a definition names its attribute (CreateTable, AttributeDefinition); at a null one Local fails"),
+    LISTED("CreateTable", "400 ValidationException: One or more keys is not specified as being hash or range.",
+           "400 ValidationException: Projection type must be INCLUDE, ALL, or KEYS_ONLY",
+           "of an index with two faults Local tells of the projection's"),
+    LISTED("UpdateItem", "400 ValidationException: Invalid UpdateExpression: Two document paths overlap with each other;*",
+           "400 ValidationException: Invalid UpdateExpression: Two document paths overlap with each other;*",
+           "where a clause has one path twice, Local names the last path of the expression in its place"),
     LISTED("CreateTable", "400 ValidationException: 1 validation error detected: Value '*' at 'billingMode'*", "500 InternalFailure:*",
            "a billing mode is one of two (CreateTable, BillingMode); Local fails"),
     LISTED("UpdateItem", "200 *", "500 InternalFailure:*",
