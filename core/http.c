@@ -3,13 +3,13 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
 #include "core/ctx.h"
 #include "core/ctx_private.h"
+#include "core/env.h"
 
 #define DEFAULT_TIMEOUT_MS (10 * LATCH_SECOND_MS)
 #define DEFAULT_CONNECT_MS (2 * LATCH_SECOND_MS)
@@ -157,8 +157,8 @@ bool latch_http_may_use_proxy(const char *url, bool *is_url) {
 static const char *trusted_file(void) {
     static const char *const usual[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem",
                                         "/etc/ssl/ca-bundle.pem"};
-    const char *given = getenv("SSL_CERT_FILE");
-    if (given != NULL && *given != '\0') return given;
+    const char *given = latch_env_get("SSL_CERT_FILE");
+    if (given != NULL) return given;
     for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
         if (access(usual[i], R_OK) == 0) return usual[i];
     }

@@ -1,9 +1,9 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/env.h"
 #include "core/err.h"
 #include "core/text.h"
 #include "core/wire.h"
@@ -18,12 +18,7 @@
 #define TOKEN_MAX ((size_t)16 << 10)
 #define HEAD_MAX ((size_t)8 << 10)
 
-static const char *setting(const char *name) {
-    const char *value = getenv(name);
-    return value != NULL && *value != '\0' ? value : NULL;
-}
-
-bool latch_container_is_there(void) { return setting(RELATIVE) != NULL || setting(FULL) != NULL; }
+bool latch_container_is_there(void) { return latch_env_get(RELATIVE) != NULL || latch_env_get(FULL) != NULL; }
 
 /* ── where ───────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -54,7 +49,7 @@ static bool is_path(const char *s) {
 }
 
 latch_status latch_container_find(latch_arena *arena, latch_container *out, latch_err *err) {
-    const char *relative = setting(RELATIVE), *full = setting(FULL), *name = relative != NULL ? RELATIVE : FULL;
+    const char *relative = latch_env_get(RELATIVE), *full = latch_env_get(FULL), *name = relative != NULL ? RELATIVE : FULL;
     latch_endpoint endpoint;
     *out = (latch_container){0};
     if (relative == NULL && full == NULL) return latch_err_set(err, LATCH_E_MISUSE, WHAT ": neither " RELATIVE " nor " FULL " is set");
@@ -94,8 +89,8 @@ static char *read_file(latch_arena *arena, const char *path, size_t max, size_t 
 /* The file is read anew each time: what rotates the token rewrites it. */
 static latch_status find_token(latch_arena *arena, latch_str *out, latch_err *err) {
     static const char file[] = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", plain[] = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
-    const char *path = setting(file), *name = path != NULL ? file : plain;
-    *out = latch_str_of(setting(plain));
+    const char *path = latch_env_get(file), *name = path != NULL ? file : plain;
+    *out = latch_str_of(latch_env_get(plain));
     if (path != NULL) {
         out->ptr = read_file(arena, path, TOKEN_MAX + 1, &out->len);
         if (out->ptr == NULL)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/env.h"
 #include "core/err.h"
 #include "store/dynamodb/sources.h"
 
@@ -39,12 +40,6 @@ struct latch_credentials {
     uint64_t fetches; /* that are over */
     latch_err last;   /* how the last one failed; status OK: it didn't */
 };
-
-/* Set, and not to nothing. */
-static const char *setting(const char *name) {
-    const char *value = getenv(name);
-    return value != NULL && *value != '\0' ? value : NULL;
-}
 
 /* ── sets of keys ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -105,10 +100,10 @@ static latch_status keep(latch_credentials *c, const latch_given_keys *given, la
 
 /* ── sources that ask nobody ─────────────────────────────────────────────────────────────────────────────────────── */
 
-static bool is_in_environment(void) { return setting("AWS_ACCESS_KEY_ID") != NULL && setting("AWS_SECRET_ACCESS_KEY") != NULL; }
+static bool is_in_environment(void) { return latch_env_get("AWS_ACCESS_KEY_ID") != NULL && latch_env_get("AWS_SECRET_ACCESS_KEY") != NULL; }
 
 static latch_status check_environment(latch_err *err) {
-    const char *id = setting("AWS_ACCESS_KEY_ID"), *secret = setting("AWS_SECRET_ACCESS_KEY");
+    const char *id = latch_env_get("AWS_ACCESS_KEY_ID"), *secret = latch_env_get("AWS_SECRET_ACCESS_KEY");
     if ((id == NULL) == (secret == NULL)) return LATCH_OK;
     return latch_err_set(err, LATCH_E_MISUSE, "%s is set and %s isn't: set both, or unset both for another source of credentials",
                          id != NULL ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY",
@@ -116,10 +111,10 @@ static latch_status check_environment(latch_err *err) {
 }
 
 static latch_given_keys of_environment(void) {
-    return (latch_given_keys){.access_key_id = latch_str_of(setting("AWS_ACCESS_KEY_ID")),
-                              .secret_access_key = latch_str_of(setting("AWS_SECRET_ACCESS_KEY")),
-                              .session_token = latch_str_of(setting("AWS_SESSION_TOKEN")),
-                              .account_id = latch_str_of(setting("AWS_ACCOUNT_ID"))};
+    return (latch_given_keys){.access_key_id = latch_str_of(latch_env_get("AWS_ACCESS_KEY_ID")),
+                              .secret_access_key = latch_str_of(latch_env_get("AWS_SECRET_ACCESS_KEY")),
+                              .session_token = latch_str_of(latch_env_get("AWS_SESSION_TOKEN")),
+                              .account_id = latch_str_of(latch_env_get("AWS_ACCOUNT_ID"))};
 }
 
 /* Both parts from one file: a half in each would sign for nobody. False: the profile has none. */
@@ -214,7 +209,7 @@ static latch_status choose(latch_credentials *c, const latch_settings *settings,
     if (settings->profile_named) LATCH_TRY(choose_profile(c, p, settings->local, &chosen, err));
     if (chosen) return LATCH_OK;
     if (latch_container_is_there()) return choose_container(c, err);
-    if (setting("AWS_WEB_IDENTITY_TOKEN_FILE") != NULL && !settings->local)
+    if (latch_env_get("AWS_WEB_IDENTITY_TOKEN_FILE") != NULL && !settings->local)
         return latch_err_set(err, LATCH_E_MISUSE,
                              "AWS_WEB_IDENTITY_TOKEN_FILE asks for a web identity, which isn't supported here: use EKS Pod Identity "
                              "(AWS_CONTAINER_CREDENTIALS_FULL_URI), or put keys into the environment");

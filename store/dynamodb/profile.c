@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/env.h"
 #include "core/err.h"
 
 #define SHOWN_BYTES 100 /* of a path, in a message */
@@ -164,14 +165,9 @@ latch_str latch_profile_service(const latch_profile *profile, latch_str name, co
 
 /* ── the files ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static const char *setting(const char *name) {
-    const char *value = getenv(name);
-    return value != NULL && *value != '\0' ? value : NULL;
-}
-
 /* What the variable names, else `usual` of the home folder; *out is NULL where there is neither. */
 static latch_status find_path(const char *variable, const char *usual, char **out, latch_err *err) {
-    const char *given = setting(variable), *home = setting("HOME"), *path = given != NULL ? given : usual;
+    const char *given = latch_env_get(variable), *home = latch_env_get("HOME"), *path = given != NULL ? given : usual;
     bool expand = path[0] == '~' && path[1] == '/';
     *out = NULL;
     if (expand && home == NULL && given != NULL)

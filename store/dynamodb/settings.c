@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "core/ctx_private.h"
+#include "core/env.h"
 #include "store/dynamodb/endpoint.h"
 #include "store/dynamodb/profile.h"
 
@@ -25,17 +26,15 @@ typedef struct reading {
     bool local;
 } reading;
 
-/* Set, and not to nothing. */
-static const char *setting(const char *name) {
-    const char *value = getenv(name);
-    return value != NULL && *value != '\0' ? value : NULL;
+bool latch_settings_on_lambda(void) {
+    return latch_env_get("AWS_LAMBDA_INITIALIZATION_TYPE") != NULL && latch_env_get("AWS_SAM_LOCAL") == NULL;
 }
 
 static bool given(const char *option) { return option != NULL && *option != '\0'; }
 
 /* Of the variable, else of the profile; *name says which, for a message. */
 static latch_str look_up(const reading *r, const char *variable, const char *key, const char **name) {
-    const char *value = setting(variable);
+    const char *value = latch_env_get(variable);
     *name = value != NULL ? variable : key;
     return value != NULL ? latch_str_of(value) : latch_profile_find(&r->profile, key);
 }
@@ -51,8 +50,8 @@ static latch_status read_bool(reading *r, const char *variable, const char *key,
 /* ── profile ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static latch_status open_profile(reading *r, latch_settings *out) {
-    const char *variable = setting("AWS_PROFILE") != NULL ? "AWS_PROFILE" : "AWS_DEFAULT_PROFILE";
-    const char *name = given(r->options->profile) ? r->options->profile : setting(variable);
+    const char *variable = latch_env_get("AWS_PROFILE") != NULL ? "AWS_PROFILE" : "AWS_DEFAULT_PROFILE";
+    const char *name = given(r->options->profile) ? r->options->profile : latch_env_get(variable);
     out->profile_named = name != NULL;
     out->profile = latch_copy(r->cx, latch_str_of(name != NULL ? name : "default")).ptr;
     if (out->profile == NULL) return latch_err_set(&r->cx->err, LATCH_E_NOMEM, "DynamoDB: the arena is full");
@@ -70,7 +69,7 @@ static latch_status find_region(reading *r) {
     const char *name = "the option region";
     r->region = latch_str_of(r->options->region);
     if (r->region.len == 0) {
-        const char *first = setting("AWS_REGION") != NULL ? "AWS_REGION" : "AWS_DEFAULT_REGION";
+        const char *first = latch_env_get("AWS_REGION") != NULL ? "AWS_REGION" : "AWS_DEFAULT_REGION";
         r->region = look_up(r, first, "region", &name);
     }
     if (r->region.len == 0 || latch_endpoint_is_region(r->region)) return LATCH_OK;
@@ -104,7 +103,7 @@ static void take_local(reading *r, const char *name, const char *value) {
 
 /* A desk's variables don't count on Lambda, where they came by mistake; whoever set them is told. */
 static void find_local(reading *r) {
-    const char *at = setting("DYNAMODB_LOCAL_ENDPOINT"), *node = setting("NODE_ENV");
+    const char *at = latch_env_get("DYNAMODB_LOCAL_ENDPOINT"), *node = latch_env_get("NODE_ENV");
     bool develops = node != NULL && strcmp(node, "development") == 0;
     if (r->on_lambda && (at != NULL || develops)) {
         latch_warn(r->cx, "ignored on Lambda: it names a DynamoDB on a developer's machine", "variable",
@@ -134,9 +133,9 @@ static latch_status find_endpoint(reading *r) {
         r->endpoint = latch_str_of(r->options->endpoint);
     }
     for (size_t i = 0; i < 2 && !ignore && r->endpoint_name == NULL; i++) {
-        if (setting(variables[i]) == NULL) continue;
+        if (latch_env_get(variables[i]) == NULL) continue;
         r->endpoint_name = variables[i];
-        r->endpoint = latch_str_of(setting(variables[i]));
+        r->endpoint = latch_str_of(latch_env_get(variables[i]));
     }
     find_local(r);
     if (r->endpoint_name == NULL && !ignore) find_in_profile(r);
@@ -216,7 +215,7 @@ latch_status latch_settings_for_account(latch_ctx *cx, latch_settings *settings,
 /* ── the rest ────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static latch_status read_connect_timeout(reading *r, int64_t *out) {
-    const char *text = setting("DYNAMODB_CONNECTION_TIMEOUT");
+    const char *text = latch_env_get("DYNAMODB_CONNECTION_TIMEOUT");
     char *end = NULL;
     *out = DEFAULT_CONNECT_MS;
     if (text == NULL) return LATCH_OK;
@@ -228,7 +227,7 @@ static latch_status read_connect_timeout(reading *r, int64_t *out) {
 }
 
 static latch_status find_ca_file(reading *r, const char **out) {
-    const char *name, *system = setting("SSL_CERT_FILE");
+    const char *name, *system = latch_env_get("SSL_CERT_FILE");
     latch_str path = look_up(r, "AWS_CA_BUNDLE", "ca_bundle", &name);
     if (path.len == 0 && system != NULL) path = latch_str_of(system);
     *out = NULL;
@@ -253,8 +252,7 @@ static latch_status read_all(reading *r, latch_settings *out) {
 }
 
 latch_status latch_settings_read(latch_ctx *cx, const latch_settings_options *options, latch_settings *out) {
-    reading r = {.cx = cx, .options = options};
-    r.on_lambda = setting("AWS_LAMBDA_INITIALIZATION_TYPE") != NULL && setting("AWS_SAM_LOCAL") == NULL;
+    reading r = {.cx = cx, .options = options, .on_lambda = latch_settings_on_lambda()};
     *out = (latch_settings){0};
     latch_status status = read_all(&r, out);
     if (status != LATCH_OK) *out = (latch_settings){0};

@@ -51,4 +51,6 @@ LATCH_NODISCARD latch_status latch_settings_read(latch_ctx *cx, const latch_sett
  */
 LATCH_NODISCARD latch_status latch_settings_for_account(latch_ctx *cx, latch_settings *settings, latch_str account_id) LATCH_NONNULL;
 
+bool latch_settings_on_lambda(void); /* real Lambda, as above: SAM's containers and a desk are none */
+
 #endif

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "core/env.h"
 #include "store/schema.h"
 
 #define MEMORY_BYTES ((size_t)1024 * 1024)
@@ -14,9 +15,8 @@ void latch_session_begin(latch_session *s) {
 }
 
 const char *latch_session_table(const char *given) {
-    const char *named = getenv("LATCH_TABLE");
-    if (given != NULL) return given;
-    return named != NULL && *named != '\0' ? named : LATCH_DYNAMODB_TABLE;
+    const char *named = given != NULL ? given : latch_env_get("LATCH_TABLE");
+    return named != NULL ? named : LATCH_DYNAMODB_TABLE;
 }
 
 static void set(const char *name, const char *value) {
