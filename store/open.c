@@ -7,6 +7,7 @@
 
 #include "core/ctx.h"
 #include "core/ctx_private.h"
+#include "core/env.h"
 #include "store/dynamodb/credentials.h"
 #include "store/dynamodb/dynamodb.h"
 #include "store/embedded/engine.h"
@@ -17,20 +18,12 @@
 #define KEYS_MS (8 * LATCH_SECOND_MS) /* of the 10 s that Lambda gives initialisation; a credential_process may be slow */
 #define WARM_MS (2 * LATCH_SECOND_MS)
 
-/* Set, and not to nothing. */
-static const char *setting(const char *name) {
-    const char *value = getenv(name);
-    return value != NULL && *value != '\0' ? value : NULL;
-}
-
-static bool on_lambda(void) { return setting("AWS_LAMBDA_INITIALIZATION_TYPE") != NULL && setting("AWS_SAM_LOCAL") == NULL; }
-
 typedef enum place { NOWHERE, EMBEDDED, DYNAMODB } place;
 
 static latch_status choose(latch_ctx *cx, place *out) {
-    const char *store = setting("LATCH_STORE"), *table = setting("LATCH_TABLE");
+    const char *store = latch_env_get("LATCH_STORE"), *table = latch_env_get("LATCH_TABLE");
     *out = NOWHERE;
-    if (store == NULL && table == NULL && on_lambda()) return LATCH_OK;
+    if (store == NULL && table == NULL && latch_settings_on_lambda()) return LATCH_OK;
     if (store == NULL) {
         *out = table != NULL ? DYNAMODB : EMBEDDED;
         return LATCH_OK;
@@ -43,7 +36,7 @@ static latch_status choose(latch_ctx *cx, place *out) {
 
 /* A whole number; *out stays as it is where the variable isn't set. */
 static latch_status read_number(latch_ctx *cx, const char *name, int64_t least, int64_t most, int64_t *out) {
-    const char *text = setting(name);
+    const char *text = latch_env_get(name);
     size_t len = text != NULL ? strlen(text) : 0;
     if (text == NULL) return LATCH_OK;
     int64_t n = len <= 9 && strspn(text, "0123456789") == len ? strtoll(text, NULL, 10) : -1;
@@ -56,7 +49,7 @@ static latch_status read_number(latch_ctx *cx, const char *name, int64_t least, 
 }
 
 static latch_status read_truth(latch_ctx *cx, const char *name, bool *out) {
-    const char *text = setting(name);
+    const char *text = latch_env_get(name);
     if (text == NULL) return LATCH_OK;
     *out = strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0;
     if (*out || strcasecmp(text, "false") == 0 || strcmp(text, "0") == 0) return LATCH_OK;
@@ -155,14 +148,12 @@ static latch_status open_dynamodb(latch_ctx *cx, const char *name, latch_stores 
 
 /* A table's name is sent as it stands: no text that JSON would escape may be in it. */
 static latch_status check_name(latch_ctx *cx, const char *name) {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-    size_t len = strlen(name);
-    if (len >= 3 && len <= 255 && name[strspn(name, letters)] == '\0') return LATCH_OK;
+    if (latch_dynamodb_is_table(name)) return LATCH_OK;
     return latch_err_set(&cx->err, LATCH_E_MISUSE, "LATCH_TABLE is \"%.60s\", want 3 to 255 of a-z, A-Z, 0-9, _, - and .", name);
 }
 
 latch_status latch_stores_open(latch_ctx *cx, bool needed, latch_stores *out) {
-    const char *name = setting("LATCH_TABLE") != NULL ? setting("LATCH_TABLE") : LATCH_DYNAMODB_TABLE;
+    const char *name = latch_env_get("LATCH_TABLE") != NULL ? latch_env_get("LATCH_TABLE") : LATCH_DYNAMODB_TABLE;
     place at;
     *out = (latch_stores){0};
     LATCH_TRY(choose(cx, &at));

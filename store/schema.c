@@ -20,10 +20,14 @@ const latch_dynamodb_schema latch_dynamodb_schema_default = {
 
 /* ── what is asked for ──────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-latch_status latch_dynamodb_check_table(latch_ctx *cx, const char *table) {
+bool latch_dynamodb_is_table(const char *table) {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
     size_t len = strlen(table);
-    if (len >= 3 && len <= 255 && table[strspn(table, letters)] == '\0') return LATCH_OK;
+    return len >= 3 && len <= 255 && table[strspn(table, letters)] == '\0';
+}
+
+latch_status latch_dynamodb_check_table(latch_ctx *cx, const char *table) {
+    if (latch_dynamodb_is_table(table)) return LATCH_OK;
     return latch_err_set(&cx->err, LATCH_E_MISUSE, "\"%.60s\" is no table's name: want 3 to 255 of a-z, A-Z, 0-9, _, - and .", table);
 }
 

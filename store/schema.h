@@ -52,7 +52,8 @@ LATCH_NODISCARD latch_status latch_dynamodb_schema_request(latch_ctx *cx, const 
 LATCH_NODISCARD latch_status latch_dynamodb_ttl_request(latch_ctx *cx, const char *table, const char *attribute,
                                                         latch_str *out) LATCH_NONNULL;
 
-/* LATCH_E_MISUSE unless `table` may be a table's name. No request. */
+/* Whether `table` may be a table's name; the other says LATCH_E_MISUSE where it may not. No request. */
+bool latch_dynamodb_is_table(const char *table) LATCH_NONNULL;
 LATCH_NODISCARD latch_status latch_dynamodb_check_table(latch_ctx *cx, const char *table) LATCH_NONNULL;
 
 /* All of what are keys, each once, in the order of their first use; they are in `out`. LATCH_E_MISUSE as above. */
