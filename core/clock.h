@@ -27,9 +27,13 @@ typedef struct latch_instant {
     int64_t wall_us, boot_us;
 } latch_instant;
 latch_instant latch_clock_instant(const latch_clock *clock);
-int64_t latch_clock_since_ms(const latch_clock *clock, latch_instant from);
+int64_t latch_clock_since_us(const latch_clock *clock, latch_instant from);
+int64_t latch_clock_since_ms(const latch_clock *clock, latch_instant from); /* rounded down */
 
 #define LATCH_TIMESTAMP_BYTES 25                                         /* "2026-11-21T09:30:00.123Z" and its NUL */
 void latch_clock_format(int64_t at_ms, char out[LATCH_TIMESTAMP_BYTES]); /* ISO 8601, UTC; years 0 to 9999, another is 0000 */
+
+/* The other way: days from 1970-01-01 to a date of the same calendar. Months are 1 to 12; a day past a month's end is one of the next. */
+int64_t latch_clock_days(int64_t year, int64_t month, int64_t day);
 
 #endif

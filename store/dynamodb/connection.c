@@ -48,19 +48,13 @@ typedef struct patience { /* counted from one reading: a clock that is set meanw
     int64_t span_us;
 } patience;
 
-static int64_t since_us(const latch_clock *clock, latch_instant from) {
-    latch_instant now = latch_clock_instant(clock);
-    int64_t wall = now.wall_us - from.wall_us, boot = now.boot_us - from.boot_us;
-    return wall > boot ? wall : boot;
-}
-
 static patience patience_until(const latch_connection *c, int64_t deadline_at_ms) {
     int64_t now_us = c->clock.wall_us(c->clock.self);
     int64_t at_us = deadline_at_ms < INT64_MAX / 2000 ? deadline_at_ms * 1000 : INT64_MAX / 2;
     return (patience){&c->local, latch_clock_instant(&c->local), at_us > now_us ? at_us - now_us : 0};
 }
 
-static int64_t left_ms(const patience *p) { return (p->span_us - since_us(p->clock, p->since)) / 1000; }
+static int64_t left_ms(const patience *p) { return (p->span_us - latch_clock_since_us(p->clock, p->since)) / 1000; }
 
 /* ── open, close ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -519,7 +513,7 @@ latch_status latch_connection_exchange(latch_connection *c, const latch_exchange
         err->maybe_applied = x.sent > 0;
         return status;
     }
-    *took_ms = since_us(&c->local, x.begun) / 1000 + 1;
+    *took_ms = latch_clock_since_us(&c->local, x.begun) / 1000 + 1;
     c->kept = c->easy != NULL;
     c->used = latch_clock_instant(&c->local);
     return LATCH_OK;

@@ -153,11 +153,6 @@ static int64_t retry_after_ms(const latch_wire *answer) {
     return 0;
 }
 
-static int64_t days_before(int64_t year, int64_t month, int64_t day) { /* since 1970-01-01; years counted from March */
-    int64_t y = month > 2 ? year : year - 1, m = month > 2 ? month - 3 : month + 9;
-    return y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
-}
-
 static bool read_digits(latch_str s, size_t at, size_t len, int64_t *out) {
     uint64_t n = 0;
     bool ok = read_number((latch_str){s.ptr + at, len}, 9999, &n);
@@ -176,7 +171,7 @@ static int64_t read_date(latch_str s) {
         !read_digits(s, 20, 2, &minute) || !read_digits(s, 23, 2, &second))
         return -1;
     if (year < 1970 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60) return -1;
-    return days_before(year, month + 1, day) * 86400 + hour * 3600 + minute * 60 + second;
+    return latch_clock_days(year, month + 1, day) * 86400 + hour * 3600 + minute * 60 + second;
 }
 
 /* By how much the transport's own clock has moved. */

@@ -49,13 +49,6 @@ static bool take_char(latch_str s, size_t *at, const char *one_of) {
     return true;
 }
 
-/* Days since 1970-01-01 in the Gregorian calendar: years begin in March, so that a leap day is a year's last. */
-static int64_t days_from(int year, int month, int day) {
-    int64_t y = month <= 2 ? year - 1 : year, era = y / 400, of_era = y - era * 400;
-    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
 /* Minutes east of UTC. */
 static bool take_zone(latch_str s, size_t *at, int *minutes) {
     int hour = 0, minute = 0;
@@ -82,7 +75,7 @@ bool latch_keys_time(latch_str s, int64_t *at_ms) {
     while (take_char(s, &at, "0123456789")) {
     } /* a fraction of a second: keys don't live by it */
     if (!take_zone(s, &at, &zone) || at != s.len) return false;
-    *at_ms = (((days_from(year, month, day) * 24 + hour) * 60 + minute - zone) * 60 + second) * LATCH_SECOND_MS;
+    *at_ms = (((latch_clock_days(year, month, day) * 24 + hour) * 60 + minute - zone) * 60 + second) * LATCH_SECOND_MS;
     return true;
 }
 

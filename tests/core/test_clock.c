@@ -51,29 +51,43 @@ static void formats_as_the_c_library_does(void **state) {
     for (int64_t day = -146097; day < 146097; day++) {
         char out[LATCH_TIMESTAMP_BYTES], want[80];
         struct tm t;
-        time_t s = (time_t)(day * 86400 + (day * 7919) % 86400);
+        time_t s = (time_t)(day * 86400 + (day < 0 ? -day : day) * 7919 % 86400);
         assert_non_null(gmtime_r(&s, &t));
         snprintf(want, sizeof want, "%04d-%02d-%02dT%02d:%02d:%02d.007Z", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min,
                  t.tm_sec);
         latch_clock_format((int64_t)s * 1000 + 7, out);
         if (strcmp(out, want) != 0) fail_msg("%s, want %s", out, want);
+        assert_int_equal(latch_clock_days(t.tm_year + 1900, t.tm_mon + 1, t.tm_mday), day);
     }
+}
+
+static void counts_days_of_any_year(void **state) {
+    static const struct {
+        int64_t year, month, day;
+        int64_t days;
+    } rows[] = {
+        {1970, 1, 1, 0},       {0, 3, 1, -719468},    {0, 1, 1, -719528},
+        {-1, 12, 31, -719529}, {-400, 3, 1, -865565}, {2026, 2, 30, 20514}, /* 2 March */
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        assert_int_equal(latch_clock_days(rows[i].year, rows[i].month, rows[i].day), rows[i].days);
 }
 
 static void measures_with_the_clock_that_went_further(void **state) {
     static const struct {
         int64_t wall_us, boot_us; /* by which each is moved */
-        int64_t since_ms;
+        int64_t since_us;
     } rows[] = {
         {0, 0, 0},
-        {1500, 1500, 1},
-        {999, 999, 0},
-        {5000000, 2000000, 5000}, /* boot time stopped in a freeze */
-        {-3600000000, 7000, 7},   /* wall time was set back */
-        {3600000000, 7000, 3600000},
+        {1500, 1500, 1500},
+        {999, 999, 999},
+        {5000000, 2000000, 5000000}, /* boot time stopped in a freeze */
+        {-3600000000, 7000, 7000},   /* wall time was set back */
+        {3600000000, 7000, 3600000000},
         {-1, -1, 0}, /* both went back: nothing */
         {-5000000, 0, 0},
-        {0, 9999, 9}, /* wall time stopped */
+        {0, 9999, 9999}, /* wall time stopped */
     };
     room r;
     (void)state;
@@ -83,7 +97,8 @@ static void measures_with_the_clock_that_went_further(void **state) {
         assert_int_equal(from.wall_us, r.wall_us);
         r.wall_us += rows[i].wall_us;
         r.boot_us += rows[i].boot_us;
-        assert_int_equal(latch_clock_since_ms(&r.cx.clock, from), rows[i].since_ms);
+        assert_int_equal(latch_clock_since_us(&r.cx.clock, from), rows[i].since_us);
+        assert_int_equal(latch_clock_since_ms(&r.cx.clock, from), rows[i].since_us / 1000);
     }
     room_close(&r);
 }
@@ -127,6 +142,7 @@ static void reads_the_systems_clocks(void **state) {
 static const struct CMUnitTest tests[] = {
     ROW(formats_dates),
     ROW(formats_as_the_c_library_does),
+    ROW(counts_days_of_any_year),
     ROW(measures_with_the_clock_that_went_further),
     ROW(sleeps_through_the_clock),
     ROW(reads_the_systems_clocks),
