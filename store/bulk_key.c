@@ -39,7 +39,7 @@ static latch_str or_usual(const char *name, const char *usual) { return latch_st
 latch_status latch_bulk_tables_init(latch_ctx *cx, latch_bulk_tables *tables, const char *table, const latch_dynamodb_keys *keys,
                                     size_t keys_count) {
     size_t unused;
-    if (cx->table == NULL) return latch_err_set(&cx->err, LATCH_E_MISUSE, "no table is open: this call is not made from a handler");
+    LATCH_TRY(latch_client_check_open(cx, "batch"));
     tables->count = 0;
     tables->usual = table != NULL ? table : cx->table->name;
     for (size_t i = 0; i < keys_count; i++) {

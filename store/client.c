@@ -427,11 +427,16 @@ static latch_status wait_and_send(run *r) {
     return latch_err_set(&r->cx->err, LATCH_E_TIMEOUT, "%s: no time left to send it", r->call->operation);
 }
 
+latch_status latch_client_check_open(latch_ctx *cx, const char *shown) {
+    if (cx->table != NULL) return LATCH_OK;
+    return latch_err_set(&cx->err, LATCH_E_MISUSE,
+                         "%s: no table is open: the handler's entry doesn't say .stores = true, or this call is not made from a handler",
+                         shown);
+}
+
 latch_status latch_client_call(latch_ctx *cx, const latch_call *call, latch_answer *answer) {
     *answer = (latch_answer){.body = {cx, NULL}};
-    if (cx->table == NULL)
-        return latch_err_set(&cx->err, LATCH_E_MISUSE,
-                             "no table is open: the handler's entry doesn't say .stores = true, or this call is not made from a handler");
+    LATCH_TRY(latch_client_check_open(cx, call->operation));
     latch_client *client = cx->table->client;
     catch_up(cx);
     run r = {.cx = cx, .client = client, .call = call, .answer = answer, .gave_up = ""};

@@ -76,6 +76,9 @@ typedef struct latch_call {
  */
 LATCH_NODISCARD latch_status latch_client_call(latch_ctx *cx, const latch_call *call, latch_answer *answer) LATCH_NONNULL;
 
+/* LATCH_E_MISUSE where no table is open; `shown`, "put", begins the message. A call looks by itself: for what comes before its first. */
+LATCH_NODISCARD latch_status latch_client_check_open(latch_ctx *cx, const char *shown) LATCH_NONNULL;
+
 /* For whoever writes a request, within its object and behind a member: ,"ReturnConsumedCapacity":"TOTAL" where cx's client wants it. */
 void latch_client_put_capacity(const latch_ctx *cx, latch_text_writer *t) LATCH_NONNULL;
 

@@ -193,7 +193,7 @@ static latch_crew *make(latch_ctx *cx, const latch_crew_options *o) {
 
 latch_status latch_crew_open(latch_ctx *cx, const latch_crew_options *options, latch_crew **out) {
     *out = NULL;
-    if (cx->table == NULL) return latch_err_set(&cx->err, LATCH_E_MISUSE, "no table is open: this call is not made from a handler");
+    LATCH_TRY(latch_client_check_open(cx, "bulk work"));
     latch_crew *crew = make(cx, options);
     if (crew == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "bulk work: the system has no memory for it");
     struct latch_crew_inside *in = crew->inside;

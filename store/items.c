@@ -13,7 +13,7 @@ latch_status latch_dynamodb_get(latch_ctx *cx, const latch_dynamodb_get_request 
     latch_answer answer;
     latch_json attributes;
     *item = (latch_json){cx, NULL};
-    LATCH_TRY(latch_typed_begin(cx, how.shown));
+    LATCH_TRY(latch_client_check_open(cx, how.shown));
     latch_text_writer t = latch_text_begin(cx->arena);
     latch_text_char(&t, '{');
     latch_typed_put_get(cx, &t, request);
@@ -59,7 +59,7 @@ static latch_status bring(latch_ctx *cx, latch_status status, const latch_answer
 static latch_status apply(latch_ctx *cx, writing *w, latch_json *out) {
     latch_answer answer;
     if (out != NULL) *out = (latch_json){cx, NULL};
-    LATCH_TRY(latch_typed_begin(cx, w->how.shown));
+    LATCH_TRY(latch_client_check_open(cx, w->how.shown));
     w->how.item = true;
     w->action.wants_item = out != NULL;
     if (w->exactly_once) return write_once(cx, w, out);

@@ -129,7 +129,7 @@ latch_status latch_dynamodb_query(latch_ctx *cx, const latch_dynamodb_query_requ
         .cost = r->cost,
     };
     *pages = nothing(cx);
-    LATCH_TRY(latch_typed_begin(cx, s.shown));
+    LATCH_TRY(latch_client_check_open(cx, s.shown));
     if (r->key_condition == NULL)
         return latch_err_set(&cx->err, LATCH_E_MISUSE, "query: .key_condition is missing: \"#pk = :pk\"; a scan needs none");
     latch_text_writer t = latch_text_begin(cx->arena);
@@ -155,7 +155,7 @@ latch_status latch_dynamodb_scan(latch_ctx *cx, const latch_dynamodb_scan_reques
         .cost = r->cost,
     };
     *pages = nothing(cx);
-    LATCH_TRY(latch_typed_begin(cx, s.shown));
+    LATCH_TRY(latch_client_check_open(cx, s.shown));
     bool whole = r->total_segments == 0 && r->segment == 0;
     if (!whole &&
         (r->total_segments < 1 || r->total_segments > LATCH_PAGE_SEGMENTS_MAX || r->segment < 0 || r->segment >= r->total_segments))

@@ -17,7 +17,7 @@ latch_status latch_table_call(latch_ctx *cx, const latch_request *r, latch_json 
     latch_answer answer;
     latch_str request;
     *item = (latch_json){cx, NULL};
-    if (cx->table == NULL) return latch_err_set(&cx->err, LATCH_E_MISUSE, "no table is open: this call is not made from a handler");
+    LATCH_TRY(latch_client_check_open(cx, latch_operation_name(r->operation)));
     LATCH_TRY(latch_request_text(cx, r, &request));
     const latch_call call = {.operation = latch_operation_name(r->operation),
                              .request = request,

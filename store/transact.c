@@ -143,7 +143,7 @@ latch_status latch_typed_transact(latch_ctx *cx, const char *shown, const latch_
         .shown = shown, .operation = "TransactWriteItems", .repeatable = true, .timeout_ms = r->timeout_ms, .cost = r->cost};
     latch_answer answer;
     if (why != NULL) *why = (latch_dynamodb_cancelled){0};
-    LATCH_TRY(latch_typed_begin(cx, shown));
+    LATCH_TRY(latch_client_check_open(cx, shown));
     LATCH_TRY(check_actions(cx, shown, r));
     latch_str token = r->token.len > 0 ? r->token : latch_uuid(cx);
     if (token.ptr == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "%s: the arena is full", shown);
@@ -201,7 +201,7 @@ latch_status latch_dynamodb_transact_get(latch_ctx *cx, const latch_dynamodb_tra
     latch_answer answer;
     for (size_t i = 0; i < r->count; i++)
         items[i] = (latch_json){cx, NULL};
-    LATCH_TRY(latch_typed_begin(cx, how.shown));
+    LATCH_TRY(latch_client_check_open(cx, how.shown));
     LATCH_TRY(check_gets(cx, how.shown, r));
     latch_text_writer t = latch_text_begin(cx->arena);
     LATCH_TRY(put_gets(cx, how.shown, r, &t));

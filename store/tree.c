@@ -570,7 +570,7 @@ static latch_status check_root(latch_ctx *cx, const latch_dynamodb_tree_request 
 
 static latch_status check(latch_ctx *cx, const latch_dynamodb_tree_request *r) {
     int most = r->node != NULL ? FLAT_DEPTH_MAX : LATCH_DYNAMODB_TREE_DEPTH_MAX;
-    if (cx->table == NULL) return latch_err_set(&cx->err, LATCH_E_MISUSE, "no table is open: this call is not made from a handler");
+    LATCH_TRY(latch_client_check_open(cx, "tree"));
     LATCH_TRY(check_root(cx, r));
     if (r->max_depth < 0 || r->max_depth > most)
         return latch_err_set(&cx->err, LATCH_E_MISUSE, "tree: .max_depth is %d, want 0 to %d", r->max_depth, most);

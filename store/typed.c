@@ -7,13 +7,6 @@
 #include "store/marshal.h"
 #include "store/table.h"
 
-latch_status latch_typed_begin(latch_ctx *cx, const char *shown) {
-    if (cx->table != NULL) return LATCH_OK;
-    return latch_err_set(&cx->err, LATCH_E_MISUSE,
-                         "%s: no table is open: the handler's entry doesn't say .stores = true, or this call is not made from a handler",
-                         shown);
-}
-
 void latch_typed_put_table(latch_ctx *cx, latch_text_writer *t, const char *table) {
     latch_text_put(t, LATCH_STR("\"TableName\":"));
     latch_text_json_string(t, latch_str_of(table != NULL ? table : cx->table->name));

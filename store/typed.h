@@ -8,9 +8,6 @@
 
 #define LATCH_PAGE_SEGMENTS_MAX 1000000
 
-/* LATCH_E_MISUSE where no table is open. */
-LATCH_NODISCARD latch_status latch_typed_begin(latch_ctx *cx, const char *shown);
-
 /* "TableName":"orders"; NULL: LATCH_TABLE's */
 void latch_typed_put_table(latch_ctx *cx, latch_text_writer *t, const char *table);
 
