@@ -222,7 +222,7 @@ class Toxiproxy:
         with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
             self.control, self.port = one.getsockname()[1], two.getsockname()[1]
         self.log = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([ROOT / "build/tools/toxiproxy/toxiproxy-server", "-host", "127.0.0.1", "-port", str(self.control)],
+        self.process = subprocess.Popen([ROOT / "build/tools/toxiproxy/toxiproxy", "-host", "127.0.0.1", "-port", str(self.control)],
                                         stdout=self.log, stderr=self.log)
         self.url = f"http://127.0.0.1:{self.port}"
         until = time.monotonic() + 10
