@@ -1,4 +1,5 @@
 #include <ctype.h>
+#include <elf.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -394,16 +395,54 @@ static void says_what_is_wrong_and_what_to_do(void **state) {
     local_forget(&run);
 }
 
+/* An ELF file's head and nothing else. */
+static void write_head(const char *path, unsigned machine) {
+    Elf64_Ehdr head = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+                       .e_type = ET_EXEC,
+                       .e_machine = (Elf64_Half)machine,
+                       .e_version = EV_CURRENT,
+                       .e_ehsize = sizeof head};
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(&head, sizeof head, 1, file), 1);
+    assert_int_equal(fclose(file), 0);
+}
+
+#if defined(__aarch64__)
+#define HERE EM_AARCH64, "it is built for arm64, as this machine is, but isn't whole"
+#define ELSEWHERE                                                                                                                          \
+    EM_X86_64, "it is built for x86_64, and this machine is arm64: name build/package/arm64/bootstrap (./dev package arm64), or put "      \
+               "qemu-x86_64-static before it"
+#else
+#define HERE EM_X86_64, "it is built for x86_64, as this machine is, but isn't whole"
+#define ELSEWHERE                                                                                                                          \
+    EM_AARCH64, "it is built for arm64, and this machine is x86_64: name build/package/x86_64/bootstrap (./dev package x86_64), or put "   \
+                "qemu-aarch64-static before it"
+#endif
+
 static void cannot_run_what_is_no_program(void **state) {
+    static const struct {
+        unsigned machine; /* EM_NONE: a text */
+        const char *says;
+    } rows[] = {{EM_NONE, "it is neither an executable nor a script that begins with #!"},
+                {EM_IA_64, "it is built for ELF machine 50, and this machine is "},
+                {HERE},
+                {ELSEWHERE}};
     (void)state;
     event("a", "@answer");
-    local_write("text", "no program");
-    assert_int_equal(chmod("text", 0755), 0);
-    local_run run = PLAY("one-a", "--", "./text");
-    assert_int_equal(run.exit_status, 1);
-    assert_string_equal(local_text(&run, 0, "outcome"), "not_started");
-    assert_non_null(strstr(local_text(&run, 0, "error"), "./text can't be run: Exec format error: is it built for this machine?"));
-    local_forget(&run);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        if (rows[i].machine == EM_NONE)
+            local_write("wrong", "no program");
+        else
+            write_head("wrong", rows[i].machine);
+        assert_int_equal(chmod("wrong", 0755), 0);
+        local_run run = PLAY("one-a", "--", "./wrong");
+        assert_int_equal(run.exit_status, 1);
+        assert_string_equal(local_text(&run, 0, "outcome"), "not_started");
+        const char *error = local_text(&run, 0, "error");
+        if (strstr(error, "./wrong can't be run: ") == NULL || strstr(error, rows[i].says) == NULL) fail_msg("row %zu: %s", i, error);
+        local_forget(&run);
+    }
 }
 
 static void helps(void **state) {

@@ -1,14 +1,17 @@
 #include "process.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/signalfd.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -210,9 +213,50 @@ static int read_report(int report) {
     return got == (ssize_t)sizeof why ? why : 0;
 }
 
+static const struct {
+    unsigned machine; /* e_machine */
+    const char *lambda, *qemu;
+} architectures[] = {{EM_X86_64, "x86_64", "qemu-x86_64-static"}, {EM_AARCH64, "arm64", "qemu-aarch64-static"}};
+#define ARCHITECTURES (sizeof architectures / sizeof architectures[0])
+
+/* The machine that an ELF file is for, EM_NONE where it is none. */
+static unsigned machine_of(const char *path) {
+    Elf64_Ehdr head;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd >= 0 ? read(fd, &head, sizeof head) : -1;
+    if (fd >= 0) close(fd);
+    if (got < (ssize_t)(offsetof(Elf64_Ehdr, e_machine) + sizeof head.e_machine)) return EM_NONE;
+    return memcmp(head.e_ident, ELFMAG, SELFMAG) == 0 ? head.e_machine : (unsigned)EM_NONE;
+}
+
+/* What the kernel calls an exec format error. */
+static latch_status say_what_it_is(const char *path, latch_err *err) {
+    struct utsname here;
+    unsigned machine = machine_of(path);
+    const char *built_for = NULL, *qemu = NULL;
+    if (machine == EM_NONE)
+        return latch_err_set(err, LATCH_E_MISUSE, "%s can't be run: it is neither an executable nor a script that begins with #!", path);
+    if (uname(&here) != 0) here.machine[0] = '\0';
+    const char *wanted = strcmp(here.machine, "aarch64") == 0 ? "arm64" : here.machine;
+    for (size_t i = 0; i < ARCHITECTURES; i++) {
+        if (architectures[i].machine == machine) built_for = architectures[i].lambda, qemu = architectures[i].qemu;
+    }
+    if (built_for == NULL)
+        return latch_err_set(err, LATCH_E_MISUSE, "%s can't be run: it is built for ELF machine %u, and this machine is %s", path, machine,
+                             wanted);
+    if (strcmp(built_for, wanted) == 0)
+        return latch_err_set(err, LATCH_E_MISUSE,
+                             "%s can't be run: it is built for %s, as this machine is, but isn't whole: build it again", path, built_for);
+    return latch_err_set(
+        err, LATCH_E_MISUSE,
+        "%s can't be run: it is built for %s, and this machine is %s: name build/package/%s/bootstrap (./dev package %s), or put "
+        "%s before it",
+        path, built_for, wanted, wanted, wanted, qemu);
+}
+
 static latch_status say_why(const char *path, int why, latch_err *err) {
-    const char *hint = why == ENOEXEC  ? ": is it built for this machine?"
-                       : why == EACCES ? ": chmod +x it"
+    if (why == ENOEXEC) return say_what_it_is(path, err);
+    const char *hint = why == EACCES   ? ": chmod +x it"
                        : why == ENOENT ? ": it, or the interpreter it names, is not there"
                        : why == EPERM  ? ": is ptrace, which --debug needs, forbidden here?"
                                        : "";
