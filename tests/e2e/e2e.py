@@ -128,7 +128,7 @@ def test_a_wrong_expectation_is_reported():
     with tempfile.TemporaryDirectory() as folder:
         (pathlib.Path(folder) / "echo-raw.json").write_text('{"first": {"hello": "nobody"}}')
         done = run(BUILD / "latch-local", "invoke", "--expect", folder, "events/echo-raw.json", "--", *BOOTSTRAP, status=1)
-    assert done.stdout.rstrip().splitlines()[-1] == "1 events, 0 ok", done.stdout
+    assert done.stdout.rstrip().splitlines()[-1] == "1 event, 0 ok", done.stdout
 
 
 def test_the_same_key_gets_the_first_receipt():

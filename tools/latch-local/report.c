@@ -265,7 +265,8 @@ void latch_report_end(latch_report *r) {
         if (r->cold_start_count > COLD_STARTS) latch_buffer_format(&r->cold_starts, " and %zu more", r->cold_start_count - COLD_STARTS);
         if (r->cold_starts.len > 0)
             fprintf(r->out, "%sinitialisation: %s%s\n", paint(r, "\033[2m"), r->cold_starts.ptr, paint(r, "\033[0m"));
-        fprintf(r->out, "%s%zu events, %zu ok%s\n", paint(r, all ? "\033[32m" : "\033[31m"), r->events, r->ok, paint(r, "\033[0m"));
+        fprintf(r->out, "%s%zu event%s, %zu ok%s\n", paint(r, all ? "\033[32m" : "\033[31m"), r->events, r->events == 1 ? "" : "s", r->ok,
+                paint(r, "\033[0m"));
     }
     fflush(r->out);
     latch_buffer_clean_up(&r->cold_starts);
