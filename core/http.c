@@ -10,6 +10,7 @@
 #include "core/ctx.h"
 #include "core/ctx_private.h"
 #include "core/env.h"
+#include "core/http_private.h"
 
 #define DEFAULT_TIMEOUT_MS (10 * LATCH_SECOND_MS)
 #define DEFAULT_CONNECT_MS (2 * LATCH_SECOND_MS)
@@ -153,16 +154,23 @@ bool latch_http_may_use_proxy(const char *url, bool *is_url) {
     return may;
 }
 
-/* The system's bundle, where distributions keep it; NULL: libcurl's own default. */
-static const char *trusted_file(void) {
+const char *latch_http_system_bundle(void) {
     static const char *const usual[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem",
                                         "/etc/ssl/ca-bundle.pem"};
-    const char *given = latch_env_get("SSL_CERT_FILE");
-    if (given != NULL) return given;
     for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
         if (access(usual[i], R_OK) == 0) return usual[i];
     }
     return NULL;
+}
+
+static const char *trusted_file(void) {
+    const char *given = latch_env_get("SSL_CERT_FILE");
+    return given != NULL ? given : latch_http_system_bundle();
+}
+
+/* libcurl's words for a proxy that it can't use have all of its URL in them, the password too. */
+const char *latch_http_reason(int code, const char *detail) {
+    return *detail != '\0' && strchr(detail, '@') == NULL ? detail : curl_easy_strerror((CURLcode)code);
 }
 
 static bool has_header(const latch_fetch_request *r, const char *name) {
@@ -243,8 +251,7 @@ static bool was_sent(CURL *easy) {
 static latch_status explain(latch_ctx *cx, CURL *easy, const latch_fetch_request *r, const exchange *e, CURLcode code, const char *detail) {
     latch_err *err = &cx->err;
     latch_str url = shown(r->url);
-    /* libcurl's words for a proxy that it can't use have all of its URL in them, the password too */
-    const char *why = *detail != '\0' && strchr(detail, '@') == NULL ? detail : curl_easy_strerror(code), *trusted = trusted_file();
+    const char *why = latch_http_reason(code, detail), *trusted = trusted_file();
     latch_status status = code == CURLE_OPERATION_TIMEDOUT ? LATCH_E_TIMEOUT : LATCH_E_NETWORK;
     if (e->failed == LATCH_E_NOMEM || code == CURLE_OUT_OF_MEMORY) {
         status = latch_err_set(err, LATCH_E_NOMEM, "fetch %.*s: the arena is full", LATCH_ARG(url));

@@ -58,10 +58,6 @@ LATCH_NODISCARD latch_status latch_fetch(latch_ctx *cx, const latch_fetch_reques
 /* A header's first value; names compare without case; empty where it is absent. */
 latch_str latch_fetch_header_of(const latch_fetch_reply *reply, const char *name) LATCH_NONNULL;
 
-/* Whether a proxy may be asked for it: never for loopback and link-local addresses, AWS's fd00:ec2::/32 among
- * them. *is_url: false where it is no URL. */
-bool latch_http_may_use_proxy(const char *url, bool *is_url) LATCH_NONNULL;
-
 /* ── for the runtime ── one session per worker; it opens nothing before the first request. A process with several workers has called
  * curl_global_init before; one that uses TLS ignores SIGPIPE. ── */
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "core/err.h"
-#include "core/http.h"
+#include "core/http_private.h"
 #include "store/dynamodb/trust.h"
 
 #define CONNECT_MS (5 * LATCH_SECOND_MS)
@@ -173,12 +173,9 @@ static latch_status explain_timeout(latch_connection *c, CURL *easy, int64_t aft
     return latch_err_set(err, LATCH_E_TIMEOUT, "%s %.120s timed out after %lld ms", at, c->settings->host, (long long)after_ms);
 }
 
-/* libcurl's words for a proxy that it can't use have all of its URL in them, the password too. */
-static bool tells_secrets(const char *detail) { return strchr(detail, '@') != NULL; }
-
 static latch_status explain(latch_connection *c, CURL *easy, CURLcode code, int64_t timeout_ms, latch_err *err) {
     const char *host = c->settings->host;
-    const char *why = c->detail[0] != '\0' && !tells_secrets(c->detail) ? c->detail : curl_easy_strerror(code);
+    const char *why = latch_http_reason(code, c->detail);
     long os = 0;
     curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os);
     switch ((int)code) {

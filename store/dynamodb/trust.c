@@ -7,16 +7,7 @@
 #include <unistd.h>
 
 #include "core/err.h"
-
-/* Where distributions keep it. */
-static const char *system_bundle(void) {
-    static const char *const usual[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem",
-                                        "/etc/ssl/ca-bundle.pem"};
-    for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
-        if (access(usual[i], R_OK) == 0) return usual[i];
-    }
-    return NULL;
-}
+#include "core/http_private.h"
 
 /* libcurl's own message for a file that it can't read speaks of everything but the reason. */
 static latch_status check_file(const char *path, latch_err *err) {
@@ -40,7 +31,7 @@ latch_status latch_trust_of(const latch_settings *settings, latch_trust *out, la
     } else if (settings->amazon_roots) {
         out->pem = latch_trust_roots();
     } else {
-        out->file = system_bundle();
+        out->file = latch_http_system_bundle();
     }
     return LATCH_OK;
 }

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "core/http.h"
+#include "core/http_private.h"
 #include "store/dynamodb/sources.h"
 #include "tests/check.h"
 #include "tests/core/http_server.h"
