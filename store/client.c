@@ -242,7 +242,9 @@ static latch_status try_once(run *r) {
         return status;
     }
     keep(cx, mark, &reply);
-    return understand(r, &reply);
+    status = understand(r, &reply);
+    if (r->verdict.remedy == LATCH_REMEDY_KEYS && transport->keys_refused != NULL) transport->keys_refused(transport->self);
+    return status;
 }
 
 /* ── and the next ───────────────────────────────────────────────────────────────────────────────────────────────────────── */

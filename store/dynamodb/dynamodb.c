@@ -28,6 +28,7 @@ struct latch_dynamodb {
     latch_sigv4 signer;
     char *head; /* of a request; wiped when it is freed: the session token is in it */
     size_t head_cap;
+    uint64_t generation; /* of the keys that it was signed with */
 };
 
 /* ── open, close ─────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -116,7 +117,7 @@ static latch_status put_head(latch_dynamodb *d, const latch_keys *keys, latch_st
     return out->ptr != NULL ? LATCH_OK : latch_err_set(err, LATCH_E_MISUSE, "a request's headers have over %zu bytes", d->head_cap);
 }
 
-static latch_status sign(latch_dynamodb *d, const latch_send *send, uint64_t *generation, latch_str *head, latch_err *err) {
+static latch_status sign(latch_dynamodb *d, const latch_send *send, latch_str *head, latch_err *err) {
     char target[sizeof TARGET + OPERATION_MAX_BYTES] = TARGET;
     size_t len = strlen(send->operation);
     latch_keys keys;
@@ -124,7 +125,7 @@ static latch_status sign(latch_dynamodb *d, const latch_send *send, uint64_t *ge
         return latch_err_set(err, LATCH_E_MISUSE, "\"%.64s\" is no operation's name", send->operation);
     memcpy(target + sizeof TARGET - 1, send->operation, len + 1);
     LATCH_TRY(latch_credentials_get(d->options.credentials, send->deadline_at_ms, &keys, err));
-    *generation = keys.generation;
+    d->generation = keys.generation;
     latch_status status = room_for(d, &keys, err);
     if (status == LATCH_OK) status = put_head(d, &keys, send->request, latch_str_of(target), head, err);
     latch_credentials_release(d->options.credentials, &keys);
@@ -194,23 +195,6 @@ static latch_status check_crc(const latch_wire *answer, latch_str body, latch_er
                          LATCH_ARG(latch_str_cut(text, 20)));
 }
 
-/* DynamoDB's names for keys that it doesn't take, or no more: the source may have others. */
-static bool refuses_keys(int http_status, latch_str body) {
-    static const char *const names[] = {"ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId"};
-    latch_str type = latch_str_cut(body, 200);
-    const char *from = type.len > 0 && (http_status == 400 || http_status == 403) ? memmem(type.ptr, type.len, "\"__type\"", 8) : NULL;
-    if (from == NULL) return false;
-    from += 8;
-    const char *end = type.ptr + type.len, *open = memchr(from, '"', (size_t)(end - from));
-    const char *close = open != NULL ? memchr(open + 1, '"', (size_t)(end - open - 1)) : NULL;
-    if (close == NULL) return false;
-    const char *hash = memchr(open, '#', (size_t)(close - open)), *name = hash != NULL ? hash + 1 : open + 1;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (latch_str_eq((latch_str){name, (size_t)(close - name)}, latch_str_of(names[i]))) return true;
-    }
-    return false;
-}
-
 static latch_status lost(latch_err *err, latch_status status) {
     if (err != NULL) err->maybe_applied = true;
     return status;
@@ -242,13 +226,10 @@ static latch_status send_once(latch_dynamodb *d, const latch_send *send, latch_a
                         .idle_ms = LATCH_DYNAMODB_IDLE_MS,
                         .limits = {ANSWER_HEAD_BYTES, ANSWER_BODY_BYTES}};
     latch_wire answer;
-    uint64_t generation = 0;
     int64_t took_ms;
-    LATCH_TRY(sign(d, send, &generation, &x.head, err));
+    LATCH_TRY(sign(d, send, &x.head, err));
     LATCH_TRY(latch_connection_exchange(d->connection, &x, arena, &answer, &took_ms, err));
-    LATCH_TRY(understand(d, &answer, took_ms, out, err));
-    if (refuses_keys(out->http_status, out->body)) latch_credentials_refused(d->options.credentials, generation);
-    return LATCH_OK;
+    return understand(d, &answer, took_ms, out, err);
 }
 
 static latch_status call(void *self, const latch_send *send, latch_arena *arena, latch_reply *out, latch_err *err) {
@@ -275,8 +256,13 @@ static latch_status more(void *self, latch_transport *out, latch_err *err) {
 
 static void close_one(void *self) { latch_dynamodb_close(self); }
 
+static void keys_refused(void *self) {
+    const latch_dynamodb *d = self;
+    latch_credentials_refused(d->options.credentials, d->generation);
+}
+
 latch_transport latch_dynamodb_transport(latch_dynamodb *d) {
-    return (latch_transport){.call = call, .self = d, .more = more, .close = close_one};
+    return (latch_transport){.call = call, .self = d, .more = more, .close = close_one, .keys_refused = keys_refused};
 }
 
 latch_status latch_dynamodb_warm(latch_dynamodb *d, int64_t deadline_at_ms, latch_err *err) {

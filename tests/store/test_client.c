@@ -524,20 +524,39 @@ static void a_crew_follows_the_clock_once(void **state) {
     assert_int_equal(s.usage.moved_ms, 10 * LATCH_MINUTE_MS);
 }
 
+static void count(void *self) { ++*(int *)self; }
+
+static latch_status play_for(void *self, const latch_send *send, latch_arena *arena, latch_reply *out, latch_err *err) {
+    (void)self;
+    return play(&s, send, arena, out, err);
+}
+
 static void refused_keys_are_tried_once_more(void **state) {
     static const char *const names[] = {TYPE("ExpiredTokenException"), TYPE("UnrecognizedClientException")};
+    int told;
     (void)state;
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         const step refused = {.http_status = 400, .body = names[i]};
         latch_answer answer;
         forget();
-        s.client.pace->tokens = 0; /* it costs none */
+        s.client.pace->tokens = 0;                                        /* it costs none */
+        s.client.transport = (latch_transport){.call = play, .self = &s}; /* which has one pair of keys */
         assert_int_equal(CALL(&an_update, &answer, refused, FINE), LATCH_OK);
+        told = 0;
+        forget();
+        s.client.transport = (latch_transport){.call = play_for, .self = &told, .keys_refused = count};
+        assert_int_equal(CALL(&an_update, &answer, refused, FINE), LATCH_OK);
+        assert_int_equal(told, 1);
         forget();
         assert_int_equal(CALL(&an_update, &answer, refused), LATCH_E_DENIED);
         assert_int_equal(s.sends, 2);
+        assert_int_equal(told, 3);
         assert_false(s.cx.err.maybe_applied);
     }
+    const step denied = {.http_status = 400, .body = TYPE("AccessDeniedException")}; /* of the same keys: no matter of others */
+    latch_answer answer;
+    assert_int_equal(CALL(&an_update, &answer, denied), LATCH_E_DENIED);
+    assert_int_equal(told, 3);
 }
 
 /* ── the breaker ────────────────────────────────────────────────────────────────────────────────────────────────────────── */
