@@ -1,0 +1,253 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "latch_test.h"
+#include "tests/check.h"
+
+static latch_test *t;
+
+static int open_shop(void **state) {
+    (void)state;
+    setenv("SHOP_PASSWORD", "opensesame", 1);
+    t = latch_test_open(&(latch_test_options){.main = latch_function_main});
+    return 0;
+}
+
+static int close_shop(void **state) {
+    (void)state;
+    latch_test_close(t);
+    return 0;
+}
+
+/* ── checkout ───────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static const latch_test_outcome *check_out(const char *key, const char *body) {
+    return latch_test_http(t, "api", &(latch_test_request){.path = "/checkout", .body = body, .headers = {"Idempotency-Key", key}});
+}
+
+#define TWO_TEAS "{\"sku\":\"tea\",\"qty\":2}"
+
+static void checkout_is_replayed(void **state) {
+    (void)state;
+    const latch_test_outcome *first = check_out("k-1", TWO_TEAS), *again = check_out("k-1", TWO_TEAS);
+    assert_int_equal(first->http_status, 201);
+    assert_string_equal(latch_test_text(first, "total_cents"), "900");
+    assert_int_equal(strlen(latch_test_text(first, "receipt")), 36);
+    assert_int_equal(again->http_status, 201);
+    assert_string_equal(again->body, first->body);
+    assert_int_equal(latch_test_logged(first, "order placed"), 1);
+    assert_int_equal(latch_test_logged(again, "order placed"), 0);
+    const latch_test_outcome *other = check_out("k-2", TWO_TEAS);
+    assert_string_not_equal(other->body, first->body);
+}
+
+static void checkout_of_another_body_is_a_mismatch(void **state) {
+    (void)state;
+    assert_int_equal(check_out("k-1", TWO_TEAS)->http_status, 201);
+    assert_int_equal(check_out("k-1", "{\"sku\":\"cup\",\"qty\":2}")->http_status, 422);
+    latch_test_pass(t, LATCH_DAY_MS + LATCH_HOUR_MS);
+    assert_int_equal(check_out("k-1", "{\"sku\":\"cup\",\"qty\":2}")->http_status, 201);
+}
+
+static void checkout_names_the_field(void **state) {
+    (void)state;
+    static const struct {
+        const char *key, *body;
+        int status;
+        const char *error;
+    } rows[] = {
+        {"k", "{\"sku\":\"tea\",\"qty\":0}", 400, "body.qty: is 0, want a whole number from 1 to 100"},
+        {"k", "{\"qty\":1}", 400, "body.sku: is missing, want text"},
+        {"k", "tea", 400, NULL},
+        {"", TWO_TEAS, 400, "the header Idempotency-Key is missing"},
+        {"k", "{\"sku\":\"coffee\",\"qty\":1}", 404, "no such product"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const latch_test_outcome *o = check_out(rows[i].key, rows[i].body);
+        assert_int_equal(o->http_status, rows[i].status);
+        if (rows[i].error != NULL) assert_non_null(strstr(latch_test_text(o, "error"), rows[i].error));
+    }
+}
+
+/* Another sandbox checks out with the same key between this one's two requests: one order, and this one is told to wait. */
+static void check_out_beside(void *arg) {
+    const latch_test_outcome **outcome = arg;
+    latch_test *mine = t;
+    t = latch_test_open(&(latch_test_options){.main = latch_function_main, .beside = mine});
+    *outcome = check_out("k-1", TWO_TEAS);
+    assert_int_equal((*outcome)->http_status, 409);
+    assert_true(atoi(latch_test_header(*outcome, "Retry-After")) > 0);
+    latch_test_close(t);
+    t = mine;
+}
+
+static void checkout_is_done_by_one(void **state) {
+    (void)state;
+    const latch_test_outcome *beside = NULL;
+    latch_test_meanwhile(t, 2, check_out_beside, &beside);
+    assert_int_equal(check_out("k-1", TWO_TEAS)->http_status, 201);
+    assert_non_null(beside);
+}
+
+static void checkout_whose_answer_is_lost_is_done_once(void **state) {
+    (void)state;
+    for (size_t nth = 1; nth <= 4; nth++) {
+        char key[] = "k-0";
+        key[2] = (char)('0' + nth);
+        latch_test_fail(t, LATCH_TEST_ANSWER_LOST, nth, 1);
+        const latch_test_outcome *first = check_out(key, TWO_TEAS);
+        assert_int_equal(first->http_status, 201);
+        assert_true(first->took_ms > 0 || first->requests < nth);
+        assert_string_equal(check_out(key, TWO_TEAS)->body, first->body);
+    }
+}
+
+static void checkout_without_a_store_fails(void **state) {
+    (void)state;
+    static const latch_test_fault faults[] = {LATCH_TEST_NOT_SENT,  LATCH_TEST_LOST,   LATCH_TEST_DOWN,
+                                              LATCH_TEST_THROTTLED, LATCH_TEST_DENIED, LATCH_TEST_ANSWER_LOST};
+    for (size_t i = 0; i < COUNT_OF(faults); i++) {
+        latch_test_fail(t, faults[i], 1, 0);
+        const latch_test_outcome *o = check_out("k-1", TWO_TEAS);
+        assert_true(o->status >= LATCH_E_TIMEOUT);
+        assert_int_equal(o->http_status, 0); /* API Gateway answers 500 */
+        assert_string_equal(o->reply, "");
+        assert_true(o->error_message[0] != '\0' && o->error_type[0] != '\0');
+        assert_int_equal(latch_test_logged(o, "invocation failed"), 1);
+        assert_int_equal(latch_test_logged(o, "order placed"), 0);
+        latch_test_pass(t, 15 * LATCH_MINUTE_MS);
+    }
+    assert_int_equal(check_out("k-2", TWO_TEAS)->http_status, 201);
+}
+
+/* ── the catalogue ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void products_come_from_the_cache(void **state) {
+    (void)state;
+    const latch_test_outcome *first = latch_test_http(t, "api", &(latch_test_request){.path = "/products/tea"});
+    assert_int_equal(first->http_status, 200);
+    assert_string_equal(latch_test_text(first, "name"), "Green tea");
+    assert_int_equal(latch_test_logged(first, "product loaded"), 1);
+    const latch_test_outcome *again =
+        latch_test_http(t, "api", &(latch_test_request){.path = "/products/tea", .form = LATCH_TEST_REST_API});
+    assert_string_equal(again->body, first->body);
+    assert_int_equal(latch_test_logged(again, "product loaded"), 0);
+    latch_test_pass(t, 6 * LATCH_MINUTE_MS);
+    assert_int_equal(latch_test_logged(latch_test_http(t, "api", &(latch_test_request){.path = "/products/tea"}), "product loaded"), 1);
+    assert_int_equal(latch_test_http(t, "api", &(latch_test_request){.path = "/products/coffee"})->http_status, 404);
+    const latch_test_outcome *method = latch_test_http(t, "api", &(latch_test_request){.path = "/products/tea", .method = "DELETE"});
+    assert_int_equal(method->http_status, 405);
+    assert_string_equal(latch_test_header(method, "Allow"), "GET, HEAD");
+}
+
+/* ── login ──────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static const latch_test_outcome *log_in(const char *password, latch_test_form form) {
+    char body[100];
+    snprintf(body, sizeof body, "{\"user\":\"ada\",\"password\":\"%s\"}", password);
+    return latch_test_http(t, "api", &(latch_test_request){.path = "/login", .body = body, .form = form});
+}
+
+static void logins_are_limited_until_time_has_passed(void **state) {
+    (void)state;
+    static const latch_test_form forms[] = {LATCH_TEST_HTTP_API, LATCH_TEST_REST_API, LATCH_TEST_BALANCER};
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(log_in("guess", forms[i])->http_status, 401);
+    const latch_test_outcome *fourth = log_in("opensesame", LATCH_TEST_FUNCTION_URL);
+    assert_int_equal(fourth->http_status, 429);
+    int wait_s = atoi(latch_test_header(fourth, "retry-after"));
+    assert_in_range(wait_s, 1, 15 * 60);
+    latch_test_pass(t, (wait_s - 10) * LATCH_SECOND_MS);
+    assert_int_equal(log_in("opensesame", LATCH_TEST_BALANCER)->http_status, 429);
+    latch_test_pass(t, 15 * LATCH_SECOND_MS);
+    const latch_test_outcome *in = log_in("opensesame", LATCH_TEST_HTTP_API);
+    assert_int_equal(in->http_status, 200);
+    assert_string_equal(latch_test_text(in, "user"), "ada");
+}
+
+static void a_login_clears_what_was_tried(void **state) {
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        assert_int_equal(log_in("guess", LATCH_TEST_HTTP_API)->http_status, 401);
+        assert_int_equal(log_in("guess", LATCH_TEST_HTTP_API)->http_status, 401);
+        assert_int_equal(log_in("opensesame", LATCH_TEST_HTTP_API)->http_status, 200);
+    }
+}
+
+/* ── orders ─────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+#define ORDER(id) "{\"order_id\":\"" id "\",\"address\":\"12 Oak Street\",\"qty\":1}"
+
+static void orders_that_come_twice_are_shipped_once(void **state) {
+    (void)state;
+    const latch_test_message batch[] = {
+        {.body = ORDER("o-1"), .id = "m-1"}, {.body = ORDER("o-1"), .id = "m-1", .receives = 2},
+        {.body = ORDER("o-1"), .id = "m-2"}, {.body = "no JSON", .id = "m-3"},
+        {.body = ORDER("o-2"), .id = "m-4"},
+    };
+    const latch_test_outcome *o = latch_test_queue(t, "orders", batch, COUNT_OF(batch));
+    assert_int_equal(o->status, LATCH_OK);
+    assert_int_equal(latch_test_logged(o, "shipped"), 2);
+    assert_string_equal(latch_test_logged_text(o, "shipped", "address"), "12 Oak Street");
+    assert_int_equal(latch_test_logged(o, "this order was shipped before"), 1);
+    assert_int_equal(o->failed_count, 1);
+    assert_true(latch_test_record_failed(o, "m-3"));
+    assert_false(latch_test_record_failed(o, "m-1"));
+    const latch_test_outcome *again = latch_test_queue(t, "orders", batch, 3);
+    assert_int_equal(latch_test_logged(again, "shipped"), 0);
+    assert_int_equal(again->failed_count, 0);
+}
+
+static void orders_come_again_where_the_store_is_down(void **state) {
+    (void)state;
+    const latch_test_message batch[] = {{.body = ORDER("o-1")}, {.body = ORDER("o-2")}};
+    latch_test_fail(t, LATCH_TEST_NOT_SENT, 1, 0);
+    const latch_test_outcome *o = latch_test_queue(t, "orders", batch, COUNT_OF(batch));
+    assert_int_equal(o->failed_count, 2);
+    assert_int_equal(latch_test_logged(o, "shipped"), 0);
+    latch_test_pass(t, 2 * LATCH_MINUTE_MS);
+    o = latch_test_queue(t, "orders", batch, COUNT_OF(batch));
+    assert_int_equal(o->failed_count, 0);
+    assert_int_equal(latch_test_logged(o, "shipped"), 2);
+}
+
+/* ── sweep, echo ────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void a_second_sweep_finds_the_lock_held(void **state) {
+    (void)state;
+    const latch_test_outcome *first = latch_test_schedule(t, "sweep");
+    assert_string_equal(latch_test_text(first, "swept"), "3");
+    long long fence = atoll(latch_test_text(first, "fence"));
+    assert_true(fence > 0);
+    assert_string_equal(latch_test_logged_text(first, "swept", "due"), "2026-01-01T00:00:00Z");
+    const latch_test_outcome *second = latch_test_schedule(t, "sweep");
+    assert_int_equal(second->status, LATCH_OK);
+    assert_true(latch_test_text(second, "skipped")[0] != '\0');
+    latch_test_pass(t, LATCH_MINUTE_MS + 3 * LATCH_SECOND_MS);
+    assert_true(atoll(latch_test_text(latch_test_schedule(t, "sweep"), "fence")) > fence);
+}
+
+static void echo_gives_back_what_came(void **state) {
+    (void)state;
+    assert_string_equal(latch_test_event(t, "echo", "{\"a\": [1, 2]}")->reply, "{\"a\": [1, 2]}");
+}
+
+#define ROW(name) cmocka_unit_test_setup_teardown(name, open_shop, close_shop)
+static const struct CMUnitTest tests[] = {
+    ROW(checkout_is_replayed),
+    ROW(checkout_of_another_body_is_a_mismatch),
+    ROW(checkout_names_the_field),
+    ROW(checkout_is_done_by_one),
+    ROW(checkout_whose_answer_is_lost_is_done_once),
+    ROW(checkout_without_a_store_fails),
+    ROW(products_come_from_the_cache),
+    ROW(logins_are_limited_until_time_has_passed),
+    ROW(a_login_clears_what_was_tried),
+    ROW(orders_that_come_twice_are_shipped_once),
+    ROW(orders_come_again_where_the_store_is_down),
+    ROW(a_second_sweep_finds_the_lock_held),
+    ROW(echo_gives_back_what_came),
+};
+
+CHECK_MAIN(tests)
