@@ -6,7 +6,6 @@
 #include "core/ctx_private.h"
 #include "core/text.h"
 #include "store/client.h"
-#include "store/decimal.h"
 #include "store/marshal.h"
 #include "store/table.h"
 
@@ -109,12 +108,13 @@ static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 /* By its value: 100, 1e2 and 100.0 are one. What is no number of DynamoDB's stays as it is written. */
 static void put_number(latch_text_writer *t, latch_str s) {
     latch_decimal n;
-    if (latch_decimal_read(s, &n) != NULL) {
+    if (latch_decimal_read(s, &n) != LATCH_DECIMAL_FITS) {
         latch_text_put(t, s);
         return;
     }
-    if (n.negative) latch_text_char(t, '-');
-    latch_text_put(t, (latch_str){n.digits, n.count});
+    if (n.sign < 0) latch_text_char(t, '-');
+    for (size_t i = 0; i < n.count; i++)
+        latch_text_char(t, (char)('0' + n.digits[i]));
     latch_text_char(t, 'e');
     latch_text_int(t, n.exponent);
 }

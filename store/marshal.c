@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "core/node.h"
-#include "store/decimal.h"
 
 #define NESTING_MAX 32
 #define NAME_MAX_BYTES 65535
@@ -116,9 +115,25 @@ static latch_str digits_of(yyjson_val *v, char room[64]) {
     return (latch_str){room, t.failed == LATCH_OK ? t.len : 0};
 }
 
+const char *latch_marshal_fault(latch_decimal_fault fault) {
+    switch (fault) {
+    case LATCH_DECIMAL_FITS:
+        break;
+    case LATCH_DECIMAL_NO_NUMBER:
+        return "is no number";
+    case LATCH_DECIMAL_TOO_LONG:
+        return "has over 38 digits: send it as text, or round it";
+    case LATCH_DECIMAL_TOO_LARGE:
+        return "is beyond 9.9E+125, which DynamoDB's numbers end at: send it as text";
+    case LATCH_DECIMAL_TOO_SMALL:
+        return "is below 1E-130, which DynamoDB's numbers end at: send it as text, or 0";
+    }
+    return NULL;
+}
+
 /* "12", quoted; its size. Only what was found to be a number is written: digits, a sign, a point and an e. */
 static size_t put_digits(latch_text_writer *t, const place *at, latch_str digits, latch_decimal *n) {
-    const char *wrong = latch_decimal_read(digits, n);
+    const char *wrong = latch_marshal_fault(latch_decimal_read(digits, n));
     if (wrong != NULL) return refuse(t, LATCH_E_MISUSE, at, "%s", wrong);
     latch_text_char(t, '"');
     latch_text_put(t, digits);
@@ -420,7 +435,8 @@ static tag untag(yyjson_val **v) {
 static bool equal_numbers(yyjson_val *a, yyjson_val *b) {
     latch_decimal one, other;
     char room[64], other_room[64];
-    if (latch_decimal_read(digits_of(a, room), &one) != NULL || latch_decimal_read(digits_of(b, other_room), &other) != NULL) return false;
+    if (latch_decimal_read(digits_of(a, room), &one) != LATCH_DECIMAL_FITS) return false;
+    if (latch_decimal_read(digits_of(b, other_room), &other) != LATCH_DECIMAL_FITS) return false;
     return memcmp(&one, &other, sizeof one) == 0;
 }
 
@@ -560,7 +576,7 @@ static bool put_json_number(unmarshaller *u, yyjson_val *v, const latch_decimal 
 /* DynamoDB writes numbers as JSON does; what doesn't (".5", "01") goes by a tag. */
 static latch_status bring_number(unmarshaller *u, const place *at, yyjson_val *v) {
     latch_decimal n;
-    if (!yyjson_is_str(v) || latch_decimal_read(text_of(v), &n) != NULL) return spoilt(u, at, "is no number");
+    if (!yyjson_is_str(v) || latch_decimal_read(text_of(v), &n) != LATCH_DECIMAL_FITS) return spoilt(u, at, "is no number");
     if (put_json_number(u, v, &n)) return LATCH_OK;
     yyjson_val *object = begin_tagged(u, NUMBER);
     *u->to++ = *v;
@@ -571,7 +587,7 @@ static latch_status bring_number(unmarshaller *u, const place *at, yyjson_val *v
 /* Of a set: there, a text is a number too. */
 static latch_status bring_digits(unmarshaller *u, const place *at, yyjson_val *v) {
     latch_decimal n;
-    if (!yyjson_is_str(v) || latch_decimal_read(text_of(v), &n) != NULL) return spoilt(u, at, "is no number");
+    if (!yyjson_is_str(v) || latch_decimal_read(text_of(v), &n) != LATCH_DECIMAL_FITS) return spoilt(u, at, "is no number");
     if (!put_json_number(u, v, &n)) *u->to++ = *v;
     return LATCH_OK;
 }

@@ -25,6 +25,7 @@
 #ifndef LATCH_STORE_MARSHAL_H
 #define LATCH_STORE_MARSHAL_H
 
+#include "core/decimal.h"
 #include "core/json.h"
 #include "core/text.h"
 
@@ -48,6 +49,9 @@ bool latch_marshal_same(latch_json a, latch_json b, const char *const *names, si
 
 size_t latch_marshal_value(latch_text_writer *t, latch_json v);                          /* {"S":"p"}; paths begin with "value" */
 size_t latch_marshal_pair(latch_text_writer *t, const char *name, const latch_value *v); /* the same, paths begin with `name` */
+
+/* What is wrong with a number, behind its path, and what to do; NULL: it fits. */
+const char *latch_marshal_fault(latch_decimal_fault fault);
 
 /* Whether it is base64 as DynamoDB takes it, and of how many bytes. */
 bool latch_marshal_is_base64(latch_str text, size_t *bytes);

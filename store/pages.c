@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "core/ctx_private.h"
-#include "store/decimal.h"
 #include "store/expression.h"
 #include "store/items.h"
 #include "store/marshal.h"
@@ -43,7 +42,7 @@ static bool is_key_value(latch_json v) {
     size_t bytes = text.len;
     char type = each.name.ptr[0];
     if (text.ptr == NULL || text.len == 0 || latch_each_next(&each)) return false;
-    if (type == 'N') return latch_decimal_read(text, &n) == NULL;
+    if (type == 'N') return latch_decimal_read(text, &n) == LATCH_DECIMAL_FITS;
     if (type == 'B' && !latch_marshal_is_base64(text, &bytes)) return false;
     return (type == 'S' || type == 'B') && bytes <= KEY_MAX_BYTES;
 }

@@ -9,7 +9,6 @@
 #include "store/bulk.h"
 #include "store/client.h"
 #include "store/crew.h"
-#include "store/decimal.h"
 #include "store/marshal.h"
 #include "store/table.h"
 
@@ -559,7 +558,7 @@ static latch_status build(tree *t) {
 /* The root's id may have come with the event: what no key may be is refused as such. */
 static latch_status check_root(latch_ctx *cx, const latch_dynamodb_tree_request *r) {
     latch_decimal n;
-    const char *wrong = r->numbers && r->root.len > 0 ? latch_decimal_read(r->root, &n) : NULL;
+    const char *wrong = r->numbers && r->root.len > 0 ? latch_marshal_fault(latch_decimal_read(r->root, &n)) : NULL;
     if (r->root.len == 0) return latch_err_set(&cx->err, LATCH_E_INPUT, "tree: the root's id is empty");
     if (wrong != NULL) return latch_err_set(&cx->err, LATCH_E_INPUT, "tree: the root's id %s", wrong);
     if (r->numbers) return LATCH_OK;

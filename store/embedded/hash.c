@@ -45,7 +45,7 @@ uint64_t latch_siphash_bytes(uint64_t seed, latch_str bytes) {
 uint64_t latch_siphash_key(uint64_t seed, const latch_av *key) {
     if (key->type != LATCH_TYPE_N) return latch_siphash_bytes(seed, key->as.text);
     const latch_number *n = key->as.number;
-    char bytes[4 + LATCH_NUMBER_DIGITS] = {(char)n->sign, (char)(n->exponent & 0xff), (char)((n->exponent >> 8) & 0xff), (char)n->count};
+    char bytes[4 + LATCH_DECIMAL_DIGITS] = {(char)n->sign, (char)(n->exponent & 0xff), (char)((n->exponent >> 8) & 0xff), (char)n->count};
     memcpy(bytes + 4, n->digits, n->count);
     return latch_siphash_bytes(seed, (latch_str){bytes, (size_t)n->count + 4});
 }

@@ -2,100 +2,28 @@
 
 #include <string.h>
 
-/* 0.d × 10^exponent: 1E-130 is 0.1E-129, 9.9…E+125 is 0.99…E+126. */
-#define EXPONENT_MIN (-129)
-#define EXPONENT_MAX 126
-#define SUM_MAX (LATCH_NUMBER_DIGITS + EXPONENT_MAX - EXPONENT_MIN + 1) /* digits of the widest exact sum, its carry included */
+/* Digits of the widest exact sum, its carry included. */
+#define SUM_MAX (LATCH_DECIMAL_DIGITS + LATCH_DECIMAL_EXPONENT_MAX - LATCH_DECIMAL_EXPONENT_MIN + 1)
 
 #define NOT_A_NUMBER "A value provided cannot be converted into a number"
 #define OVERFLOWS "Number overflow. Attempting to store a number with magnitude larger than supported range"
 #define UNDERFLOWS "Number underflow. Attempting to store a number with magnitude smaller than supported range"
 #define TOO_PRECISE "DynamoDB only supports precision up to 38 digits"
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-/* The exponent behind an e; false where there is none or it leaves 32 bits, which makes the text no number at all. */
-static bool read_exponent(latch_str text, size_t at, int64_t *out) {
-    bool negative = at < text.len && text.ptr[at] == '-';
-    int64_t value = 0;
-    if (at < text.len && (text.ptr[at] == '-' || text.ptr[at] == '+')) at++;
-    if (at == text.len) return false;
-    for (; at < text.len; at++) {
-        if (!is_digit(text.ptr[at])) return false;
-        if (value <= INT32_MAX) value = value * 10 + (text.ptr[at] - '0');
-    }
-    *out = negative ? -value : value;
-    return value <= INT32_MAX;
-}
-
-/* What a mantissa's digits come to: those that count, and where the point stands. */
-typedef struct mantissa {
-    latch_number *n;
-    size_t any;          /* digits of any kind seen */
-    size_t zeros;        /* not yet written: they count once another digit follows */
-    int64_t before;      /* digits before the point, from the first that isn't 0 */
-    int64_t skipped;     /* zeros between the point and that digit */
-    bool pointed, large; /* past the point; over 38 digits */
-} mantissa;
-
-static void take_digit(mantissa *m, uint8_t digit) {
-    bool leads = m->n->count == 0 && !m->large;
-    m->any++;
-    if (leads && digit == 0) {
-        m->skipped += m->pointed;
-        return;
-    }
-    m->before += !m->pointed;
-    if (digit == 0) {
-        m->zeros++;
-        return;
-    }
-    if (m->large || m->zeros + m->n->count >= LATCH_NUMBER_DIGITS) {
-        m->large = true;
-        return;
-    }
-    memset(m->n->digits + m->n->count, 0, m->zeros);
-    m->n->count = (uint8_t)(m->n->count + m->zeros);
-    m->n->digits[m->n->count++] = digit;
-    m->zeros = 0;
-}
-
-/* Digits and at most one point; where it ends. */
-static size_t read_mantissa(latch_str text, size_t at, mantissa *m) {
-    for (; at < text.len; at++) {
-        if (is_digit(text.ptr[at]))
-            take_digit(m, (uint8_t)(text.ptr[at] - '0'));
-        else if (text.ptr[at] == '.' && !m->pointed)
-            m->pointed = true;
-        else
-            break;
-    }
-    return at;
-}
-
-static bool within_range(int64_t exponent, latch_number *n, latch_arena *arena, latch_fault *fault) {
-    if (exponent > EXPONENT_MAX) return latch_invalid(fault, arena, OVERFLOWS);
-    if (exponent < EXPONENT_MIN) return latch_invalid(fault, arena, UNDERFLOWS);
-    n->exponent = (int16_t)exponent;
-    return true;
-}
-
 bool latch_number_read(latch_str text, latch_number *out, latch_arena *arena, latch_fault *fault) {
-    mantissa m = {.n = out};
-    int64_t exponent = 0;
-    bool negative = text.len > 0 && text.ptr[0] == '-';
-    memset(out, 0, sizeof *out);
-    size_t at = read_mantissa(text, text.len > 0 && (text.ptr[0] == '-' || text.ptr[0] == '+') ? 1 : 0, &m);
-    if (m.any == 0) return latch_invalid(fault, arena, NOT_A_NUMBER);
-    if (at < text.len && (text.ptr[at] == 'e' || text.ptr[at] == 'E')) {
-        if (!read_exponent(text, at + 1, &exponent)) return latch_invalid(fault, arena, NOT_A_NUMBER);
-    } else if (at < text.len) {
+    switch (latch_decimal_read(text, out)) {
+    case LATCH_DECIMAL_FITS:
+        break;
+    case LATCH_DECIMAL_NO_NUMBER:
         return latch_invalid(fault, arena, NOT_A_NUMBER);
+    case LATCH_DECIMAL_TOO_LONG:
+        return latch_invalid(fault, arena, TOO_PRECISE);
+    case LATCH_DECIMAL_TOO_LARGE:
+        return latch_invalid(fault, arena, OVERFLOWS);
+    case LATCH_DECIMAL_TOO_SMALL:
+        return latch_invalid(fault, arena, UNDERFLOWS);
     }
-    if (m.large) return latch_invalid(fault, arena, TOO_PRECISE);
-    if (out->count == 0) return true;
-    out->sign = negative ? -1 : 1;
-    return within_range((m.before > 0 ? m.before : -m.skipped) + exponent, out, arena, fault);
+    return true;
 }
 
 size_t latch_number_write(const latch_number *n, char out[LATCH_NUMBER_TEXT_MAX]) {
@@ -153,11 +81,14 @@ static bool combine(const latch_number *a, const latch_number *b, bool less, lat
         width--;
     memset(out, 0, sizeof *out);
     if (first == width) return true;
-    if (width - first > LATCH_NUMBER_DIGITS) return latch_invalid(fault, arena, TOO_PRECISE);
+    if (width - first > LATCH_DECIMAL_DIGITS) return latch_invalid(fault, arena, TOO_PRECISE);
     out->sign = a->sign;
     out->count = (uint8_t)(width - first);
     memcpy(out->digits, sum + first, out->count);
-    return within_range(top - first, out, arena, fault);
+    if (top - first > LATCH_DECIMAL_EXPONENT_MAX) return latch_invalid(fault, arena, OVERFLOWS);
+    if (top - first < LATCH_DECIMAL_EXPONENT_MIN) return latch_invalid(fault, arena, UNDERFLOWS);
+    out->exponent = (int16_t)(top - first);
+    return true;
 }
 
 static bool add(const latch_number *a, const latch_number *b, latch_number *out, latch_arena *arena, latch_fault *fault) {
@@ -189,11 +120,4 @@ bool latch_number_int(const latch_number *n, int64_t *out) {
     }
     *out = n->sign < 0 ? (int64_t)(0 - value) : (int64_t)value;
     return true;
-}
-
-/* Two digits of 10^2k and 10^2k+1 share a byte, one more is the exponent's, one more the minus's: measured on DynamoDB Local. */
-size_t latch_number_bytes(const latch_number *n) {
-    size_t alone = n->exponent % 2 != 0, minus = n->sign < 0;
-    if (n->sign == 0) return 1;
-    return 1 + minus + (n->count + alone + 1) / 2;
 }

@@ -470,7 +470,7 @@ size_t latch_av_bytes(const latch_av *v) {
     case LATCH_TYPE_B:
         return v->as.text.len;
     case LATCH_TYPE_N:
-        return latch_number_bytes(v->as.number);
+        return latch_decimal_bytes(v->as.number);
     case LATCH_TYPE_BOOL:
     case LATCH_TYPE_NULL:
         return 1;

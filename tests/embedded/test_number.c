@@ -229,8 +229,8 @@ static void measures_as_dynamodb_does(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         latch_number n = number(rows[i].text);
-        if (latch_number_bytes(&n) != rows[i].bytes)
-            fail_msg("%s: %zu bytes, want %zu", rows[i].text, latch_number_bytes(&n), rows[i].bytes);
+        if (latch_decimal_bytes(&n) != rows[i].bytes)
+            fail_msg("%s: %zu bytes, want %zu", rows[i].text, latch_decimal_bytes(&n), rows[i].bytes);
     }
 }
 

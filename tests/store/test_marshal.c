@@ -6,7 +6,6 @@
 
 #include "core/ctx.h"
 #include "core/ctx_private.h"
-#include "store/decimal.h"
 #include "tests/check.h"
 
 #define ARENA_BYTES ((size_t)32 << 20)
@@ -235,7 +234,7 @@ static void decimals_end_where_dynamodb_ends_them(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         latch_decimal n;
-        const char *wrong = latch_decimal_read(latch_str_of(rows[i].text), &n);
+        const char *wrong = latch_marshal_fault(latch_decimal_read(latch_str_of(rows[i].text), &n));
         if ((wrong == NULL) != (rows[i].wrong == NULL)) fail_msg("%s: %s", rows[i].text, wrong != NULL ? wrong : "was taken");
         if (wrong != NULL) assert_string_equal(wrong, rows[i].wrong);
         if (wrong == NULL && latch_decimal_bytes(&n) != rows[i].bytes) fail_msg("%s: %zu bytes", rows[i].text, latch_decimal_bytes(&n));

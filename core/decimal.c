@@ -1,10 +1,7 @@
-#include "store/decimal.h"
+#include "core/decimal.h"
 
 #include <string.h>
 
-/* 0.d × 10^exponent: 1E-130 is 0.1E-129, 9.9…E+125 is 0.99…E+126. */
-#define EXPONENT_MIN (-129)
-#define EXPONENT_MAX 126
 #define DOUBLE_DIGITS 15
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -56,36 +53,36 @@ static size_t measure(latch_str text, size_t at, span *s) {
 static void copy_digits(latch_str text, size_t at, const span *s, latch_decimal *out) {
     for (size_t place = 0; out->count < s->last - s->first + 1; at++) {
         if (text.ptr[at] == '.') continue;
-        if (place++ >= s->first) out->digits[out->count++] = text.ptr[at];
+        if (place++ >= s->first) out->digits[out->count++] = (uint8_t)(text.ptr[at] - '0');
     }
 }
 
-const char *latch_decimal_read(latch_str text, latch_decimal *out) {
+latch_decimal_fault latch_decimal_read(latch_str text, latch_decimal *out) {
     bool negative = text.len > 0 && text.ptr[0] == '-';
     size_t from = negative || (text.len > 0 && text.ptr[0] == '+') ? 1 : 0;
     span s = {0};
     int64_t exponent = 0;
     memset(out, 0, sizeof *out);
     size_t at = measure(text, from, &s);
-    if (s.any == 0) return "is no number";
-    if (at < text.len && text.ptr[at] != 'e' && text.ptr[at] != 'E') return "is no number";
-    if (at < text.len && !read_exponent(text, at + 1, &exponent)) return "is no number";
-    if (!s.counts) return NULL;
-    if (s.last - s.first >= LATCH_DECIMAL_DIGITS) return "has over 38 digits: send it as text, or round it";
+    if (s.any == 0) return LATCH_DECIMAL_NO_NUMBER;
+    if (at < text.len && text.ptr[at] != 'e' && text.ptr[at] != 'E') return LATCH_DECIMAL_NO_NUMBER;
+    if (at < text.len && !read_exponent(text, at + 1, &exponent)) return LATCH_DECIMAL_NO_NUMBER;
+    if (!s.counts) return LATCH_DECIMAL_FITS;
+    if (s.last - s.first >= LATCH_DECIMAL_DIGITS) return LATCH_DECIMAL_TOO_LONG;
     exponent += (int64_t)s.before - (int64_t)s.first;
-    if (exponent > EXPONENT_MAX) return "is beyond 9.9E+125, which DynamoDB's numbers end at: send it as text";
-    if (exponent < EXPONENT_MIN) return "is below 1E-130, which DynamoDB's numbers end at: send it as text, or 0";
-    out->exponent = (int32_t)exponent;
-    out->negative = negative;
+    if (exponent > LATCH_DECIMAL_EXPONENT_MAX) return LATCH_DECIMAL_TOO_LARGE;
+    if (exponent < LATCH_DECIMAL_EXPONENT_MIN) return LATCH_DECIMAL_TOO_SMALL;
+    out->exponent = (int16_t)exponent;
+    out->sign = negative ? -1 : 1;
     copy_digits(text, from, &s, out);
-    return NULL;
+    return LATCH_DECIMAL_FITS;
 }
 
 /* Two digits of 10^2k and 10^2k+1 share a byte, one more is the exponent's, one more the minus's. */
 size_t latch_decimal_bytes(const latch_decimal *n) {
-    size_t alone = n->exponent % 2 != 0;
-    if (n->count == 0) return 1;
-    return 1 + (size_t)n->negative + (n->count + alone + 1) / 2;
+    size_t alone = n->exponent % 2 != 0, minus = n->sign < 0;
+    if (n->sign == 0) return 1;
+    return 1 + minus + (n->count + alone + 1) / 2;
 }
 
 bool latch_decimal_fits_double(const latch_decimal *n) { return n->count <= DOUBLE_DIGITS; }
