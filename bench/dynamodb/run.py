@@ -18,20 +18,13 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from endpoint import Stub, check, make_certificates, say
+
 ROOT = HERE.parent.parent
 BUILT = ROOT / "build/bench"
 RELEASE = ROOT / "build/release/bench"
-STATIC = ROOT / f"build/static-{'arm64' if platform.machine() == 'aarch64' else 'x86_64'}/bench"
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def check(command, **more):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **more)
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(map(str, command))}:\n{done.stdout[-2000:]}")
+STATIC = ROOT / f"build/package-{'arm64' if platform.machine() == 'aarch64' else 'x86_64'}/bench"
 
 
 # ── the clients ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -82,48 +75,11 @@ def latch():
 CLIENTS = {"Latch": latch, "Rust": rust, "Go": go, "JavaScript v3": javascript, "boto3": boto3}
 
 
-# ── the endpoint ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class Stub:
-    def __init__(self, scratch, tls):
-        self.ca = scratch / "ca.pem"
-        arguments = [str(scratch / "server.pem"), str(scratch / "server.key")] if tls else []
-        self.process = subprocess.Popen([RELEASE / "bench_stub", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        port = int(self.process.stdout.readline())
-        self.url = f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait(10)
-
-    def environment(self, scratch):
-        return {
-            "PATH": os.environ["PATH"], "HOME": str(scratch), "AWS_ENDPOINT_URL_DYNAMODB": self.url, "AWS_REGION": "us-east-1",
-            "AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
-            "AWS_EC2_METADATA_DISABLED": "true", "LATCH_TABLE": "latch", "AWS_CA_BUNDLE": str(self.ca), "SSL_CERT_FILE": str(self.ca),
-            "NODE_EXTRA_CA_CERTS": str(self.ca), "GOMAXPROCS": "1",
-        }
-
-
-def make_certificates(scratch):
-    """A root and a certificate of it for localhost."""
-    def openssl(*arguments):
-        check(["openssl", *map(str, arguments)])
-
-    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", 2, "-subj", "/CN=bench root",
-            "-addext", "basicConstraints=critical,CA:TRUE", "-keyout", scratch / "ca.key", "-out", scratch / "ca.pem")
-    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-keyout",
-            scratch / "server.key", "-out", scratch / "server.csr")
-    (scratch / "ext").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-    openssl("x509", "-req", "-in", scratch / "server.csr", "-CA", scratch / "ca.pem", "-CAkey", scratch / "ca.key", "-CAcreateserial",
-            "-days", 2, "-extfile", scratch / "ext", "-out", scratch / "server.pem")
-
-
 # ── measuring ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def environment_of(stub, scratch):
+    return {**stub.environment(scratch), "NODE_EXTRA_CA_CERTS": str(stub.ca), "GOMAXPROCS": "1"}
 
 
 def loop(command, environment, mode, count):
@@ -144,7 +100,7 @@ def first(command, environment):
 
 def rounds(clients, stub, scratch, options):
     figures = {name: {"cpu_us": [], "p50_us": [], "p99_us": []} for name in clients}
-    environment = stub.environment(scratch)
+    environment = environment_of(stub, scratch)
     for turn in range(options.rounds):
         for name, command in clients.items():
             say(f"round {turn + 1} of {options.rounds}: {name}, {options.operations} PutItem over HTTP")
@@ -156,7 +112,7 @@ def rounds(clients, stub, scratch, options):
 
 def starts(clients, stub, scratch, count):
     figures = {name: [] for name in clients}
-    environment = stub.environment(scratch)
+    environment = environment_of(stub, scratch)
     say(f"{count} starts of each, {stub.url.split(':')[0]}")
     for _ in range(count):
         for name, command in clients.items():
@@ -200,7 +156,7 @@ def print_targets(names, figures, first_http, first_tls):
 
 
 def print_batch(stub, scratch, options):
-    environment = stub.environment(scratch)
+    environment = environment_of(stub, scratch)
     single, batch, small = [], [], []
     for turn in range(options.rounds):
         say(f"round {turn + 1} of {options.rounds}: {options.items} items one by one, and by one batch call, over one connection")
@@ -233,10 +189,10 @@ def main():
     with tempfile.TemporaryDirectory() as made:
         scratch = Path(made)
         make_certificates(scratch)
-        with Stub(scratch, tls=False) as stub:
+        with Stub(RELEASE / "bench_stub", scratch, tls=False) as stub:
             figures = rounds(clients, stub, scratch, options)
             first_http = starts(clients, stub, scratch, options.starts)
-            with Stub(scratch, tls=True) as over_tls:
+            with Stub(RELEASE / "bench_stub", scratch, tls=True) as over_tls:
                 first_tls = starts(clients, over_tls, scratch, options.starts)
             print(f"{options.rounds} rounds of {options.operations} PutItem (5 attributes, 250 bytes), {options.starts} starts, medians")
             print_table(clients, figures, first_http, first_tls)

@@ -4,7 +4,8 @@
  *     stub [CERTIFICATE KEY]
  *
  * Listens on a free port of 127.0.0.1, which it prints, over HTTP or (with a PEM certificate and its key) over TLS; ends with its standard
- * input. To any POST it answers 200, {} and its x-amz-crc32; to BatchWriteItem that nothing is left.
+ * input. To any POST it answers 200, {} and its x-amz-crc32; to BatchWriteItem that nothing is left; to UpdateItem an attempt that was counted
+ * as the first of its window (store/attempts.h), by the id that the request has as :id.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -95,8 +96,10 @@ static bool transmit(peer *p, const char *text, size_t len) {
     return send(p->fd, text, len, MSG_NOSIGNAL) == (ssize_t)len;
 }
 
+typedef enum kind { ANY, BATCH, UPDATE } kind;
+
 /* The length of the request at the front; 0: it isn't whole. */
-static size_t whole(peer *p, bool *is_batch) {
+static size_t whole(peer *p, kind *out) {
     p->in[p->len] = '\0';
     char *end = strstr(p->in, "\r\n\r\n");
     if (end == NULL) return 0;
@@ -104,29 +107,46 @@ static size_t whole(peer *p, bool *is_batch) {
     *end = '\0';
     char *length = strcasestr(p->in, "\r\ncontent-length:");
     if (length != NULL) body = strtoul(length + 17, NULL, 10);
-    *is_batch = strcasestr(p->in, "BatchWriteItem") != NULL;
+    *out = strstr(p->in, ".UpdateItem") != NULL ? UPDATE : strstr(p->in, ".BatchWriteItem") != NULL ? BATCH : ANY;
     *end = '\r';
     return p->len - head >= body ? head + body : 0;
 }
 
+static bool answer_counted(peer *p, size_t len) {
+    static const char want[] = "\":id\":{\"S\":\"", head[] = "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\n"
+                                                             "x-amzn-RequestId: STUB\r\nContent-Length: ";
+    char body[512], text[1024];
+    const char *id = memmem(p->in, len, want, sizeof want - 1);
+    id = id == NULL ? "" : id + sizeof want - 1;
+    int id_len = (int)strcspn(id, "\"");
+    if (id_len > 64) return false;
+    int body_len = snprintf(body, sizeof body,
+                            "{\"Attributes\":{\"attempts\":{\"N\":\"1\"},\"created\":{\"N\":\"1800000000000\"},\"win\":{\"S\":\"%.*s\"},"
+                            "\"last\":{\"S\":\"%.*s\"},\"context\":{\"S\":\"{}\"}}}",
+                            id_len, id, id_len, id);
+    int text_len = snprintf(text, sizeof text, "%s%d\r\n\r\n%s", head, body_len, body);
+    return transmit(p, text, (size_t)text_len);
+}
+
 /* The CRCs of {} and {"UnprocessedItems":{}}. */
-static bool answer(peer *p, bool is_batch) {
+static bool answer(peer *p, size_t len, kind what) {
     static const char one[] = "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nx-amz-crc32: 2745614147\r\nx-amzn-RequestId: "
                               "STUB\r\nContent-Length: 2\r\n\r\n{}",
                       batch[] =
                           "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nx-amz-crc32: 4185382651\r\nx-amzn-RequestId: "
                           "STUB\r\nContent-Length: 23\r\n\r\n{\"UnprocessedItems\":{}}";
-    return is_batch ? transmit(p, batch, sizeof batch - 1) : transmit(p, one, sizeof one - 1);
+    if (what == UPDATE) return answer_counted(p, len);
+    return what == BATCH ? transmit(p, batch, sizeof batch - 1) : transmit(p, one, sizeof one - 1);
 }
 
 static bool serve(peer *p) {
     int n;
     while ((n = receive(p)) > 0) {
         size_t taken;
-        bool is_batch;
+        kind what;
         p->len += (size_t)n;
-        while ((taken = whole(p, &is_batch)) > 0) {
-            if (!answer(p, is_batch)) return false;
+        while ((taken = whole(p, &what)) > 0) {
+            if (!answer(p, taken, what)) return false;
             memmove(p->in, p->in + taken, p->len - taken);
             p->len -= taken;
         }
