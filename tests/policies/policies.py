@@ -301,6 +301,37 @@ def test_parts_of_requests_need_their_own_rights():
         assert iam.rights_of(operation, request) == rights, operation
 
 
+# ── the pages ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_page_has_each_functions_rights():
+    stack, page = iam.Stack(iam.read(ROOT / "template.yaml")), (ROOT / "docs/permissions.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*) \|$", page, re.MULTILINE)
+    expected = []
+    for handler, function in stack_functions(stack).items():
+        actions = sorted(action for action, resource in stack.allowed(function) if resource == stack.arn("Table"))
+        expected.append((function, handler, ", ".join(f"`{action}`" for action in actions) or "none"))
+    assert sorted(rows) == sorted(expected), (rows, expected)
+
+
+# Not in the pages' rows: what sends nothing itself, or is told there in words.
+NO_ROW = {"latch_dynamodb_next", "latch_dynamodb_next_page", "latch_dynamodb_count", "latch_dynamodb_token", "latch_dynamodb_table_fits",
+          "latch_dynamodb_call", "latch_dynamodb_writer_open", "latch_dynamodb_writer_add", "latch_dynamodb_writer_put",
+          "latch_dynamodb_writer_delete", "latch_dynamodb_writer_flush", "latch_dynamodb_writer_close"}
+
+
+def test_no_call_is_missing_on_the_pages():
+    headers = ("attempts", "bulk", "cache", "dedupe", "dynamodb", "items", "lock", "once", "tables", "transact", "tree", "writer")
+    calls = set()
+    for header in headers:
+        text = (ROOT / f"store/{header}.h").read_text(encoding="utf-8")
+        calls |= set(re.findall(r"^LATCH_NODISCARD latch_status (latch_\w+)\(", text, re.MULTILINE))
+    assert NO_ROW <= calls and len(calls) > 45, (NO_ROW - calls, len(calls))
+    for page in ("costs.md", "permissions.md"):
+        rows = set(re.findall(r"^\| `(latch_\w+)`", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.MULTILINE))
+        assert rows == calls - NO_ROW, (page, rows ^ (calls - NO_ROW))
+
+
 # ── the rest of the template ──────────────────────────────────────────────────────────────────────────────────────────
 
 
