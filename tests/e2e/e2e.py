@@ -5,7 +5,7 @@ BUILD holds the build under test (sanitizers), RELEASE the one that users run. B
 of theirs: a packaged one, or an emulator and one of another architecture. Each test_… below is one entry of ctest, and tests/package has
 those again in which a bootstrap runs.
 """
-import json, os, pathlib, re, signal, socket, subprocess, sys, tempfile, time, urllib.error, urllib.request
+import json, os, pathlib, platform, re, signal, socket, subprocess, sys, tempfile, time, urllib.error, urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from service import Function
@@ -177,7 +177,8 @@ def test_sample_events_are_sams():
 
 
 def test_aws_emulator_echoes():
-    emulator = next(SAM.glob("lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"))
+    machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    emulator = next(SAM.glob(f"lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-{machine}"))
     ports = []
     for _ in range(2):
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -328,7 +329,7 @@ def test_bad_store_settings_are_told():
 
 # ── at length ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-INVOCATIONS = 100_000
+INVOCATIONS = int(os.environ.get("LATCH_TEST_INVOCATIONS", "100000"))
 
 
 def flat(handler, event_of, invocations):
