@@ -9,7 +9,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,8 +20,8 @@
 #include <unistd.h>
 #include <unwind.h>
 
+#include "core/coding.h"
 #include "core/text.h"
-#include "runtime/coding.h"
 
 /*
  * Whatever runs after the signal uses system calls and plain memory only: no malloc, no stdio, no lock, no libcurl. core/text.h on a buffer
@@ -27,6 +29,7 @@
  */
 
 #define STACK_BYTES ((size_t)128 << 10)
+#define STACK_LIMIT_BYTES ((uintptr_t)64 << 20) /* of the thread that crashes, where none is set */
 #define FRAMES_MAX 40
 #define OBJECTS_MAX 24
 #define GIVE_UP_S 2
@@ -93,16 +96,13 @@ static _Unwind_Reason_Code visit_once(struct _Unwind_Context *context, void *unu
     return _URC_END_OF_STACK;
 }
 
+/* The program's name is at the stack's very top. musl would ask the kernel about each page below it. */
 static void note_stack(void) {
-    pthread_attr_t attributes;
-    void *from;
-    size_t size;
-    if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
-    if (pthread_attr_getstack(&attributes, &from, &size) == 0) {
-        armed.stack_from = (uintptr_t)from;
-        armed.stack_to = (uintptr_t)from + size;
-    }
-    pthread_attr_destroy(&attributes);
+    struct rlimit limit = {0};
+    uintptr_t top = getauxval(AT_EXECFN);
+    if (top == 0 || getrlimit(RLIMIT_STACK, &limit) != 0) return;
+    armed.stack_to = top;
+    armed.stack_from = limit.rlim_cur < STACK_LIMIT_BYTES ? top - limit.rlim_cur : top - STACK_LIMIT_BYTES;
 }
 
 static void on_signal(int number, siginfo_t *info, void *context);
