@@ -1,11 +1,13 @@
 # One static executable: zig's compiler and musl (tools/deps zig), with the libraries that tools/static makes.
 get_filename_component(LATCH_ROOT ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)
 set(LATCH_STATIC_DEPS ${LATCH_ROOT}/build/deps/static-${LATCH_DEPLOY_ARCH})
+set(LATCH_ZIG ${LATCH_ROOT}/build/tools/zig/bin/zig)
+include(${CMAKE_CURRENT_LIST_DIR}/places.cmake OPTIONAL) # of an installed Latch: where they are there
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR ${LATCH_ZIG_ARCH})
 set(CMAKE_C_COMPILER ${LATCH_ROOT}/tools/zig-cc ${LATCH_ZIG_ARCH})
-set(CMAKE_AR ${LATCH_ROOT}/build/tools/zig/bin/zig)
-set(CMAKE_RANLIB ${LATCH_ROOT}/build/tools/zig/bin/zig)
+set(CMAKE_AR ${LATCH_ZIG})
+set(CMAKE_RANLIB ${LATCH_ZIG})
 set(CMAKE_C_ARCHIVE_CREATE "<CMAKE_AR> ar qc <TARGET> <LINK_FLAGS> <OBJECTS>")
 set(CMAKE_C_ARCHIVE_APPEND "<CMAKE_AR> ar q <TARGET> <LINK_FLAGS> <OBJECTS>")
 set(CMAKE_C_ARCHIVE_FINISH "<CMAKE_RANLIB> ranlib <TARGET>")
@@ -13,7 +15,7 @@ set(CMAKE_C_ARCHIVE_FINISH "<CMAKE_RANLIB> ranlib <TARGET>")
 # Unused functions are left out. DWARF goes to TARGET.debug, where debuggers look for it; the names of functions stay, for stack traces.
 # zig's own linker would take these too, and its libc comes with DWARF, so this is done afterwards; binutils knows this machine's files only.
 find_program(LATCH_OBJCOPY NAMES llvm-objcopy llvm-objcopy-19 llvm-objcopy-14 REQUIRED)
-set(CMAKE_C_FLAGS_INIT "-g -ffunction-sections -fdata-sections -fasynchronous-unwind-tables -ffile-prefix-map=${LATCH_ROOT}/=")
+set(CMAKE_C_FLAGS_INIT "-g -ffunction-sections -fdata-sections -fasynchronous-unwind-tables -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=")
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-static -Wl,--gc-sections")
 set(CMAKE_C_STANDARD_LIBRARIES_INIT "-lunwind") # stack traces': no part of musl
 set(CMAKE_C_LINK_EXECUTABLE "<CMAKE_C_COMPILER> <FLAGS> <CMAKE_C_LINK_FLAGS> <LINK_FLAGS> <OBJECTS> -o <TARGET> <LINK_LIBRARIES>"

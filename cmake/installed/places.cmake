@@ -1,0 +1,12 @@
+# Where an installed Latch has what zig.cmake asks for: this file is PREFIX/share/latch/cmake/places.cmake.
+get_filename_component(latch_prefix ${CMAKE_CURRENT_LIST_DIR}/../../.. ABSOLUTE)
+set(LATCH_STATIC_DEPS ${latch_prefix}/lib/latch/${LATCH_DEPLOY_ARCH})
+set(LATCH_ZIG ${LATCH_ROOT}/tools/zig)
+if(NOT EXISTS ${LATCH_STATIC_DEPS}/liblatch.a)
+  message(FATAL_ERROR "this Latch was installed without its libraries for ${LATCH_DEPLOY_ARCH}: in its checkout, ./dev install ${latch_prefix} ${LATCH_DEPLOY_ARCH}")
+endif()
+if(NOT latch_DIR)
+  file(GLOB latch_configs ${latch_prefix}/lib*/cmake/latch ${latch_prefix}/lib/*/cmake/latch)
+  list(POP_FRONT latch_configs latch_first)
+  set(latch_DIR ${latch_first} CACHE PATH "Latch's CMake package")
+endif()

@@ -1,0 +1,53 @@
+/*
+ * yyjson-names.h - yyjson as a part of liblatch.a: its functions under names of ours, so that a program may link a yyjson of its own, of
+ * whatever version. In front of every file that is compiled with yyjson.h (-include). tests/install looks at what the library exports.
+ */
+#ifndef LATCH_YYJSON_NAMES_H
+#define LATCH_YYJSON_NAMES_H
+
+#define unsafe_yyjson_equals latch_own_unsafe_yyjson_equals
+#define unsafe_yyjson_mut_equals latch_own_unsafe_yyjson_mut_equals
+#define unsafe_yyjson_mut_ptr_getx latch_own_unsafe_yyjson_mut_ptr_getx
+#define unsafe_yyjson_mut_ptr_putx latch_own_unsafe_yyjson_mut_ptr_putx
+#define unsafe_yyjson_mut_ptr_removex latch_own_unsafe_yyjson_mut_ptr_removex
+#define unsafe_yyjson_mut_ptr_replacex latch_own_unsafe_yyjson_mut_ptr_replacex
+#define unsafe_yyjson_ptr_getx latch_own_unsafe_yyjson_ptr_getx
+#define unsafe_yyjson_str_pool_grow latch_own_unsafe_yyjson_str_pool_grow
+#define unsafe_yyjson_val_pool_grow latch_own_unsafe_yyjson_val_pool_grow
+#define yyjson_alc_dyn_free latch_own_yyjson_alc_dyn_free
+#define yyjson_alc_dyn_new latch_own_yyjson_alc_dyn_new
+#define yyjson_alc_pool_init latch_own_yyjson_alc_pool_init
+#define yyjson_doc_mut_copy latch_own_yyjson_doc_mut_copy
+#define yyjson_locate_pos latch_own_yyjson_locate_pos
+#define yyjson_merge_patch latch_own_yyjson_merge_patch
+#define yyjson_mut_doc_free latch_own_yyjson_mut_doc_free
+#define yyjson_mut_doc_imut_copy latch_own_yyjson_mut_doc_imut_copy
+#define yyjson_mut_doc_mut_copy latch_own_yyjson_mut_doc_mut_copy
+#define yyjson_mut_doc_new latch_own_yyjson_mut_doc_new
+#define yyjson_mut_doc_set_str_pool_size latch_own_yyjson_mut_doc_set_str_pool_size
+#define yyjson_mut_doc_set_val_pool_size latch_own_yyjson_mut_doc_set_val_pool_size
+#define yyjson_mut_merge_patch latch_own_yyjson_mut_merge_patch
+#define yyjson_mut_patch latch_own_yyjson_mut_patch
+#define yyjson_mut_val_imut_copy latch_own_yyjson_mut_val_imut_copy
+#define yyjson_mut_val_mut_copy latch_own_yyjson_mut_val_mut_copy
+#define yyjson_mut_val_write_file latch_own_yyjson_mut_val_write_file
+#define yyjson_mut_val_write_fp latch_own_yyjson_mut_val_write_fp
+#define yyjson_mut_val_write_opts latch_own_yyjson_mut_val_write_opts
+#define yyjson_mut_write_file latch_own_yyjson_mut_write_file
+#define yyjson_mut_write_fp latch_own_yyjson_mut_write_fp
+#define yyjson_mut_write_opts latch_own_yyjson_mut_write_opts
+#define yyjson_patch latch_own_yyjson_patch
+#define yyjson_read_file latch_own_yyjson_read_file
+#define yyjson_read_fp latch_own_yyjson_read_fp
+#define yyjson_read_number latch_own_yyjson_read_number
+#define yyjson_read_opts latch_own_yyjson_read_opts
+#define yyjson_val_mut_copy latch_own_yyjson_val_mut_copy
+#define yyjson_val_write_file latch_own_yyjson_val_write_file
+#define yyjson_val_write_fp latch_own_yyjson_val_write_fp
+#define yyjson_val_write_opts latch_own_yyjson_val_write_opts
+#define yyjson_version latch_own_yyjson_version
+#define yyjson_write_file latch_own_yyjson_write_file
+#define yyjson_write_fp latch_own_yyjson_write_fp
+#define yyjson_write_opts latch_own_yyjson_write_opts
+
+#endif
