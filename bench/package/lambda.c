@@ -35,8 +35,6 @@
 #define MAX_CONNECTIONS 8
 #define MAX_BYTES ((size_t)1 << 20)
 
-extern char **environ;
-
 typedef struct connection {
     int fd;
     size_t len;
