@@ -254,10 +254,12 @@ static const struct {
     const char *name;
     bool has_values;
 } expressions[] = {
-    /* in the order in which DynamoDB's texts name them */
-    {LATCH_HAS_UPDATE, "UpdateExpression", true},          {LATCH_HAS_FILTER, "FilterExpression", true},
-    {LATCH_HAS_CONDITION, "ConditionExpression", true},    {LATCH_HAS_KEY_CONDITION, "KeyConditionExpression", true},
+    /* in the order in which DynamoDB reads them, and tells of their faults */
+    {LATCH_HAS_UPDATE, "UpdateExpression", true},
+    {LATCH_HAS_FILTER, "FilterExpression", true},
+    {LATCH_HAS_CONDITION, "ConditionExpression", true},
     {LATCH_HAS_PROJECTION, "ProjectionExpression", false},
+    {LATCH_HAS_KEY_CONDITION, "KeyConditionExpression", true},
 };
 #define EXPRESSIONS (sizeof expressions / sizeof expressions[0])
 

@@ -89,6 +89,11 @@ const listed compare_listed[] = {
            "in expressions*|ExpressionAttribute@(Names|Values) can only be specified when using expressions*)",
            "of two faults in a transaction Local tells of the expression's, whatever the order of the actions; the engine looks at each "
            "action's members first, as the API's model does"),
+    LISTED(
+        "TransactWriteItems", "400 ValidationException: 1 validation error detected: Value '*' at 'returnValuesOnConditionCheckFailure'*",
+        "400 TransactionCanceledException:*",
+        "what a failed condition returns is one of two (TransactWriteItems, ReturnValuesOnConditionCheckFailure); Local looks at it only "
+        "at the action that fails"),
     LISTED("TransactGetItems", "400 ValidationException:*", "400 TransactionCanceledException: *",
            "what is wrong with a key is a ValidationException; Local cancels, without reasons"),
     LISTED("TransactGetItems", "400 ValidationException: Value null at 'transactItems.*.member.get.tableName'*",
