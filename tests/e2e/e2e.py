@@ -59,7 +59,7 @@ def play_on(url):
     count = 2 * len(list((ROOT / "events").glob("*.json")))
     run(BUILD / "latch", "table", "create", environment=store)
     try:
-        done = run(BUILD / "latch-local", "invoke", "--plays", "2", "--expect", "events/expect", "events", "--", *BOOTSTRAP,
+        done = run(BUILD / "latch-local", "invoke", "--timeout", "20", "--plays", "2", "--expect", "events/expect", "events", "--", *BOOTSTRAP,
                    environment=store)
         items = json.loads(run(BUILD / "latch", "table", "describe", "--json", environment=store).stdout)["items"]
     finally:
