@@ -17,7 +17,7 @@ import xml.etree.ElementTree
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RELEASE = pathlib.Path(sys.argv[1]).resolve()
 PACKAGED = ROOT / "build/package" / ("arm64" if platform.machine() == "aarch64" else "x86_64") / "bootstrap"
-FIGURES = ("next_ms", "answered_ms", "rss_mb", "pss_mb", "p50_us", "p99_us", "cpu_us")
+FIGURES = ("next_ms", "next_cpu_ms", "answered_ms", "rss_mb", "pss_mb", "p50_us", "p99_us", "cpu_us")
 
 
 def bench(scratch, bootstrap, rows, status=0, **environment):
