@@ -10,10 +10,10 @@
 #include <sys/time.h>
 #include <sys/uio.h>
 
+#include "core/coding.h"
 #include "core/ctx_private.h"
 #include "core/text.h"
 #include "core/wire.h"
-#include "runtime/coding.h"
 
 #define BASE "/2018-06-01/runtime/"
 #define NEXT_HEAD_BYTES ((size_t)65536) /* a client context alone may have 3.5 KB */

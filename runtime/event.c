@@ -1,7 +1,7 @@
 #include "runtime/event.h"
 
+#include "core/coding.h"
 #include "core/scope.h"
-#include "runtime/coding.h"
 #include "runtime/outcome.h"
 
 struct latch_event {

@@ -4,11 +4,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/coding.h"
 #include "core/node.h"
 #include "core/scope.h"
 #include "core/text.h"
 #include "runtime/api.h"
-#include "runtime/coding.h"
 #include "runtime/outcome.h"
 #include "runtime/route.h"
 

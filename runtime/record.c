@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/coding.h"
+#include "core/coding.h"
 #include "runtime/record_private.h"
 
 #define MAYBE(at) latch_optional(latch_bytes((at), 0, INT64_MAX)) /* absent, null or empty are all empty */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "runtime/coding.h"
+#include "core/coding.h"
 
 #define SEGMENTS_MAX LATCH_ROUTE_SEGMENTS_MAX
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/coding.h"
 #include "core/ctx_private.h"
 #include "core/text.h"
 #include "store/client.h"
@@ -176,7 +177,7 @@ static latch_status check_part(latch_ctx *cx, const latch_bulk_table *t, const c
     }
     if (p->raw.len == 0) return latch_err_set(&cx->err, LATCH_E_INPUT, "the key attribute %s is empty", name);
     size_t bytes = p->raw.len;
-    if (p->type == 'N' || (p->type == 'B' && !latch_marshal_is_base64(p->raw, &bytes)) || bytes <= max_bytes) return LATCH_OK;
+    if (p->type == 'N' || (p->type == 'B' && !latch_base64_is(p->raw, &bytes)) || bytes <= max_bytes) return LATCH_OK;
     return latch_err_set(&cx->err, LATCH_E_INPUT, "the key attribute %s has %zu bytes, want at most %zu", name, bytes, max_bytes);
 }
 

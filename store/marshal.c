@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/coding.h"
 #include "core/node.h"
 
 #define NESTING_MAX 32
@@ -141,26 +142,9 @@ static size_t put_digits(latch_text_writer *t, const place *at, latch_str digits
     return latch_decimal_bytes(n);
 }
 
-static int sextet(char c) {
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-bool latch_marshal_is_base64(latch_str text, size_t *bytes) {
-    size_t padding = 0, quads = text.len / 4;
-    while (padding < 2 && padding < text.len && text.ptr[text.len - 1 - padding] == '=')
-        padding++;
-    *bytes = quads * 3 - padding;
-    for (size_t i = 0; i < text.len - padding; i++)
-        if (sextet(text.ptr[i]) < 0) return false;
-    return text.len % 4 == 0;
-}
-
 static size_t put_base64(latch_text_writer *t, const place *at, yyjson_val *v) {
     size_t bytes = 0;
-    if (!yyjson_is_str(v) || !latch_marshal_is_base64(text_of(v), &bytes))
+    if (!yyjson_is_str(v) || !latch_base64_is(text_of(v), &bytes))
         return refuse(t, LATCH_E_MISUSE, at, "is no base64: A-Z, a-z, 0-9, + and /, padded with = to a multiple of 4");
     latch_text_parsed(t, v);
     return bytes;
@@ -174,14 +158,9 @@ static latch_str number_identity(latch_text_writer *t, const latch_decimal *n) {
 }
 
 latch_str latch_marshal_binary_identity(latch_arena *arena, latch_str text) {
-    size_t bytes;
-    if (text.len == 0 || !latch_marshal_is_base64(text, &bytes)) return text;
-    char *copy = latch_arena_alloc(arena, text.len);
-    if (copy == NULL) return (latch_str){NULL, 0};
-    memcpy(copy, text.ptr, text.len);
-    size_t padding = text.ptr[text.len - 1] != '=' ? 0 : text.ptr[text.len - 2] == '=' ? 2 : 1;
-    if (padding > 0) copy[text.len - 1 - padding] = (char)(sextet(text.ptr[text.len - 1 - padding]) & (padding == 1 ? 0x3C : 0x30));
-    return (latch_str){copy, text.len};
+    latch_str bytes;
+    if (!latch_base64_decode(arena, text, &bytes)) return text;
+    return bytes.ptr != NULL ? latch_base64_encode(arena, bytes) : bytes;
 }
 
 /* One member, and what it is compared by. */

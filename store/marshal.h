@@ -53,12 +53,9 @@ size_t latch_marshal_pair(latch_text_writer *t, const char *name, const latch_va
 /* What is wrong with a number, behind its path, and what to do; NULL: it fits. */
 const char *latch_marshal_fault(latch_decimal_fault fault);
 
-/* Whether it is base64 as DynamoDB takes it, and of how many bytes. */
-bool latch_marshal_is_base64(latch_str text, size_t *bytes);
-
 /*
- * What base64 is compared by: DynamoDB drops the bits that padding leaves over, so "QR==" is "QQ==" to it. In the arena, or the text itself;
- * ptr is NULL when it doesn't fit. No text to be shown.
+ * What base64 is compared by: DynamoDB drops the bits that padding leaves over, so "QR==" is "QQ==" to it. In the arena; ptr is NULL when it
+ * doesn't fit. What is no base64 is itself.
  */
 LATCH_NODISCARD latch_str latch_marshal_binary_identity(latch_arena *arena, latch_str text);
 

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/coding.h"
 #include "core/ctx_private.h"
 #include "store/expression.h"
 #include "store/items.h"
@@ -43,7 +44,7 @@ static bool is_key_value(latch_json v) {
     char type = each.name.ptr[0];
     if (text.ptr == NULL || text.len == 0 || latch_each_next(&each)) return false;
     if (type == 'N') return latch_decimal_read(text, &n) == LATCH_DECIMAL_FITS;
-    if (type == 'B' && !latch_marshal_is_base64(text, &bytes)) return false;
+    if (type == 'B' && !latch_base64_is(text, &bytes)) return false;
     return (type == 'S' || type == 'B') && bytes <= KEY_MAX_BYTES;
 }
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/coding.h"
 #include "core/err.h"
-#include "store/embedded/base64.h"
 
 #define EMPTY_VALUE "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
 #define MANY_TYPES "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/embedded/base64.h"
 #include "tests/check.h"
 #include "tests/embedded/language.h"
 
@@ -395,20 +394,6 @@ static void says_when_the_arena_is_full(void **state) {
     assert_string_equal(language_item_text(&item), whole);
 }
 
-static void codes_base64(void **state) {
-    char bytes[64], text[90], back[66];
-    (void)state;
-    for (size_t len = 0; len <= sizeof bytes; len++) {
-        for (size_t i = 0; i < len; i++)
-            bytes[i] = (char)(unsigned char)(i * 37 + len * 101);
-        size_t read, written = latch_base64_bytes(len);
-        latch_base64_write((latch_str){bytes, len}, text);
-        assert_true(latch_base64_read((latch_str){text, written}, back, &read));
-        assert_int_equal(read, len);
-        if (len > 0) assert_memory_equal(back, bytes, len);
-    }
-}
-
 #define ROW(name) cmocka_unit_test_setup_teardown(name, language_set_up, language_tear_down)
 static const struct CMUnitTest tests[] = {
     ROW(reads_and_writes_as_dynamodb_does),
@@ -422,6 +407,5 @@ static const struct CMUnitTest tests[] = {
     ROW(packs_into_one_block),
     ROW(names_types),
     ROW(says_when_the_arena_is_full),
-    ROW(codes_base64),
 };
 CHECK_MAIN(tests)

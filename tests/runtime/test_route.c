@@ -1,7 +1,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/coding.h"
 #include "runtime/http_event.h"
 #include "tests/check.h"
 #include "tests/runtime/caller.h"
@@ -349,71 +348,6 @@ static void checks_the_table_of_handlers(void **state) {
     assert_ptr_equal(chosen, &rows[0].handlers[1]);
 }
 
-/* ── coding ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
-
-static void reads_and_writes_base64(void **state) {
-    static const struct {
-        const char *bytes, *text;
-    } rows[] = {{"", ""},
-                {"f", "Zg=="},
-                {"fo", "Zm8="},
-                {"foo", "Zm9v"},
-                {"foob", "Zm9vYg=="},
-                {"fooba", "Zm9vYmE="},
-                {"foobar", "Zm9vYmFy"},
-                {"\xFB\xFF\xBF", "+/+/"}};
-    static const char *const bad[] = {"Z",    "Zg",   "Zg=",  "Zg==Zg==", "Z===", "====",       "Zm9v\n",
-                                      "Zm 9", "Zm9-", "Zm9_", "=Zm9",     "Zg=a", "\xC3\xBC==", "Zm9vY===="};
-    latch_str out;
-    (void)state;
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        latch_str text = latch_base64_encode(&call.arena, latch_str_of(rows[i].bytes));
-        assert_true(latch_str_eq(text, latch_str_of(rows[i].text)));
-        assert_true(latch_base64_decode(&call.arena, text, &out));
-        assert_true(latch_str_eq(out, latch_str_of(rows[i].bytes)));
-    }
-    for (size_t i = 0; i < COUNT_OF(bad); i++)
-        assert_false(latch_base64_decode(&call.arena, latch_str_of(bad[i]), &out));
-    assert_non_null(latch_arena_alloc(&call.arena, call.arena.cap - call.arena.used - 64));
-    assert_true(latch_base64_decode(
-        &call.arena, LATCH_STR("Zm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9vZm9v"), &out));
-    assert_null(out.ptr);
-}
-
-static void reads_and_writes_percents(void **state) {
-    static const struct {
-        const char *text, *decoded, *with_plus;
-    } rows[] = {{"", "", ""},
-                {"abc", "abc", "abc"},
-                {"a+b", "a+b", "a b"},
-                {"%41%7a", "Az", "Az"},
-                {"%2B+", "++", "+ "},
-                {"%", "%", "%"},
-                {"%4", "%4", "%4"},
-                {"%4x", "%4x", "%4x"},
-                {"%%41", "%A", "%A"},
-                {"%C3%bc", "\xC3\xBC", "\xC3\xBC"},
-                {"a%20b+", "a b+", "a b "}};
-    char to[32];
-    (void)state;
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        assert_true(latch_str_eq(latch_percent_decode(&call.arena, latch_str_of(rows[i].text), false), latch_str_of(rows[i].decoded)));
-        assert_true(latch_str_eq(latch_percent_decode(&call.arena, latch_str_of(rows[i].text), true), latch_str_of(rows[i].with_plus)));
-    }
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        assert_true(latch_percent_is(latch_str_of(rows[i].text), true, latch_str_of(rows[i].with_plus)));
-        assert_true(latch_percent_is(latch_str_of(rows[i].text), false, latch_str_of(rows[i].decoded)));
-    }
-    assert_false(latch_percent_is(LATCH_STR("%41b"), false, LATCH_STR("A")));
-    assert_false(latch_percent_is(LATCH_STR("%41"), false, LATCH_STR("Ab")));
-    assert_false(latch_percent_is(LATCH_STR("a+b"), false, LATCH_STR("a b")));
-    assert_int_equal(latch_percent_encode(to, sizeof to, LATCH_STR("aZ9-._~/ %\xFF")), 7 + 4 * 3);
-    assert_memory_equal(to, "aZ9-._~%2F%20%25%FF", 19);
-    memset(to, '!', sizeof to);
-    assert_int_equal(latch_percent_encode(to, 4, LATCH_STR("//")), 6);
-    assert_memory_equal(to, "%2F%!", 5);
-}
-
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -425,8 +359,6 @@ static const struct CMUnitTest tests[] = {
     ROW(answers_head_by_get_without_its_body),
     ROW(checks_routes_before_the_first_event),
     ROW(checks_the_table_of_handlers),
-    ROW(reads_and_writes_base64),
-    ROW(reads_and_writes_percents),
 };
 
 CHECK_MAIN(tests)

@@ -266,16 +266,16 @@ static void codes_base64(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         latch_buffer text = {0}, bytes = {0};
-        latch_base64_encode(&text, rows[i].bytes);
+        latch_base64_put(&text, rows[i].bytes);
         assert_string_equal(text.ptr, rows[i].text);
-        assert_true(latch_base64_decode(&bytes, latch_buffer_str(&text)));
+        assert_true(latch_base64_take(&bytes, latch_buffer_str(&text)));
         assert_true(latch_str_eq(latch_buffer_str(&bytes), rows[i].bytes));
         latch_buffer_clean_up(&text);
         latch_buffer_clean_up(&bytes);
     }
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         latch_buffer bytes = {0};
-        assert_false(latch_base64_decode(&bytes, latch_str_of(bad[i])));
+        assert_false(latch_base64_take(&bytes, latch_str_of(bad[i])));
         latch_buffer_clean_up(&bytes);
     }
 }

@@ -80,7 +80,7 @@ static char *add_body(latch_http_answer *a, yyjson_val *body, bool is_base64) {
     if (body == NULL || yyjson_is_null(body)) return NULL;
     if (!yyjson_is_str(body)) return why("the answer's body is no string");
     latch_str text = {yyjson_get_str(body), yyjson_get_len(body)};
-    if (is_base64) return latch_base64_decode(&a->body, text) ? NULL : why("the answer's body is no base64");
+    if (is_base64) return latch_base64_take(&a->body, text) ? NULL : why("the answer's body is no base64");
     latch_buffer_add(&a->body, text.ptr, text.len);
     return NULL;
 }

@@ -181,7 +181,7 @@ static void add_body(const making *m, yyjson_mut_val *root) {
     if (body.len > 0 && is_text) put(m, root, "body", text(m, body));
     if (body.len > 0 && !is_text) {
         latch_buffer encoded = {0};
-        latch_base64_encode(&encoded, body);
+        latch_base64_put(&encoded, body);
         put(m, root, "body", yyjson_mut_strncpy(m->doc, encoded.ptr, encoded.len));
         latch_buffer_clean_up(&encoded);
     }

@@ -196,7 +196,7 @@ static void add_bytes(yyjson_mut_doc *doc, yyjson_mut_val *to, const char *name,
         yyjson_mut_obj_add_strncpy(doc, to, name, bytes.len > 0 ? bytes.ptr : "", bytes.len);
         return;
     }
-    latch_base64_encode(&encoded, bytes);
+    latch_base64_put(&encoded, bytes);
     yyjson_mut_obj_add_strncpy(doc, to, base64_name, encoded.ptr, encoded.len);
     latch_buffer_clean_up(&encoded);
 }

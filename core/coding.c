@@ -1,6 +1,8 @@
-#include "runtime/coding.h"
+#include "core/coding.h"
 
 #include <string.h>
+
+/* ── base64 ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -12,50 +14,73 @@ static int sextet(char c) {
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* One group of four, of which the last `padding` are '='. */
-static bool decode_group(const char *four, size_t padding, char *to) {
-    uint32_t bits = 0;
-    for (size_t i = 0; i < 4; i++) {
-        int value = i < 4 - padding ? sextet(four[i]) : 0;
-        if (value < 0) return false;
-        bits = bits << 6 | (uint32_t)value;
+static size_t padding_of(latch_str text) {
+    size_t padding = 0;
+    while (padding < 2 && padding < text.len && text.ptr[text.len - 1 - padding] == '=')
+        padding++;
+    return padding;
+}
+
+bool latch_base64_is(latch_str text, size_t *bytes) {
+    size_t padding = padding_of(text);
+    *bytes = 0;
+    if (text.len % 4 != 0) return false;
+    for (size_t i = 0; i < text.len - padding; i++) {
+        if (sextet(text.ptr[i]) < 0) return false;
     }
-    for (size_t i = 0; i < 3 - padding; i++)
-        to[i] = (char)(unsigned char)(bits >> (16 - 8 * i));
+    *bytes = text.len / 4 * 3 - padding;
     return true;
+}
+
+bool latch_base64_read(latch_str text, char *out, size_t *bytes) {
+    size_t padding = padding_of(text);
+    char *to = out;
+    *bytes = 0;
+    if (text.len % 4 != 0) return false;
+    for (size_t at = 0; at < text.len; at += 4) {
+        size_t absent = at + 4 == text.len ? padding : 0;
+        uint32_t quad = 0;
+        for (size_t i = 0; i < 4; i++) {
+            int six = i < 4 - absent ? sextet(text.ptr[at + i]) : 0;
+            if (six < 0) return false;
+            quad = quad << 6 | (uint32_t)six;
+        }
+        for (size_t i = 0; i < 3 - absent; i++)
+            *to++ = (char)(unsigned char)(quad >> (16 - 8 * i) & 0xFF);
+    }
+    *bytes = (size_t)(to - out);
+    return true;
+}
+
+void latch_base64_write(latch_str bytes, char *out) {
+    for (size_t at = 0; at < bytes.len; at += 3) {
+        size_t have = bytes.len - at < 3 ? bytes.len - at : 3;
+        uint32_t triple = 0;
+        for (size_t i = 0; i < 3; i++)
+            triple = triple << 8 | (i < have ? (unsigned char)bytes.ptr[at + i] : 0u);
+        for (size_t i = 0; i < 4; i++)
+            *out++ = i <= have ? alphabet[triple >> (18 - 6 * i) & 63] : '=';
+    }
 }
 
 bool latch_base64_decode(latch_arena *arena, latch_str text, latch_str *out) {
     *out = (latch_str){"", 0};
     if (text.len == 0) return true;
-    if (text.len % 4 != 0) return false;
-    size_t padding = text.ptr[text.len - 1] != '=' ? 0 : text.ptr[text.len - 2] != '=' ? 1 : 2;
     char *bytes = latch_arena_alloc(arena, text.len / 4 * 3);
     *out = (latch_str){bytes, 0};
-    if (bytes == NULL) return true;
-    for (size_t i = 0; i < text.len; i += 4) {
-        bool last = i + 4 == text.len;
-        if (!decode_group(text.ptr + i, last ? padding : 0, bytes + out->len)) return false;
-        out->len += last ? 3 - padding : 3;
-    }
-    return true;
+    return bytes == NULL || latch_base64_read(text, bytes, &out->len);
 }
 
 latch_str latch_base64_encode(latch_arena *arena, latch_str bytes) {
     if (bytes.len > SIZE_MAX / 2) return (latch_str){NULL, 0};
-    size_t len = (bytes.len + 2) / 3 * 4;
-    char *text = latch_arena_alloc(arena, len + 1), *to = text;
+    size_t len = latch_base64_bytes(bytes.len);
+    char *text = latch_arena_alloc(arena, len + 1);
     if (text == NULL) return (latch_str){NULL, 0};
-    for (size_t i = 0; i < bytes.len; i += 3, to += 4) {
-        size_t n = bytes.len - i < 3 ? bytes.len - i : 3;
-        uint32_t bits = 0;
-        for (size_t k = 0; k < 3; k++)
-            bits = bits << 8 | (k < n ? (unsigned char)bytes.ptr[i + k] : 0u);
-        for (size_t k = 0; k < 4; k++)
-            to[k] = k <= n ? alphabet[bits >> (18 - 6 * k) & 63] : '=';
-    }
+    latch_base64_write(bytes, text);
     return (latch_str){text, len};
 }
+
+/* ── percent-encoding ────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static int hex(char c) {
     if (c >= '0' && c <= '9') return c - '0';
@@ -73,15 +98,19 @@ static char next_byte(latch_str text, size_t *i, bool plus) {
     return plus && c == '+' ? (char)' ' : c;
 }
 
+size_t latch_percent_read(latch_str text, bool plus, char *out) {
+    size_t n = 0;
+    for (size_t i = 0; i < text.len;)
+        out[n++] = next_byte(text, &i, plus);
+    return n;
+}
+
 latch_str latch_percent_decode(latch_arena *arena, latch_str text, bool plus) {
     bool plain = text.len == 0 || (memchr(text.ptr, '%', text.len) == NULL && (!plus || memchr(text.ptr, '+', text.len) == NULL));
     if (plain) return text.len > 0 ? text : LATCH_STR("");
     char *to = latch_arena_alloc(arena, text.len);
-    size_t n = 0;
     if (to == NULL) return (latch_str){NULL, 0};
-    for (size_t i = 0; i < text.len;)
-        to[n++] = next_byte(text, &i, plus);
-    return (latch_str){to, n};
+    return (latch_str){to, latch_percent_read(text, plus, to)};
 }
 
 bool latch_percent_is(latch_str text, bool plus, latch_str decoded) {
