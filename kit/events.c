@@ -5,9 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/coding.h"
 #include "core/err.h"
 #include "kit/inside.h"
-#include "runtime/coding.h"
 
 static void put(latch_text_writer *t, const char *text) { latch_text_put(t, latch_str_of(text)); }
 

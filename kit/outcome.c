@@ -4,8 +4,8 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "core/coding.h"
 #include "kit/inside.h"
-#include "runtime/coding.h"
 
 #define MEMORY_BYTES ((size_t)64 << 10) /* beside what the parsed reply and one log record need */
 #define MEMORY_PER_BYTE 32
