@@ -195,7 +195,16 @@ TWINS = {
 }
 
 
+def check_all_listed():
+    listed = (SOURCE / "tests/docs/CMakeLists.txt").read_text()
+    for page in [*SOURCE.glob("*.md"), *SOURCE.glob("docs/*.md")]:
+        name = str(page.relative_to(SOURCE).with_suffix(""))
+        if not re.search(rf"[\s(]{re.escape(name)}[\s)]", listed):
+            raise SystemExit(f"{name}.md isn't among the pages of tests/docs/CMakeLists.txt")
+
+
 def test_twins(build):
+    check_all_listed()
     for name, (text, words) in TWINS.items():
         try:
             run_page(text, build, False)
