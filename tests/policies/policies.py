@@ -4,7 +4,7 @@
 The functions are played, with their sample events and beyond, on a store behind a recorder (recorder.py), and what it saw is compared with
 the roles that SAM makes of the template (iam.py).
 """
-import copy, json, os, pathlib, re, subprocess, sys, threading
+import copy, json, os, pathlib, re, shutil, subprocess, sys, tempfile, threading
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/e2e"), str(pathlib.Path(__file__).parent)]
@@ -406,6 +406,88 @@ def test_parameters_say_what_they_want():
     assert re.match(pattern, "ann@example.com") and not re.match(pattern, "ann") and not re.match(pattern, "ann@example com.org")
     assertion, = template["Rules"]["PasswordOfYourOwn"]["Assertions"]
     assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "ShopPassword"}, template["Parameters"]["ShopPassword"]["Default"]]}]}
+
+
+# ── sam build ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+# Stands for ./dev: what the real one makes takes minutes, and is proven by `./dev sam`. Here it is who calls it, how often, and with what.
+DEV = """#!/bin/sh
+echo "$@" >>calls
+[ "$1" = package ] || exit 1
+[ -z "$MAKEFLAGS$MAKEOVERRIDES$ARCH" ] || { echo "make's own variables are handed down" >&2; exit 1; }
+[ ! -e fails ] || { echo "no zig here: install it" >&2; exit 1; }
+mkdir -p "build/package/$2" && echo "for $2" >"build/package/$2/bootstrap" && chmod +x "build/package/$2/bootstrap"
+"""
+
+
+def offline():
+    return {"SAM_CLI_TELEMETRY": "0", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1", "AWS_CONFIG_FILE": "none"}
+
+
+class Clone:
+    """A folder with what `sam build` reads of the repository, and a ./dev that tells who called it."""
+
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = pathlib.Path(self.folder.name).resolve() / "a clone"
+        self.path.mkdir()
+        for name in ("template.yaml", "samconfig.toml", "Makefile"):
+            shutil.copy(ROOT / name, self.path / name)
+        for name in ("packaging", "handlers"):
+            shutil.copytree(ROOT / name, self.path / name)
+        (self.path / "dev").write_text(DEV.replace("echo \"$@\"", "cd \"$(dirname \"$0\")\" && echo \"$@\""))
+        (self.path / "dev").chmod(0o755)
+        (self.path / "build").mkdir()
+        (self.path / "build/large").write_bytes(bytes(1000))
+        return self
+
+    def __exit__(self, *_):
+        self.folder.cleanup()
+
+    def sam(self, *arguments, status=0):
+        home = self.path.parent / "home"
+        home.mkdir(exist_ok=True)
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))}
+        done = subprocess.run([pathlib.Path(sys.executable).with_name("sam"), *arguments], cwd=self.path, capture_output=True, text=True,
+                              timeout=200, env={**inherited, **offline(), "HOME": str(home)})
+        assert done.returncode == status, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout + done.stderr
+
+    def built(self):
+        return {path.parent.name: path.read_text() for path in (self.path / ".aws-sam/build").glob("*/bootstrap")}
+
+
+def test_sam_build_makes_what_it_is_told():
+    with Clone() as clone:
+        clone.sam("build")
+        assert clone.built() == dict.fromkeys(("Api", "Orders", "Sweep", "Echo"), "for x86_64\n"), clone.built()
+        for path in (clone.path / ".aws-sam/build").glob("*/*"):
+            assert path.name == "bootstrap" and os.access(path, os.X_OK), path
+        clone.sam("build", "--parameter-overrides", "Architecture=arm64")
+        assert set(clone.built().values()) == {"for arm64\n"} and len(clone.built()) == 4, clone.built()
+        clone.sam("build", "--build-in-source", "Echo")
+        assert clone.built() == {"Echo": "for x86_64\n"}, clone.built()
+        calls = (clone.path / "calls").read_text().splitlines()
+        assert calls == ["package x86_64"] * 4 + ["package arm64"] * 4 + ["package x86_64"], calls
+
+
+def test_sam_build_shows_what_is_missing():
+    with Clone() as clone:
+        (clone.path / "fails").touch()
+        said = clone.sam("build", "Echo", status=1)
+        assert "no zig here: install it" in said, said
+
+
+def test_sam_build_refuses_another_architecture():
+    with Clone() as clone:
+        make = ["make", "--makefile", clone.path / "Makefile", "build-Api"]
+        for more, says in ((["ARTIFACTS_DIR=out", "ARCH=riscv"], "ARCH is riscv: Lambda has x86_64 and arm64"),
+                           (["ARCH=arm64"], "build-Api is called by sam build; by hand, say where to")):
+            done = subprocess.run([*make, *more], cwd=clone.path, capture_output=True, text=True, timeout=60,
+                                  env={name: value for name, value in os.environ.items() if name not in ("ARTIFACTS_DIR", "ARCH", "MAKEFLAGS")})
+            assert done.returncode == 2 and says in done.stderr, (done.returncode, done.stdout, done.stderr)
+        assert not (clone.path / "calls").exists()
 
 
 def test_the_template_passes_cfn_lint():
