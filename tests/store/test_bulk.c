@@ -6,20 +6,15 @@
 #include "core/ctx.h"
 #include "store/bulk.h"
 #include "tests/check.h"
-#include "tests/store/network.h"
+#include "tests/store/lone.h"
 
 #define ARENA_BYTES ((size_t)8 << 20)
 
-static rig_world world;
-static network net;
-static caller ann;
 static const char *other; /* a table with a number as its sort key */
 
 static int set_up(void **state) {
     (void)state;
-    rig_open(&world);
-    network_open(&net, &world, 12345);
-    caller_init(&ann, &net, ARENA_BYTES);
+    lone_open(12345, ARENA_BYTES);
     other = unique_table("bulk");
     world_ask(&world, "CreateTable",
               "{\"TableName\":\"%s\",\"BillingMode\":\"PAY_PER_REQUEST\",\"AttributeDefinitions\":[{\"AttributeName\":\"id\","
@@ -32,9 +27,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     (void)state;
     world_ask(&world, "DeleteTable", "{\"TableName\":\"%s\"}", other);
-    caller_clean_up(&ann);
-    network_close(&net);
-    rig_close(&world);
+    lone_close();
     return 0;
 }
 

@@ -5,14 +5,11 @@
 #include "core/ctx.h"
 #include "store/cache.h"
 #include "tests/check.h"
-#include "tests/rig.h"
+#include "tests/store/pair.h"
 
 #define SKEW_MS INT64_C(2000)
 #define PK "CACHE#price#tea"
 #define JOB "DEDUPE#CACHE#price#tea"
-
-static rig_world world;
-static rig ann, bob; /* two callers, as two sandboxes are */
 
 /* ── the load: what it is asked for, and what it answers ────────────────────────────────────────────────────────────────── */
 
@@ -57,33 +54,16 @@ static const rig_twin forgets_jobs = {"#deadlineAt < :now_minus_skew", "(#deadli
 
 static int set_up(void **state) {
     (void)state;
-    rig_open(&world);
-    rig_init(&ann, &world, (size_t)8 << 20);
-    rig_init(&bob, &world, (size_t)8 << 20);
+    pair_open((size_t)8 << 20);
     load = (struct load){0};
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    rig_clean_up(&ann);
-    rig_clean_up(&bob);
-    rig_close(&world);
     return 0;
 }
 
 static void begin_again(rig_twin twin) {
-    rig_at(&world, T0);
     rig_delete(&world, PK, PK);
     rig_delete(&world, JOB, JOB);
-    world.twin = twin;
-    world.twisted = 0;
     load = (struct load){0};
-    rig_again(&ann, 0);
-    rig_again(&bob, 0);
-    ann.cx.deadline_at_ms = bob.cx.deadline_at_ms = INT64_MAX;
-    ann.before = NULL;
-    ann.slept_ms = 0;
+    pair_again(twin);
 }
 
 static latch_status get(rig *r, const latch_cache *cache, latch_json *out) { return latch_cache_get(&r->cx, cache, LATCH_STR("tea"), out); }
@@ -679,7 +659,7 @@ static void fits_or_refuses_at_every_arena_size(void **state) {
     assert_true(refused > 20);
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, pair_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(sends_exactly_this),

@@ -5,7 +5,7 @@
 #include "core/ctx.h"
 #include "store/dedupe.h"
 #include "tests/check.h"
-#include "tests/rig.h"
+#include "tests/store/pair.h"
 
 #define SKEW_MS INT64_C(2000)
 #define JOB_MS INT64_C(300000)
@@ -26,35 +26,9 @@ static const rig_twin forgets_status = {"#jobId = :j AND #status = :pending",
                                         "#jobId = :j AND (#status = :pending OR attribute_exists(#status))"};
 static const rig_twin forgets_results = {"#ttl <= :now_s", "(#ttl <= :now_s OR attribute_exists(#ttl))"};
 
-static rig_world world;
-static rig ann, bob; /* two callers, as two sandboxes are */
-
-static int set_up(void **state) {
-    (void)state;
-    rig_open(&world);
-    rig_init(&ann, &world, RIG_ARENA_BYTES);
-    rig_init(&bob, &world, RIG_ARENA_BYTES);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    rig_clean_up(&ann);
-    rig_clean_up(&bob);
-    rig_close(&world);
-    return 0;
-}
-
 static void begin_again(rig_twin twin) {
-    rig_at(&world, T0);
     rig_delete(&world, PK, SK);
-    world.twin = twin;
-    world.twisted = 0;
-    rig_again(&ann, 0);
-    rig_again(&bob, 0);
-    ann.cx.deadline_at_ms = INT64_MAX;
-    ann.before = NULL;
-    ann.slept_ms = 0;
+    pair_again(twin);
 }
 
 static latch_status enter(rig *r) { return latch_dedupe_enter(&r->cx, &mail, LATCH_STR("m-1")); }
@@ -72,17 +46,9 @@ static bool is(const char *status) { return rig_has_text(&world, PK, SK, "status
 
 /* ── what is sent and stored ────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static void hide_id(char *request, latch_str id) {
-    char *at = request;
-    while ((at = memmem(at, strlen(at), id.ptr, id.len)) != NULL) {
-        memmove(at + 4, at + id.len, strlen(at + id.len) + 1);
-        memcpy(at, "{id}", 4);
-    }
-}
-
 static void sent(const char *text, latch_str id) {
     assert_string_equal(ann.operation, "UpdateItem");
-    hide_id(ann.last_request, id);
+    pair_hide(ann.last_request, id);
     assert_string_equal(ann.last_request, text);
 }
 
@@ -722,7 +688,7 @@ static void settles_though_the_arena_is_full(void **state) {
     }
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, pair_set_up, pair_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(sends_exactly_this),

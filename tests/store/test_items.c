@@ -9,27 +9,15 @@
 #include "store/dynamodb.h"
 #include "store/transact.h"
 #include "tests/check.h"
-#include "tests/rig.h"
+#include "tests/store/pair.h"
 
-static rig_world world;
-static rig ann, bob; /* two callers, as two sandboxes are */
 static latch_usage usage;
 
 static int set_up(void **state) {
     (void)state;
-    rig_open(&world);
-    rig_init(&ann, &world, (size_t)8 << 20);
+    pair_open((size_t)8 << 20);
     usage = (latch_usage){0};
     ann.cx.usage = &usage;
-    rig_init(&bob, &world, RIG_ARENA_BYTES);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    rig_clean_up(&ann);
-    rig_clean_up(&bob);
-    rig_close(&world);
     return 0;
 }
 
@@ -1094,7 +1082,7 @@ static void finds_the_broken_twins(void **state) {
     assert_true(wrong_searches((rig_twin){"\"sk\":{\"S\":\"r1", "\"sk\":{\"S\":\"r2"}) > 0); /* in ExclusiveStartKey */
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, pair_tear_down)
 static const struct CMUnitTest tests[] = {
     // clang-format off
     ROW(reads_well_in_a_handler),

@@ -5,7 +5,7 @@
 #include "core/ctx.h"
 #include "store/lock.h"
 #include "tests/check.h"
-#include "tests/rig.h"
+#include "tests/store/pair.h"
 
 #define LEASE_MS INT64_C(30000)
 #define SKEW_MS INT64_C(2000)
@@ -23,38 +23,18 @@ static const rig_twin forgets_token = {"#ownerName = :o AND #recordVersionNumber
                                        "(#ownerName = :o OR #recordVersionNumber = :v OR #fence = :f OR attribute_exists(#fence))"};
 static const rig_twin shortens = {"AND #expiresAt < :e", "AND (#expiresAt < :e OR attribute_exists(#expiresAt))"};
 
-static rig_world world;
-static rig ann, bob; /* two callers, as two sandboxes are */
-
 static int set_up(void **state) {
     (void)state;
-    rig_open(&world);
-    rig_init(&ann, &world, RIG_ARENA_BYTES);
-    rig_init(&bob, &world, RIG_ARENA_BYTES);
+    pair_open(RIG_ARENA_BYTES);
     ann.cx.request_id = LATCH_STR("ann-1");
     bob.cx.request_id = LATCH_STR("bob-1");
     return 0;
 }
 
-static int tear_down(void **state) {
-    (void)state;
-    rig_clean_up(&ann);
-    rig_clean_up(&bob);
-    rig_close(&world);
-    return 0;
-}
-
 /* As it was in the beginning, with a rule broken, or none. */
 static void begin_again(rig_twin twin) {
-    rig_at(&world, T0);
     rig_delete(&world, PK, SK);
-    world.twin = twin;
-    world.twisted = 0;
-    rig_again(&ann, 0);
-    rig_again(&bob, 0);
-    ann.cx.deadline_at_ms = INT64_MAX;
-    ann.before = NULL;
-    ann.slept_ms = 0;
+    pair_again(twin);
 }
 
 static latch_status take(rig *r, latch_hold *out) { return latch_lock_take(&r->cx, &door, LATCH_STR("front"), out); }
@@ -63,18 +43,9 @@ static bool released(void) { return rig_has_text(&world, PK, SK, "isReleased", "
 
 /* ── what is sent and stored ────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Every place where the request has `id` becomes {id}. */
-static void hide_id(char *request, latch_str id) {
-    char *at = request;
-    while ((at = memmem(at, strlen(at), id.ptr, id.len)) != NULL) {
-        memmove(at + 4, at + id.len, strlen(at + id.len) + 1);
-        memcpy(at, "{id}", 4);
-    }
-}
-
 static void sent(const char *operation, const char *text, latch_str id) {
     assert_string_equal(ann.operation, operation);
-    hide_id(ann.last_request, id);
+    pair_hide(ann.last_request, id);
     assert_string_equal(ann.last_request, text);
 }
 
@@ -914,7 +885,7 @@ static void looks_who_holds_it(void **state) {
     assert_int_equal(bob.requests, 6);
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, pair_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(sends_exactly_this),

@@ -6,15 +6,12 @@
 #include "store/lock.h"
 #include "store/once.h"
 #include "tests/check.h"
-#include "tests/rig.h"
+#include "tests/store/pair.h"
 
 #define SKEW_MS INT64_C(2000)
 #define TIME_MS INT64_C(60000) /* in progress, where nothing else is said */
 #define PK "ONCE#order#o-1"
 #define SK "ONCE"
-
-static rig_world world;
-static rig ann, bob; /* two callers, as two sandboxes are */
 
 /* ── the work: what it was asked, and what it answers ───────────────────────────────────────────────────────────────────── */
 
@@ -73,32 +70,15 @@ static const rig_twin forgets_status = {"#status = :inprogress AND #in_progress_
 
 static int set_up(void **state) {
     (void)state;
-    rig_open(&world);
-    rig_init(&ann, &world, (size_t)4 << 20);
-    rig_init(&bob, &world, (size_t)4 << 20);
+    pair_open((size_t)4 << 20);
     work = (struct work){0};
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    rig_clean_up(&ann);
-    rig_clean_up(&bob);
-    rig_close(&world);
     return 0;
 }
 
 static void begin_again(rig_twin twin) {
-    rig_at(&world, T0);
     rig_delete(&world, PK, SK);
-    world.twin = twin;
-    world.twisted = 0;
     work = (struct work){0};
-    rig_again(&ann, 0);
-    rig_again(&bob, 0);
-    ann.cx.deadline_at_ms = bob.cx.deadline_at_ms = INT64_MAX;
-    ann.before = NULL;
-    ann.slept_ms = 0;
+    pair_again(twin);
 }
 
 static latch_json payload(rig *r, const char *text) {
@@ -1079,7 +1059,7 @@ static void says_what_an_unreadable_item_leaves_open(void **state) {
     assert_int_equal(work.runs, 0);
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, pair_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(sends_exactly_this),

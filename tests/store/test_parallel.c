@@ -9,27 +9,13 @@
 #include "store/lock.h"
 #include "store/parallel.h"
 #include "tests/check.h"
-#include "tests/store/network.h"
+#include "tests/store/lone.h"
 
 #define ITEMS 200
 
-static rig_world world;
-static network net;
-static caller ann;
-
 static int set_up(void **state) {
     (void)state;
-    rig_open(&world);
-    network_open(&net, &world, 4711);
-    caller_init(&ann, &net, (size_t)4 << 20);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    caller_clean_up(&ann);
-    network_close(&net);
-    rig_close(&world);
+    lone_open(4711, (size_t)4 << 20);
     return 0;
 }
 
@@ -266,7 +252,7 @@ static void bad_arguments_are_refused(void **state) {
     ann.cx.table = &ann.table;
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, lone_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(results_stand_in_item_order),

@@ -7,19 +7,15 @@
 
 #include "core/ctx.h"
 #include "tests/check.h"
-#include "tests/rig.h"
+#include "tests/store/pair.h"
 
-static rig_world world;
-static rig ann, bob;
 static char name[64]; /* of a table that this row alone has */
 
 /* DynamoDB Local is shared: each row has a table of its own there, and takes it with it. */
 static int set_up(void **state) {
     static int rows;
     (void)state;
-    rig_open(&world);
-    rig_init(&ann, &world, RIG_ARENA_BYTES);
-    rig_init(&bob, &world, RIG_ARENA_BYTES);
+    pair_open(RIG_ARENA_BYTES);
     snprintf(name, sizeof name, "tables-%ld-%d", (long)getpid(), ++rows);
     return 0;
 }
@@ -31,9 +27,7 @@ static int tear_down(void **state) {
     bool missing = false;
     latch_status status = latch_dynamodb_table_delete(&bob.cx, name);
     missing = status == LATCH_MISSING;
-    rig_clean_up(&ann);
-    rig_clean_up(&bob);
-    rig_close(&world);
+    pair_close();
     return status == LATCH_OK || missing ? 0 : -1;
 }
 

@@ -8,24 +8,11 @@
 #include "core/ctx.h"
 #include "store/dynamodb.h"
 #include "tests/check.h"
-#include "tests/rig.h"
-
-static rig_world world;
-static rig ann, bob; /* two callers, as two sandboxes are */
+#include "tests/store/pair.h"
 
 static int set_up(void **state) {
     (void)state;
-    rig_open(&world);
-    rig_init(&ann, &world, (size_t)24 << 20);
-    rig_init(&bob, &world, RIG_ARENA_BYTES);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    rig_clean_up(&ann);
-    rig_clean_up(&bob);
-    rig_close(&world);
+    pair_open((size_t)24 << 20);
     return 0;
 }
 
@@ -489,7 +476,7 @@ static void finds_a_token_that_is_not_sent(void **state) {
     assert_int_equal(sum_of("ann"), 3);
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, pair_tear_down)
 static const struct CMUnitTest tests[] = {
     // clang-format off
     ROW(all_or_nothing),

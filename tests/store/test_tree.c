@@ -6,18 +6,13 @@
 #include "core/ctx.h"
 #include "store/tree.h"
 #include "tests/check.h"
-#include "tests/store/network.h"
+#include "tests/store/lone.h"
 
-static rig_world world;
-static network net;
-static caller ann;
 static const char *table;
 
 static int set_up(void **state) {
     (void)state;
-    rig_open(&world);
-    network_open(&net, &world, 99);
-    caller_init(&ann, &net, (size_t)16 << 20);
+    lone_open(99, (size_t)16 << 20);
     table = unique_table("tree");
     world_ask(&world, "CreateTable",
               "{\"TableName\":\"%s\",\"BillingMode\":\"PAY_PER_REQUEST\",\"AttributeDefinitions\":[{\"AttributeName\":\"id\","
@@ -32,9 +27,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     (void)state;
     world_ask(&world, "DeleteTable", "{\"TableName\":\"%s\"}", table);
-    caller_clean_up(&ann);
-    network_close(&net);
-    rig_close(&world);
+    lone_close();
     return 0;
 }
 

@@ -8,28 +8,9 @@
 #include "store/lock.h"
 #include "store/once.h"
 #include "tests/check.h"
-#include "tests/rig.h"
+#include "tests/store/pair.h"
 
 #define SKEW_MS INT64_C(2000)
-
-static rig_world world;
-static rig ann, bob;
-
-static int set_up(void **state) {
-    (void)state;
-    rig_open(&world);
-    rig_init(&ann, &world, RIG_ARENA_BYTES);
-    rig_init(&bob, &world, RIG_ARENA_BYTES);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    rig_clean_up(&ann);
-    rig_clean_up(&bob);
-    rig_close(&world);
-    return 0;
-}
 
 static bool is_there(const char *pk, const char *sk) { return rig_has(&world, pk, sk, "pk"); }
 
@@ -143,7 +124,7 @@ static void keeps_what_never_expires(void **state) {
     assert_false(is_there("CACHE#brief#tea", "CACHE#brief#tea"));
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, pair_set_up, pair_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(removes_what_is_past_its_ttl),

@@ -7,25 +7,11 @@
 #include "core/log.h"
 #include "store/writer.h"
 #include "tests/check.h"
-#include "tests/store/network.h"
-
-static rig_world world;
-static network net;
-static caller ann;
+#include "tests/store/lone.h"
 
 static int set_up(void **state) {
     (void)state;
-    rig_open(&world);
-    network_open(&net, &world, 777);
-    caller_init(&ann, &net, (size_t)1 << 20);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    caller_clean_up(&ann);
-    network_close(&net);
-    rig_close(&world);
+    lone_open(777, (size_t)1 << 20);
     return 0;
 }
 
@@ -299,7 +285,7 @@ static void memory_is_the_writers_own(void **state) {
     assert_int_equal(all.written, 5000);
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, lone_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(flushes_when_it_is_full),

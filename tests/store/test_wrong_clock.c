@@ -6,7 +6,7 @@
 #include "store/lock.h"
 #include "store/once.h"
 #include "tests/check.h"
-#include "tests/rig.h"
+#include "tests/store/pair.h"
 
 /*
  * A caller whose clock runs ahead by minutes, until DynamoDB refuses its signature and the answer's Date puts it right: the request that
@@ -16,8 +16,6 @@
 #define AHEAD_MS (10 * LATCH_MINUTE_MS)
 #define KEY LATCH_STR("k")
 
-static rig_world world;
-static rig ann, bob;
 static latch_transport bobs_own;
 static int refused; /* of bob's requests, for their time */
 
@@ -34,22 +32,12 @@ static latch_status refuse_the_time(void *self, const latch_send *send, latch_ar
 
 static int set_up(void **state) {
     (void)state;
-    rig_open(&world);
-    rig_init(&ann, &world, RIG_ARENA_BYTES);
-    rig_init(&bob, &world, RIG_ARENA_BYTES);
+    pair_open(RIG_ARENA_BYTES);
     bobs_own = bob.client.transport;
     bob.client.transport = (latch_transport){.call = refuse_the_time};
     bob.cx.deadline_at_ms = T0 + AHEAD_MS + LATCH_MINUTE_MS;
     bob.ahead_us = AHEAD_MS * 1000;
     refused = 0;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    rig_clean_up(&ann);
-    rig_clean_up(&bob);
-    rig_close(&world);
     return 0;
 }
 
@@ -170,7 +158,7 @@ static void a_window_is_not_closed_early(void **state) {
     bob_was_put_right(1);
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, pair_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(a_lock_is_not_taken_from_its_holder),
