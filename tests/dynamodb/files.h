@@ -59,6 +59,20 @@ static inline void environment_clear(void) {
     setenv("HOME", files_dir, 1);
 }
 
+/* A set-up and a tear-down for cmocka, where a test needs nothing else. */
+static inline int files_set_up(void **state) {
+    (void)state;
+    files_open();
+    environment_clear();
+    return 0;
+}
+
+static inline int files_tear_down(void **state) {
+    (void)state;
+    files_close();
+    return 0;
+}
+
 /* "NAME=value NAME=value": single spaces, none inside. "%s" in a value is the folder. */
 static inline void environment_set(const char *pairs) {
     char text[2048], one[1024];

@@ -7,19 +7,6 @@
 #include "tests/core/room.h"
 #include "tests/dynamodb/files.h"
 
-static int set_up(void **state) {
-    (void)state;
-    files_open();
-    environment_clear();
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    files_close();
-    return 0;
-}
-
 /* Every entry of a text on one line: "[section]", "key=value", "key.sub=value"; "!n" where line n is broken. */
 static void write_down(latch_str text, char *out, size_t size) {
     latch_profile_reader reader = latch_profile_read(at_the_edge(text));
@@ -246,7 +233,7 @@ static void says_what_may_not_be_read(void **state) {
     latch_profile_close(&p);
 }
 
-#define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define ROW(name) cmocka_unit_test_setup_teardown(name, files_set_up, files_tear_down)
 static const struct CMUnitTest tests[] = {
     ROW(reads_entries),  ROW(survives_cuts_and_flips), ROW(finds_the_profile),        ROW(reads_each_file_alone),
     ROW(finds_services), ROW(finds_the_files),         ROW(says_what_cannot_be_read), ROW(says_what_may_not_be_read),

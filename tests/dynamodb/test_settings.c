@@ -8,19 +8,6 @@
 #include "tests/core/room.h"
 #include "tests/dynamodb/files.h"
 
-static int set_up(void **state) {
-    (void)state;
-    files_open();
-    environment_clear();
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    files_close();
-    return 0;
-}
-
 /* The environment is `pairs` alone, the config file `config`, where there is one. */
 static latch_status read_with(room *r, const char *pairs, const char *config, latch_settings *out) {
     environment_clear();
@@ -482,7 +469,7 @@ static void survives_full_arenas(void **state) {
     }
 }
 
-#define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define ROW(name) cmocka_unit_test_setup_teardown(name, files_set_up, files_tear_down)
 static const struct CMUnitTest tests[] = {
     ROW(finds_the_endpoint),     ROW(finds_the_region), ROW(says_what_to_set),      ROW(takes_urls_apart),
     ROW(refuses_urls),           ROW(recognises_aws),   ROW(agrees_with_botocore),  ROW(asks_the_account),
