@@ -332,6 +332,38 @@ def test_no_call_is_missing_on_the_pages():
         assert rows == calls - NO_ROW, (page, rows ^ (calls - NO_ROW))
 
 
+def one_order():
+    event = json.loads((ROOT / "events/orders-sqs.json").read_bytes())
+    event["Records"] = event["Records"][:1]
+    return json.dumps(event).encode()
+
+
+SHOP_COSTS = {  # a row of docs/costs.md: who is played, and what
+    "`GET /products/tea`": ("api", http_event("GET", "/products/tea")),
+    "`POST /checkout`": ("api", http_event("POST", "/checkout", '{"sku":"tea","qty":1}', idempotency_key="k")),
+    "`POST /login`, wrong": ("api", http_event("POST", "/login", '{"user":"ann","password":"wrong one"}')),
+    "`POST /login`, right": ("api", http_event("POST", "/login", '{"user":"ann","password":"opensesame"}')),
+    "an order in a queue": ("orders", one_order()),
+    "`sweep`": ("sweep", (ROOT / "events/sweep-schedule-1.json").read_bytes()),
+}
+
+
+def test_the_page_has_what_the_shop_costs():
+    page = (ROOT / "docs/costs.md").read_text(encoding="utf-8").split("## The shop\n")[1].split("\n## ")[0]
+    rows, measured = re.findall(r"^\| (.*) \| (\d+) \| (\d+) \|$", page, re.MULTILINE), []
+    with Store() as store:
+        for name, (handler, event) in SHOP_COSTS.items():
+            store.fresh()
+            with Recorder(store.url) as recorder, Function(str(RELEASE / "bootstrap"), handler, store.environment(recorder.url)) as function:
+                counts = []
+                for _ in range(2):
+                    before = len(recorder.requests)
+                    function.invoke(event)
+                    counts.append(str(len(recorder.requests) - before))
+            measured.append((name, *counts))
+    assert rows == measured, (rows, measured)
+
+
 # ── the rest of the template ──────────────────────────────────────────────────────────────────────────────────────────
 
 
