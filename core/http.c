@@ -169,7 +169,7 @@ static const char *trusted_file(void) {
 }
 
 /* libcurl's words for a proxy that it can't use have all of its URL in them, the password too. */
-const char *latch_http_reason(int code, const char *detail) {
+const char *latch_http_reason(unsigned code, const char *detail) {
     return *detail != '\0' && strchr(detail, '@') == NULL ? detail : curl_easy_strerror((CURLcode)code);
 }
 

@@ -12,6 +12,6 @@ bool latch_http_may_use_proxy(const char *url, bool *is_url) LATCH_NONNULL;
 const char *latch_http_system_bundle(void);
 
 /* Why it failed: libcurl's detail, which CURLOPT_ERRORBUFFER took, or its general words for `code`, a CURLcode. No secret is in them. */
-const char *latch_http_reason(int code, const char *detail) LATCH_NONNULL;
+const char *latch_http_reason(unsigned code, const char *detail) LATCH_NONNULL;
 
 #endif
