@@ -186,12 +186,15 @@ static bool read_projection(yyjson_val *json, latch_index_schema *out, latch_are
     return out->projected != LATCH_PROJECTED_INCLUDE || read_included(names, out, arena, fault);
 }
 
-static bool check_local(const latch_schema *schema, const latch_index_schema *index, latch_arena *arena, latch_fault *fault) {
+/* Before its attributes are looked for among the definitions. */
+static bool check_local(const latch_schema *schema, yyjson_val *json, latch_arena *arena, latch_fault *fault) {
+    key_names names;
+    if (!name_keys(json, &names, arena, fault)) return false;
     if (schema->keys.sort.len == 0)
         return latch_invalid(fault, arena, "Local Secondary indices are not allowed on hash tables, only hash and range tables");
-    if (!latch_str_eq(index->keys.partition, schema->keys.partition))
+    if (names.sort.len == 0) return latch_invalid(fault, arena, "Local secondary indices must have a range key");
+    if (!latch_str_eq(names.partition, schema->keys.partition))
         return latch_invalid(fault, arena, "Local Secondary indices must have the same hash key as the main table");
-    if (index->keys.sort.len == 0) return latch_invalid(fault, arena, "Local secondary indices must have a range key");
     return true;
 }
 
@@ -210,8 +213,8 @@ static bool read_index(yyjson_val *json, bool global, latch_schema *schema, latc
     if (!latch_schema_check_name(name, arena, fault) || !check_unique(schema, name, global, arena, fault)) return false;
     if (!copy(&out->name, name, arena, fault)) return false;
     const char *whose = global ? "Global Secondary Index" : "Local Secondary Index";
+    if (!global && !check_local(schema, member(json, "KeySchema"), arena, fault)) return false;
     if (!read_keys(member(json, "KeySchema"), whose, schema, &out->keys, arena, fault)) return false;
-    if (!global && !check_local(schema, out, arena, fault)) return false;
     if (!read_projection(member(json, "Projection"), out, arena, fault)) return false;
     yyjson_val *throughput = global ? member(json, "ProvisionedThroughput") : NULL;
     if (!read_throughput(throughput, global && !schema->on_demand, "No provisioned throughput specified for the global secondary index",

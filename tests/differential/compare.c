@@ -81,10 +81,7 @@ const listed compare_listed[] = {
            "where several actions are invalid, Local tells of an update's index key first"),
     LISTED("TransactWriteItems", "400 @(ValidationException|ResourceNotFoundException):*", UPDATE_FAULT,
            "where one action is invalid and another's update fails, Local tells of the latter"),
-    LISTED("TransactWriteItems",
-           "400 @(ValidationException: @(Value null at 'transactItems.*|Invalid table/index name*|Cannot do operations on*|One or more "
-           "parameter values were invalid: *|Transaction request cannot include*|1 validation error detected: Value '*)"
-           "|ResourceNotFoundException:*)",
+    LISTED("TransactWriteItems", "400 @(ResourceNotFoundException:*|ValidationException: !(Invalid @(Update|Condition)Expression:*))",
            "400 ValidationException: @(Invalid @(Update|Condition)Expression:*|Value provided in ExpressionAttribute@(Names|Values) unused "
            "in expressions*|ExpressionAttribute@(Names|Values) can only be specified when using expressions*)",
            "of two faults in a transaction Local tells of the expression's, whatever the order of the actions; the engine looks at each "
