@@ -56,6 +56,19 @@ static latch_status record(latch_ctx *cx, latch_record *r) {
     return latch_str_eq(latch_record_bytes(r), LATCH_STR("bad")) ? latch_fail(cx, "Bad", "bad") : LATCH_OK;
 }
 
+/* The broken twin: it reads, adds and writes, and nothing says that nobody may come between. */
+static const latch_cache counts = {.name = "count", .ttl_ms = LATCH_HOUR_MS};
+
+static latch_status count_badly(latch_ctx *cx, latch_event *event) {
+    latch_json found = LATCH_NULL;
+    int64_t n = 0;
+    bool missing;
+    LATCH_TRY_BUT(LATCH_MISSING, missing, latch_cache_get(cx, &counts, LATCH_STR("n"), &found));
+    if (!missing) LATCH_TRY(latch_read(found, "n", &n));
+    LATCH_TRY(latch_cache_set(cx, &counts, LATCH_STR("n"), latch_object(cx, "n", n + 1)));
+    return latch_event_reply(event, latch_object(cx, "n", n + 1));
+}
+
 static const latch_route routes[] = {{"ANY", "/mirror/{item}", mirror}};
 static const latch_handler handlers[] = {
     {.name = "mirror", LATCH_ROUTES(routes), .init = count_init},
@@ -64,6 +77,7 @@ static const latch_handler handlers[] = {
     {.name = "storeless", .event = take},
     {.name = "slow", .event = slow},
     {.name = "record", .record = record},
+    {.name = "count", .event = count_badly, .stores = true},
 };
 
 static int open_kit(void **state) {
@@ -301,6 +315,19 @@ static void another_sandbox_comes_between(void **state) {
     latch_test_close(other);
 }
 
+static void count_beside(void *arg) { (void)latch_test_event(arg, "count", "{}"); }
+
+static void a_lost_update_is_seen(void **state) {
+    (void)state;
+    latch_test *other = latch_test_open(&(latch_test_options){.handlers = handlers, .handler_count = COUNT_OF(handlers), .beside = t});
+    assert_string_equal(latch_test_text(latch_test_event(t, "count", "{}"), "n"), "1");
+    assert_string_equal(latch_test_text(latch_test_event(other, "count", "{}"), "n"), "2");
+    latch_test_meanwhile(t, 2, count_beside, other); /* between reading and writing */
+    assert_string_equal(latch_test_text(latch_test_event(t, "count", "{}"), "n"), "3");
+    assert_string_equal(latch_test_text(latch_test_event(t, "count", "{}"), "n"), "4"); /* 5 were counted */
+    latch_test_close(other);
+}
+
 /* ── used against its words: the program ends, and says why ─────────────────────────────────────────────────────────────── */
 
 static void pass_back(void) { latch_test_pass(t, -1); }
@@ -367,6 +394,7 @@ static const struct CMUnitTest tests[] = {
     ROW(a_fault_is_of_the_request_that_it_names),
     ROW(a_context_by_hand_sees_and_holds),
     ROW(another_sandbox_comes_between),
+    ROW(a_lost_update_is_seen),
     ROW(misuse_ends_the_program),
 };
 
