@@ -10,14 +10,21 @@
 
 #include "tests/differential/sides.h"
 
+/* What is known of a request. */
+enum {
+    OF_SEVERAL = 1, /* an update that does more than one thing */
+    CHANGED = 2     /* a member was changed at random: it may have several faults */
+};
+
 typedef struct listed {
     const char *operation; /* NULL: any */
     const char *engine;    /* a pattern of "status error: message", as fnmatch takes it */
     const char *other;
     const char *why;
-    bool several; /* only where the request has several actions */
-    bool unseen;  /* Local doesn't look at this fault: it may have written, whatever it answers */
+    unsigned only; /* where the request is one of these alone; 0: any */
+    bool unseen;   /* Local doesn't look at this fault: it may have written, whatever it answers */
 } listed;
+#define COMPARE_FAULTS "a request that was changed at random and has several faults is told of one of them"
 extern const listed compare_listed[];
 extern const size_t compare_listed_count;
 
@@ -27,8 +34,8 @@ typedef enum verdict {
     DIFFERENT
 } verdict;
 
-/* `several`: an update does more than one thing. */
-verdict compare_replies(const char *operation, const char *prefix, const reply *engine, const reply *other, bool several, size_t *row);
+/* `known`: OF_SEVERAL, CHANGED. */
+verdict compare_replies(const char *operation, const char *prefix, const reply *engine, const reply *other, unsigned known, size_t *row);
 
 bool compare_values(yyjson_val *a, yyjson_val *b);
 
