@@ -1,7 +1,7 @@
 """A stand-in for AWS's base image: what a static executable and SAM's own emulator need of one, which is little."""
 import io, os, pathlib, shutil, struct, subprocess, sys, tarfile
 
-from tools import EMULATOR_IMAGE
+from tools import IMAGE
 
 APPLETS = ("sh", "ls", "cat", "mkdir", "mv", "chmod") # what SAM and the emulator's entry script call
 FOLDERS = ("etc", "etc/ssl", "etc/ssl/certs", "tmp", "usr", "usr/bin", "var", "var/task", "var/runtime", "opt")
@@ -10,7 +10,7 @@ SETTINGS = ("WORKDIR /var/task", "ENV PATH=/usr/local/bin:/usr/bin:/bin:/opt/bin
             "ENV LAMBDA_RUNTIME_DIR=/var/runtime")
 
 
-def is_there(image=EMULATOR_IMAGE):
+def is_there(image=IMAGE):
     return subprocess.run(["docker", "image", "inspect", image], capture_output=True).returncode == 0
 
 
@@ -49,7 +49,7 @@ def archive():
     return out.getvalue(), None
 
 
-def make(image=EMULATOR_IMAGE):
+def make(image=IMAGE):
     """Imports it under AWS's tag. What went wrong, or None."""
     layer, missing = archive()
     if layer is None:
@@ -59,7 +59,7 @@ def make(image=EMULATOR_IMAGE):
     return None if done.returncode == 0 else done.stderr.decode()
 
 
-def remove(image=EMULATOR_IMAGE):
+def remove(image=IMAGE):
     """And what SAM built on it."""
     emulator = image.replace("al2023-", "al2023-rapid-")
     subprocess.run(["docker", "image", "rm", "--force", image, emulator], capture_output=True)

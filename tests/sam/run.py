@@ -3,11 +3,11 @@
 
 Everything it leaves, files, servers, containers, is gone when it ends, also where a check fails or it is interrupted.
 """
-import argparse, contextlib, os, pathlib, shutil, signal, sys, tempfile, time
+import argparse, contextlib, os, shutil, signal, sys, tempfile, time
 
 import build, events, image, shop, state
 from checks import Checks
-from tools import EMULATOR_IMAGE, ROOT, Died, World
+from tools import ARCH, IMAGE, ROOT, TABLE, Died, World
 
 
 @contextlib.contextmanager
@@ -15,8 +15,8 @@ def base_image(checks):
     stands_in = not image.is_there()
     if stands_in:
         problem = image.make()
-        checks.that(f"a stand-in for {EMULATOR_IMAGE}", problem is None, problem)
-        print(f"  {EMULATOR_IMAGE} is a stand-in of busybox under the same tag", flush=True)
+        checks.that(f"a stand-in for {IMAGE}", problem is None, problem)
+        print(f"  {IMAGE} is a stand-in of busybox under the same tag", flush=True)
     try:
         yield
     finally:
@@ -34,24 +34,23 @@ def database(world):
 
 
 def play(checks, world):
-    tables = {}
-    for name in ("shop", "empty", "http"):
-        done = world.make_table(f"sam-{name}")
-        checks.that(f"latch table create sam-{name}", done.returncode == 0, done.stdout + done.stderr)
-        tables[name] = world.table(f"sam-{name}")
-    tables["shop"].warm_up()
+    for name in (TABLE, "empty"):
+        done = world.make_table(name)
+        checks.that(f"latch table create {name}", done.returncode == 0, done.stdout + done.stderr)
+    table, empty = world.table(TABLE), world.table("empty")
+    table.warm_up()
     checks.end()
 
     checks.begin("sam local invoke: each function, each sample event")
-    first = events.first_plays(checks, world, tables["shop"])
-    events.twin_empty_table(checks, world, tables["empty"])
+    first = events.first_plays(checks, world, table)
+    events.twin_empty_table(checks, world, empty)
     checks.end()
     checks.begin("what they left in the table, by boto3")
-    state.check(checks, tables["shop"], first)
-    state.twins(checks, tables["shop"], first)
-    before = state.fingerprints(tables["shop"])
+    state.check(checks, table, first)
+    state.twins(checks, table, first)
+    before = state.fingerprints(table)
     checks.end()
-    serve(checks, world, tables["shop"], before)
+    serve(checks, world, table, before)
 
 
 def serve(checks, world, table, before):
@@ -68,30 +67,53 @@ def serve(checks, world, table, before):
         checks.end()
 
 
-def main():
+def check_documents(checks, world):
+    """The commands that a page shows for Docker, as they stand."""
+    for page in sorted(path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")] if "```sh docker" in path.read_text()):
+        done = world.run(sys.executable, "tests/docs/commands.py", "build/release", page, "--docker", timeout=600)
+        checks.that(f"{page}: its commands for Docker", done.returncode == 0 and not done.stdout.startswith(f"{page}: 0 "), done.stdout + done.stderr)
+
+
+def check_builds(checks, world, quick):
+    build.check_template(checks, world)
+    build.check_build(checks, world, ARCH, world.built)
+    if not quick:
+        other, = build.MACHINES.keys() - {ARCH}
+        build.check_build(checks, world, other, world.folder / "build-of-the-other")
+
+
+def parse():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--no-arm64", action="store_true", help="don't build for arm64")
-    options = parser.parse_args()
+    parser.add_argument("--quick", action="store_true", help="this machine's architecture alone, and no Dockerfile")
+    parser.add_argument("--dockerfile", type=int, metavar="STATUS", help="how tests/sam/dockerfile.py ended, which was before")
+    return parser.parse_args()
+
+
+def main():
+    options = parse()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     checks, started, folder = Checks(), time.monotonic(), tempfile.mkdtemp(prefix="latch-sam.")
     world = World(folder)
     try:
         checks.begin("the template, and what sam build makes of it")
-        build.check_template(checks, world)
-        build.check_build(checks, world, "x86_64", world.built)
-        if not options.no_arm64:
-            build.check_build(checks, world, "arm64", pathlib.Path(folder) / "build-arm64")
+        check_builds(checks, world, options.quick)
         checks.end()
         checks.begin(f"a Docker engine ({os.environ.get('LATCH_DOCKER', 'running')}), the base image, DynamoDB Local")
-        with base_image(checks), database(world):
-            play(checks, world)
+        with base_image(checks):
+            with database(world):
+                play(checks, world)
+            checks.begin("the Dockerfile, the documents")
+            if not options.quick:
+                checks.equal("the Dockerfile makes the package that is made here (its words are above)", 0, options.dockerfile)
+            check_documents(checks, world)
+            checks.end()
     except Died as died:
         checks.that("all that was to be started did start", False, died)
     finally:
         world.remove_containers()
         checks.that("no container is left", not world.containers(), world.containers())
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"\n{time.monotonic() - started:.0f} s", end="")
+    print(f"\nin {time.monotonic() - started:.0f} s", end="")
     return checks.summary()
 
 

@@ -85,7 +85,7 @@ def test_who_is_not_root_is_told_to_be():
 
 def test_an_unknown_option_is_refused():
     with machine() as folder:
-        says(run(folder, ROOT / "dev", "sam", "--quick"), 1, "usage: ./dev sam [--no-arm64]")
+        says(run(folder, ROOT / "dev", "sam", "--fast"), 1, "usage: ./dev sam [--quick]")
 
 
 def test_without_java_it_is_named():

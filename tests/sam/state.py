@@ -3,7 +3,7 @@ import json, time
 
 DAY_S, HOUR_S, WEEK_S = 86_400, 3_600, 604_800
 MESSAGE = "19dd0b57-b21e-4ac1-bd88-01bbb068cb0" # and a digit: events/orders-sqs.json
-SHARD = "4954511524349098501828006797371497314458218006259324420096" # and a digit: events/orders-kinesis.json
+SHARD = "4954511524349098501828006771497314458218006259324420096" # and a digit: events/orders-kinesis.json
 SLACK_S = 900 # a slow machine's run
 
 

@@ -4,7 +4,9 @@ import contextlib, json, os, pathlib, re, signal, socket, subprocess, time, urll
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SAM = ROOT / "build/tools/sam/bin"
 REGION, KEYS = "us-east-1", {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
-EMULATOR_IMAGE = "public.ecr.aws/lambda/provided:al2023-x86_64"
+TABLE = "Table" # the template's resource, which its functions are given as LATCH_TABLE
+ARCH = {"x86_64": "x86_64", "aarch64": "arm64"}[os.uname().machine] # functions run as this; the other one is only built
+IMAGE = f"public.ecr.aws/lambda/provided:al2023-{ARCH}"
 
 
 class Died(Exception):
@@ -68,12 +70,16 @@ class World:
     # ── functions ──
 
     def options(self, table):
-        """What every `sam local` is given: the template that sam build left, and where the functions find the table."""
-        variables = self.folder / f"variables-{table}.json"
-        variables.write_text(json.dumps({"Parameters": {
-            "LATCH_TABLE": table, "AWS_ENDPOINT_URL_DYNAMODB": f"http://host.docker.internal:{self.url.rsplit(':', 1)[1]}"}}))
-        return ["--template", self.built / "template.yaml", "--env-vars", variables, "--region", REGION, "--skip-pull-image",
-                "--add-host", "host.docker.internal:host-gateway", "--parameter-overrides", "ParameterKey=ShopPassword,ParameterValue=opensesame"]
+        """What every `sam local` is given: the template that sam build left, and where the functions find DynamoDB and the table. Without
+        --env-vars a function's table is called as the template's resource is."""
+        port = self.url.rsplit(":", 1)[1]
+        words = ["--template", self.built / "template.yaml", "--region", REGION, "--skip-pull-image", "--add-host", "host.docker.internal:host-gateway",
+                 "--parameter-overrides", f"Architecture={ARCH}", f"DynamoDBEndpoint=http://host.docker.internal:{port}"]
+        if table != TABLE:
+            variables = self.folder / f"variables-{table}.json"
+            variables.write_text(json.dumps({"Parameters": {"LATCH_TABLE": table}}))
+            words += ["--env-vars", variables]
+        return words
 
     def invoke(self, function, event, table):
         """`sam local invoke`, which exits with 0 whatever happens: what it printed, and what the function logged."""
