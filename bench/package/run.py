@@ -272,6 +272,16 @@ def print_goals(goals):
         print(f"  {what:<58}{value:>7.2f} {unit:<2}  at most {bound:<4} {'met' if value <= bound else 'MISSED'}")
 
 
+def markdown_of(functions):
+    """README's table."""
+    lines = ["| function | file | zip -9 | exec to `/next` | CPU of it | to first answer | resident | warm p50 | CPU |", "|---" * 9 + "|"]
+    for f in (f for f in functions if not f.fault):
+        lines.append(f"| {f.name} | {f.file.stat().st_size / 1e6:.1f} MB | {zipped_bytes(f.file) / 1e6:.1f} MB | {f.median('next_ms'):.1f} ms | "
+                     f"{f.median('next_cpu_ms'):.1f} ms | {f.median('answered_ms'):.1f} ms | {f.median('rss_mb'):.1f} MB | "
+                     f"{f.median('p50_us'):.0f} µs | {f.median('cpu_us'):.0f} µs |")
+    return "\n".join(lines) + "\n"
+
+
 def write_json(path, functions, goals):
     rows = {f.name: {"file_bytes": f.file.stat().st_size, "zip_bytes": zipped_bytes(f.file), "fault": f.fault,
                      **{key: f.median(key) for key in f.figures}} for f in functions}
@@ -289,6 +299,7 @@ def options_of():
     parser.add_argument("--tools", type=Path, default=ROOT / "build/release/bench", help="where bench_lambda, bench_stub and bench_floor are")
     parser.add_argument("--only", action="append", metavar="NAME", help="this row of the table; several times")
     parser.add_argument("--json", type=Path, metavar="FILE", help="the figures, once more")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="README's table")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="a plot of them")
     options = parser.parse_args()
     if min(options.starts, options.memory, options.rounds, options.invocations) < 1:
@@ -317,6 +328,8 @@ def main():
     print_goals(goals)
     if options.json:
         write_json(options.json, functions, goals)
+    if options.markdown:
+        options.markdown.write_text(markdown_of(functions))
     if options.svg:
         options.svg.write_text(plot(functions))
     if any(f.fault for f in functions if f.name.startswith("Latch")):

@@ -25,7 +25,8 @@ def bench(scratch, bootstrap, rows, status=0, **environment):
     only = [word for row in rows for word in ("--only", row)]
     done = subprocess.run([sys.executable, ROOT / "bench/package/run.py", "--starts", "3", "--memory", "1", "--rounds", "1", "--invocations",
                            "50", "--tools", RELEASE / "bench", "--bootstrap", bootstrap, "--json", scratch / "out.json", "--svg",
-                           scratch / "out.svg", *only], capture_output=True, text=True, timeout=280, env={**os.environ, **environment})
+                           scratch / "out.svg", "--markdown", scratch / "out.md", *only],
+                          capture_output=True, text=True, timeout=280, env={**os.environ, **environment})
     assert done.returncode == status, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout, json.loads((scratch / "out.json").read_text())
 
@@ -52,6 +53,7 @@ def test_every_row_has_figures(scratch):
     for what in ("the file", "the file, zip -9", "resident at first /next"):
         goal = next(goal for goal in figures["goals"] if goal["what"] == what)
         assert goal["met"] == (goal["value"] <= goal["at_most"]) and (" met\n" in said or "MISSED" in said), goal
+    assert sorted(line.split("|")[1].strip() for line in (scratch / "out.md").read_text().splitlines()[2:]) == sorted(rows)
     drawn = xml.etree.ElementTree.parse(scratch / "out.svg").getroot()
     bars = [element for element in drawn.iter() if element.tag.endswith("rect")]
     assert len(bars) == 4 * len(rows) and (scratch / "out.svg").stat().st_size < 30000, f"{len(bars)} bars"
