@@ -67,6 +67,7 @@ static const arming *volatile latest; /* for a crash of a thread that the handle
 static struct {                             /* one report: the first crash's */
     atomic_int reporter;                    /* the thread that writes it, by its kernel id; 0: none yet */
     volatile sig_atomic_t tracing, sending; /* the reporter's own: no other thread looks */
+    const void *context;                    /* of the crash, on the signal's stack */
     volatile size_t frame_count;
     uintptr_t frames[FRAMES_MAX];
     arming of;
@@ -107,6 +108,28 @@ static void note_stack(void) {
 
 static void on_signal(int number, siginfo_t *info, void *context);
 
+/*
+ * A handler returns through two instructions. On arm64 musl has its own right behind another function, whose they seem to be to an unwinder,
+ * which looks a byte before each return address; the kernel's, in its vDSO, are known to it.
+ */
+static void return_by_kernel(int number) {
+#if defined(__aarch64__) && !defined(__GLIBC__)
+    enum { RESTORER = 0x04000000 }; /* SA_RESTORER, which musl's headers don't have */
+    struct {
+        void (*handler)(int);
+        unsigned long flags;
+        void (*restorer)(void);
+        unsigned long mask;
+    } action;
+    if (syscall(SYS_rt_sigaction, number, NULL, &action, sizeof action.mask) != 0) return;
+    action.flags &= ~(unsigned long)RESTORER;
+    action.restorer = NULL;
+    syscall(SYS_rt_sigaction, number, &action, NULL, sizeof action.mask);
+#else
+    (void)number;
+#endif
+}
+
 void latch_crash_init(void) {
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     prepared.pid = getpid();
@@ -118,8 +141,10 @@ void latch_crash_init(void) {
     if (prepared.stack == MAP_FAILED) prepared.stack = NULL;
     if (prepared.stack != NULL) sigaltstack(&(stack_t){.ss_sp = prepared.stack, .ss_size = STACK_BYTES}, NULL);
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < SIGNALS; i++)
+    for (size_t i = 0; i < SIGNALS; i++) {
         sigaction(signals[i].number, &action, &prepared.before[i]);
+        return_by_kernel(signals[i].number);
+    }
 }
 
 void latch_crash_clean_up(void) {
@@ -459,15 +484,18 @@ static void on_signal(int number, siginfo_t *info, void *context) {
         die(number, info);
         return;
     }
-    bool again = report.tracing != 0; /* the trace itself met bad memory: what is there of it must do */
     signal(SIGALRM, SIG_DFL);
     alarm(GIVE_UP_S);
-    if (!again) {
+    if (report.tracing == 0) {
         report.tracing = 1;
         report.of = *of;
+        report.context = context;
         write_message(number, info);
         trace(context);
-    }
+    } else if (report.tracing == 1 && report.frame_count == 0) { /* the unwinder met bad memory before it came to the crash */
+        report.tracing = 2;
+        walk_by_hand(report.context, registers_of(report.context));
+    } /* else what is there must do */
     tell();
     errno = before;
     die(number, info);
