@@ -9,6 +9,8 @@ of the same file. The floor is bare sockets, by the compiler that the package ha
 The functions start in turn, each turn beginning with another one, so that what disturbs the machine disturbs all alike. Printed are medians,
 and p10 to p90 in brackets. A ratio is Latch's median by the other's. A goal that isn't met is printed as MISSED, and is no failure; a function
 that doesn't do its work has no figures but its misdeed, and where it is Latch's, the exit status is 1.
+
+On a machine that others keep busy, `chrt -r 10` before it (as root) gives starts that vary by a tenth; warm invocations are slower by it.
 """
 import argparse
 import io
