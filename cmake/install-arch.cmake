@@ -5,7 +5,7 @@ install(FILES ${LATCH_STATIC_DEPS}/lib/libcurl.a ${LATCH_STATIC_DEPS}/lib/libssl
 install(DIRECTORY ${LATCH_STATIC_DEPS}/include DESTINATION ${into})
 
 # Their own say where they were built.
-foreach(name libcurl libssl libcrypto)
+foreach(name libcurl openssl libssl libcrypto)
   file(READ ${LATCH_STATIC_DEPS}/lib/pkgconfig/${name}.pc text)
   string(REGEX REPLACE "(^|\n)prefix=[^\n]*" "\\1prefix=\${pcfiledir}/.." text "${text}")
   string(REGEX REPLACE "\nlibdir=[^\n]*" "\nlibdir=\${prefix}" text "${text}")
