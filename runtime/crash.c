@@ -236,6 +236,10 @@ __attribute__((no_sanitize("address"))) static void walk_by_hand(const void *con
 static void trace(const void *context) {
     registers r = registers_of(context);
     walk w = {.pc = r.pc};
+    if (armed.stack_to == 0) { /* a thread that the handler started: its chain ends with 0, and a fault on the way there is outlived */
+        armed.stack_from = r.sp;
+        armed.stack_to = r.sp + STACK_LIMIT_BYTES;
+    }
     (void)_Unwind_Backtrace(visit, &w);
     if (report.frame_count == 0) walk_by_hand(context, r);
 }
