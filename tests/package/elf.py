@@ -1,5 +1,5 @@
 """What an executable says of itself, as readelf reads it, and what of that isn't as a packaged one's must be."""
-import pathlib, re, subprocess, zlib
+import pathlib, re, subprocess
 
 MACHINES = {"x86_64": "Advanced Micro Devices X86-64", "arm64": "AArch64"}
 # Of each room one, the handlers that users know by name, and who calls them: a stack trace is made of these.
@@ -56,14 +56,7 @@ def faults(path, arch, folders=()):
     return found
 
 
-def debug_link(path):
-    """(the name of the file with its symbols, that file's CRC-32 as the linker saw it)"""
-    dump = readelf(path, "-x.gnu_debuglink")
-    content = b"".join(bytes.fromhex(line.ljust(48)[13:48].replace(" ", "")) for line in dump.splitlines() if line.startswith("  0x"))
-    name, _, rest = content.partition(b"\0")
-    order = "little"
-    return name.decode(), int.from_bytes(rest[-4:], order)
-
-
-def crc32(path):
-    return zlib.crc32(pathlib.Path(path).read_bytes())
+def build_id(path):
+    """What a debugger compares to know that two files are of one build; None: there is none."""
+    found = re.search(r"Build ID: ([0-9a-f]+)", readelf(path, "-n"))
+    return found and found[1]

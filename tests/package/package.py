@@ -15,6 +15,7 @@ ARCH, EMULATOR = sys.argv[3], sys.argv[5:]
 FILE = PACKAGES / ARCH / "bootstrap"
 BOOTSTRAP = [*EMULATOR, str(FILE)]
 CRASHING = PACKAGES.parent / f"package-{ARCH}" / "tests/package/crash/crash_child"
+PAGE = ROOT / "docs/package.md"
 OTHER = {"x86_64": "arm64", "arm64": "x86_64"}[ARCH]
 
 
@@ -77,7 +78,7 @@ def folder():
 
 
 def private_folders():
-    return [str(ROOT), str(pathlib.Path.home()) + "/", tempfile.gettempdir() + "/"]
+    return [f"{folder}/" for folder in (ROOT, pathlib.Path.home(), tempfile.gettempdir()) if len(str(folder)) > 1]
 
 
 def test_the_file_needs_nothing_and_keeps_its_names():
@@ -86,10 +87,10 @@ def test_the_file_needs_nothing_and_keeps_its_names():
 
 
 def test_its_symbols_are_beside_it():
-    name, crc = elf.debug_link(FILE)
-    assert name == "bootstrap.debug", name
-    assert crc == elf.crc32(FILE.with_name(name)), "bootstrap.debug is of another build"
-    assert any(name.startswith(".debug_info") for name in elf.sections(FILE.with_name("bootstrap.debug")))
+    symbols = FILE.with_name("bootstrap.debug")
+    assert elf.build_id(FILE) and elf.build_id(FILE) == elf.build_id(symbols), "bootstrap.debug is of another build"
+    assert any(name.startswith(".debug_info") for name in elf.sections(symbols))
+    assert elf.build_id(FILE) != elf.build_id(CRASHING)
 
 
 def patched(content, at_byte, value):
@@ -164,6 +165,11 @@ def test_its_roots_are_amazons_five():
     for name, ends in found.values():
         print(f"{name}: until {ends}")
     assert found == AMAZON, found
+
+
+def test_its_roots_are_as_the_page_says():
+    rows = re.findall(r"^\| (.+) \| (\d{4}-\d\d-\d\d) \| `([0-9a-f]{64})` \|$", PAGE.read_text(), re.M)
+    assert {fingerprint: (name, ends) for name, ends, fingerprint in rows} == AMAZON, rows
 
 
 def test_another_root_in_it_is_reported():
@@ -294,6 +300,79 @@ def test_nobody_resolves_names_there():
     assert outcome == "failed" and re.search("resolv(e|ing) dynamodb.example", str(answer)), (outcome, answer)
 
 
+# ── what it asks of the kernel ────────────────────────────────────────────────────────────────────────────────────────
+
+STRACE = shutil.which("strace")
+
+
+@contextlib.contextmanager
+def traced():
+    """(what to put before the path of an executable, the system calls that were made so far, each a line)"""
+    with folder() as here:
+        def lines():
+            text = "\n".join(path.read_text(errors="replace") for path in here.iterdir())
+            return re.findall(r"^(?:\d+ )?([a-z]\w+\(.*)", text, re.M)
+
+        yield [*EMULATOR, "-strace", "-D", f"{here}/%d"] if EMULATOR else [STRACE, "-ff", "-qq", "-o", f"{here}/calls"], lines
+
+
+def calls_made():
+    if not EMULATOR and (not STRACE or subprocess.run([STRACE, "true"], capture_output=True).returncode != 0):
+        skip("strace may not trace here")
+    with traced() as (tracer, lines):
+        play([*tracer, str(FILE)])
+        with served() as (root, front):
+            play([*tracer, str(FILE)], at(f"https://localhost:{front.at}", AWS_CA_BUNDLE=str(root)))
+        invoke("sweep-schedule-1", [*tracer, str(FILE)], at("https://dynamodb.example:8000"))
+        for way in ("segv", "thread"):
+            crash(way, CRASHING, tracer)
+        return lines()
+
+
+def kernel(version):
+    return tuple(int(part) for part in version.split("."))
+
+
+def differences(made, page):
+    """What the page says of kernels that isn't so."""
+    column = {"x86_64": 1, "arm64": 2}[ARCH]
+    since = {}
+    for version, *columns in re.findall(r"^\| (\d[\d.]+)[^|]* \|([^|]*)\|([^|]*)\|([^|]*)\|$", page, re.M):
+        for name in re.findall(r"`(\w+)`", columns[0] + columns[column]):
+            since[name] = kernel(version)
+    found = [f"{name} is made, and isn't listed" for name in sorted(made - since.keys())]
+    found += [f"{name} is listed, and isn't made" for name in sorted(since.keys() - made - VDSO)]
+    needed, stated = max(since[name] for name in made & since.keys()), kernel(re.search(r"Linux ([\d.]+) or newer", page)[1])
+    return found + ([f"it says {stated}, and {needed} is needed"] if needed != stated else [])
+
+
+# Calls that the kernel answers without being called, on processors and under tracers that let it.
+VDSO = {"clock_gettime", "gettimeofday", "clock_getres"}
+
+
+def strangers(lines, page):
+    """What it does with files and processes that the page doesn't say: where it opens what the page doesn't name, or to write, or starts others."""
+    opened = [line for line in lines if re.match(r"(open|access|stat|readlink|newfstatat|faccessat|mkdir|unlink|rename)\w*\(", line)]
+    named = set(re.findall(r"`~?(/[\w./-]+|[\w.-]+)`", page))
+    unknown = [line for line in opened if not any(f'{name}"' in line for name in named) and ".pem" not in line and '"none"' not in line]
+    return unknown + [line for line in opened if re.search("O_WRONLY|O_RDWR|O_CREAT|mkdir|unlink|rename", line)] + [
+        line for line in lines if line.startswith(("execve", "fork", "vfork")) and "bootstrap" not in line and "crash_child" not in line]
+
+
+def test_what_it_needs_is_stated():
+    lines, page = calls_made(), PAGE.read_text()
+    made = {line.partition("(")[0] for line in lines} - {"execve"} # how it is started
+    print(f"{len(made)} calls: {' '.join(sorted(made))}")
+    assert differences(made, page) == []
+    for twin, says in ((page.replace(" `eventfd2`", ""), "eventfd2 is made, and isn't listed"), (page.replace("`getrandom`", "`getrandom` `io_uring_enter`"), "io_uring_enter is listed"),
+                       (page.replace("Linux 3.17 or", "Linux 3.16 or"), "it says (3, 16)")):
+        assert any(says in difference for difference in differences(made, twin)), (says, differences(made, twin))
+    assert strangers(lines, page) == []
+    for line in ('openat(AT_FDCWD, "/etc/shadow", O_RDONLY) = 3', 'open("/etc/hosts", O_RDWR|O_CREAT, 0600) = 3', 'execve("/bin/sh", ["sh"]) = 0'):
+        assert strangers([line], page) == [line]
+    assert len(strangers(lines, page.replace("/etc/resolv.conf", ""))) > 0
+
+
 # ── a crash ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 CRASHES = {"segv": ("SIGSEGV at address 0x0 in the handler crash", ["write_nowhere", "crash_as_asked", "latch_event_run"]),
@@ -303,8 +382,8 @@ CRASHES = {"segv": ("SIGSEGV at address 0x0 in the handler crash", ["write_nowhe
            "thread": ("SIGSEGV at address 0x0 in the handler crash", ["write_nowhere", "crash_in_a_thread"])}
 
 
-def crash(way, path):
-    with Function([*EMULATOR, str(path)], "crash") as function:
+def crash(way, path, starter=EMULATOR):
+    with Function([*starter, str(path)], "crash") as function:
         kind, headers, body = function.invoke(way.encode())
     assert kind == "error" and headers["lambda-runtime-function-error-type"] == "Function.Crash", (way, kind, body)
     return json.loads(body)
@@ -325,6 +404,18 @@ def test_a_crash_names_its_functions():
 
 
 # ── bad input ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_crash_in_an_empty_root_is_reported():
+    """Without /proc the file can't be read again: where it happened is told, without names."""
+    global BOOTSTRAP
+    BOOTSTRAP = [*EMULATOR, str(CRASHING)]
+    with empty_root() as (here, command):
+        report = crash("segv", command[-1], command[:-1])
+        assert report["errorMessage"].startswith("SIGSEGV at address 0x0"), report
+        named = [frame for frame in report["stackTrace"] if "write_nowhere" in frame]
+        print(report["stackTrace"])
+        assert len(report["stackTrace"]) > 3 and (EMULATOR or not named), report
 
 
 def test_the_other_architectures_file_is_told():
