@@ -173,8 +173,15 @@ static void add_frame(uintptr_t pc) {
     if (pc != 0 && report.frame_count < FRAMES_MAX) report.frames[report.frame_count++] = pc;
 }
 
+#if defined(__x86_64__)
+#define FRAME_POINTER 6 /* DWARF's number of it */
+#else
+#define FRAME_POINTER 29
+#endif
+
 typedef struct walk {
     uintptr_t pc; /* where it crashed: the frames before it are the signal's */
+    uintptr_t fp; /* of the last frame that the unwinder came to */
     bool found;
 } walk;
 
@@ -183,6 +190,7 @@ static _Unwind_Reason_Code visit(struct _Unwind_Context *context, void *arg) {
     uintptr_t pc = _Unwind_GetIP(context);
     if (pc == w->pc) w->found = true;
     if (w->found) add_frame(pc);
+    w->fp = (uintptr_t)_Unwind_GetGR(context, FRAME_POINTER);
     return report.frame_count < FRAMES_MAX ? _URC_NO_REASON : _URC_END_OF_STACK;
 }
 
@@ -214,7 +222,17 @@ static const object *object_of(uintptr_t pc) {
     return NULL;
 }
 
-/* Where the unwinder finds nothing (a jump to nowhere): the return address of that call, then the chain of frame pointers. */
+/* Along the chain of frame pointers, which ends with 0 where a thread begins. */
+__attribute__((no_sanitize("address"))) static void follow(uintptr_t at) {
+    while (on_stack(at) && report.frame_count < FRAMES_MAX) {
+        const uintptr_t *frame = (const uintptr_t *)at;
+        add_frame(frame[1]);
+        if (frame[0] <= at) return;
+        at = frame[0];
+    }
+}
+
+/* Where the unwinder finds nothing (a jump to nowhere): the return address of that call, then the chain. */
 __attribute__((no_sanitize("address"))) static void walk_by_hand(const void *context, registers r) {
     add_frame(r.pc);
 #if defined(__x86_64__)
@@ -225,14 +243,10 @@ __attribute__((no_sanitize("address"))) static void walk_by_hand(const void *con
 #else
     (void)context;
 #endif
-    for (uintptr_t at = r.fp; on_stack(at) && report.frame_count < FRAMES_MAX;) {
-        const uintptr_t *frame = (const uintptr_t *)at;
-        add_frame(frame[1]);
-        if (frame[0] <= at) return;
-        at = frame[0];
-    }
+    follow(r.fp);
 }
 
+/* In what is deployed, OpenSSL and libcurl keep frame pointers and have no tables for the unwinder: it ends there, and the chain goes on. */
 static void trace(const void *context) {
     registers r = registers_of(context);
     walk w = {.pc = r.pc};
@@ -241,7 +255,10 @@ static void trace(const void *context) {
         armed.stack_to = r.sp + STACK_LIMIT_BYTES;
     }
     (void)_Unwind_Backtrace(visit, &w);
-    if (report.frame_count == 0) walk_by_hand(context, r);
+    if (report.frame_count == 0)
+        walk_by_hand(context, r);
+    else
+        follow(w.fp);
 }
 
 /* ── their names ─────────────────────────────────────────────────────────────────────────────────────────────────── */

@@ -47,7 +47,7 @@ static int run_child(const char *path, const char *handler, const server_step *s
 }
 
 /* A debug and an optimised one, the latter without frame pointers. */
-static const char *const children[] = {CRASH_CHILD, CRASH_CHILD_O2};
+static const char *const children[] = {CRASH_CHILD, CRASH_CHILD_O2, CRASH_CHILD_BARE};
 
 static void reports_each_signal_with_a_stack_trace(void **state) {
     static const struct {
