@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
 """reproducible.py [--apart] [ARCH] - the same sources make the same packages, byte by byte; and a build that isn't so is found.
 
+That goes for what is deployed, not for the file of symbols beside it, in which folders have names.
+
 Compared are this folder's package and that of a copy: at another path, with other file times, by another user name, umask, time zone,
-locale, home and temporary folder, with the compiler's cache of its own. Its libraries and tools are this folder's. The broken twin has the
-time of its compilation in it.
+locale, home and temporary folder, with a cache of compiled files of its own. Its libraries and tools are this folder's. The broken twin has
+the time of its compilation in it.
 
 --apart: two copies that share nothing but the archives of the sources: each unpacks its compiler and builds its libraries. The broken twin
 has its folder's name in it. ./dev prove reproducible does this; it takes a quarter of an hour.
 """
-import os, pathlib, platform, shutil, subprocess, sys, tempfile, time
+import os, pathlib, platform, shutil, signal, subprocess, sys, tempfile, time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-MADE = ("bootstrap", "bootstrap.debug", "sbom.spdx.json", "LICENSES.txt")
-TIME_TWIN = '\n__attribute__((used, retain)) static const char twin[] = __DATE__ " " __TIME__;\n'
+MADE = ("bootstrap", "sbom.spdx.json", "LICENSES.txt")  # not bootstrap.debug: debuggers look for the folders' names that are in it
+# zig refuses a time in what it compiles, and would find the file in its cache the second time.
+TIME_TWIN = '\n#pragma clang diagnostic ignored "-Wdate-time"\n__attribute__((used, retain)) static const char twin[] = __DATE__ " " __TIME__;\n'
 FOLDER_TWIN = '\n__attribute__((used, retain)) static const char twin[] = LATCH_TWIN;\n'
 TWIN_DEFINITION = '\ntarget_compile_definitions(bootstrap PRIVATE LATCH_TWIN="${PROJECT_SOURCE_DIR}")\n'
 # The shell's own of these must not decide; each copy has its own.
@@ -29,7 +32,7 @@ def sources():
 
 
 def copy_tree(folder, seconds):
-    """The sources of the working tree, written at that time."""
+    """The sources of the working tree, as if written at that time."""
     for name in sources():
         to = folder / name
         to.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +88,7 @@ def beside_this_folder(arch, scratch):
     copy = scratch / "another-folder" / "with-a-longer-name"
     copy_tree(copy, 86400 * 365)
     share(copy)
-    elsewhere = {**OTHERWISE, **homes(copy), "ZIG_GLOBAL_CACHE_DIR": str(scratch / "zig"), "ZIG_LOCAL_CACHE_DIR": str(scratch / "zig")}
+    elsewhere = {**OTHERWISE, **homes(copy), "ZIG_LOCAL_CACHE_DIR": str(scratch / "zig")}
     make(ROOT, arch)
     make(copy, arch, elsewhere, 0o077)
     found = differences(package_of(ROOT, arch), package_of(copy, arch))
@@ -121,6 +124,7 @@ def apart(arch, scratch):
 
 
 def main(words):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before its time"))  # so that the copies are removed
     compare = apart if "--apart" in words else beside_this_folder
     arch = next((word for word in words if not word.startswith("-")), this_arch())
     with tempfile.TemporaryDirectory(prefix="latch-reproducible-") as scratch:
