@@ -28,10 +28,10 @@ def elf(content):
 
 
 def check_build(checks, world, arch, folder):
-    """`sam build`, into a folder of this run: the user's .aws-sam stays as it is."""
+    """`sam build`, into a folder of this run: the user's .aws-sam stays as it is. Whether it left anything."""
     done = world.run(SAM / "sam", "build", "--build-dir", folder, "--parameter-overrides", f"Architecture={arch}", timeout=1800)
     if not checks.that(f"sam build makes the functions for {arch}", done.returncode == 0 and (folder / "template.yaml").exists(), done.stdout + done.stderr):
-        return
+        return False
     package = (ROOT / "build/package" / arch / "bootstrap").read_bytes()
     names = functions_of(ROOT / "template.yaml")
     checks.that("template.yaml has functions", len(names) >= 4, names)
@@ -44,3 +44,4 @@ def check_build(checks, world, arch, folder):
         checks.that(f"{name}'s bootstrap is the package of {arch}", content == package, f"{len(content)} bytes beside {len(package)}")
         checks.equal(f"{name}'s bootstrap is for {arch}, and needs no loader", [MACHINES[arch], False], list(elf(content)))
         checks.that(f"{name}'s bootstrap may be executed", mode & 0o111 == 0o111, oct(mode))
+    return True

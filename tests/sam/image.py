@@ -1,5 +1,5 @@
 """A stand-in for AWS's base image: what a static executable and SAM's own emulator need of one, which is little."""
-import io, os, pathlib, shutil, struct, subprocess, sys, tarfile
+import io, os, pathlib, shutil, struct, subprocess, sys, tarfile, uuid
 
 from tools import IMAGE
 
@@ -8,6 +8,7 @@ FOLDERS = ("etc", "etc/ssl", "etc/ssl/certs", "tmp", "usr", "usr/bin", "var", "v
 BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 SETTINGS = ("WORKDIR /var/task", "ENV PATH=/usr/local/bin:/usr/bin:/bin:/opt/bin", "ENV LAMBDA_TASK_ROOT=/var/task",
             "ENV LAMBDA_RUNTIME_DIR=/var/runtime")
+LABEL = f"latch.stand-in={uuid.uuid4()}" # of this run; what is built on it has it too
 
 
 def is_there(image=IMAGE):
@@ -54,15 +55,20 @@ def make(image=IMAGE):
     layer, missing = archive()
     if layer is None:
         return f"to make a stand-in for {image} takes {missing}"
-    changes = [word for setting in SETTINGS for word in ("--change", setting)]
+    changes = [word for setting in (*SETTINGS, f"LABEL {LABEL}") for word in ("--change", setting)]
     done = subprocess.run(["docker", "import", *changes, "-", image], input=layer, capture_output=True)
     return None if done.returncode == 0 else done.stderr.decode()
 
 
-def remove(image=IMAGE):
-    """And what SAM built on it."""
-    emulator = image.replace("al2023-", "al2023-rapid-")
-    subprocess.run(["docker", "image", "rm", "--force", image, emulator], capture_output=True)
+def left():
+    """The stand-in and what SAM built on it, by tag and, where it was built anew, without."""
+    return sorted(set(subprocess.run(["docker", "images", "--quiet", "--filter", f"label={LABEL}"], capture_output=True, text=True).stdout.split()))
+
+
+def remove():
+    for _ in range(3): # one that another is built on goes after that one
+        if left():
+            subprocess.run(["docker", "image", "rm", "--force", *left()], capture_output=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 
 Everything it leaves, files, servers, containers, is gone when it ends, also where a check fails or it is interrupted.
 """
-import argparse, contextlib, os, shutil, signal, sys, tempfile, time
+import argparse, contextlib, os, shutil, signal, sys, tempfile, time, traceback
 
 import build, events, image, shop, state
 from checks import Checks
@@ -11,7 +11,7 @@ from tools import ARCH, IMAGE, ROOT, TABLE, Died, World
 
 
 @contextlib.contextmanager
-def base_image(checks):
+def base_image(checks, world):
     stands_in = not image.is_there()
     if stands_in:
         problem = image.make()
@@ -20,8 +20,10 @@ def base_image(checks):
     try:
         yield stands_in
     finally:
-        if stands_in:
-            image.remove()
+        world.remove_containers()
+        checks.that("no container is left", not world.containers(), world.containers())
+        image.remove()
+        checks.that("no image is left", not image.left(), image.left())
 
 
 @contextlib.contextmanager
@@ -77,7 +79,8 @@ def check_documents(checks, world, stands_in):
 
 def check_builds(checks, world, quick):
     build.check_template(checks, world)
-    build.check_build(checks, world, ARCH, world.built)
+    if not build.check_build(checks, world, ARCH, world.built):
+        raise Died("sam build left nothing that could be invoked")
     if not quick:
         other, = build.MACHINES.keys() - {ARCH}
         build.check_build(checks, world, other, world.folder / "build-of-the-other")
@@ -100,7 +103,7 @@ def main():
         check_builds(checks, world, options.quick)
         checks.end()
         checks.begin(f"a Docker engine ({os.environ.get('LATCH_DOCKER', 'running')}), the base image, DynamoDB Local")
-        with base_image(checks) as stands_in:
+        with base_image(checks, world) as stands_in:
             with database(world):
                 play(checks, world)
             checks.begin("the Dockerfile, the documents")
@@ -109,10 +112,10 @@ def main():
             check_documents(checks, world, stands_in)
             checks.end()
     except Died as died:
-        checks.that("all that was to be started did start", False, died)
+        checks.that("all that the rest needs is there", False, died)
+    except Exception: # one that was not foreseen ends the run, and not its summary
+        checks.that("the run came to its end", False, traceback.format_exc())
     finally:
-        world.remove_containers()
-        checks.that("no container is left", not world.containers(), world.containers())
         shutil.rmtree(folder, ignore_errors=True)
     print(f"\nin {time.monotonic() - started:.0f} s", end="")
     return checks.summary()
