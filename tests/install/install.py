@@ -366,6 +366,50 @@ def test_a_new_project_is_refused():
         assert sorted(path.name for path in home.iterdir()) == ["dangling", "there"]
 
 
+def test_a_new_project_may_be_called_as_an_option_is():
+    with Folder() as home:
+        says(new(home, "fine", "-x"), "./-x is made", "cd ./-x && ./dev test")
+        says(new(home, "fine", "a b"), "cd a\\ b && ./dev test")
+        assert sorted(path.name for path in home.iterdir()) == ["-x", "a b"]
+
+
+def test_an_installation_that_nobody_may_write_to_makes_projects():
+    """As somebody whom permissions concern, root is not."""
+    with Folder() as home:
+        (home / "prefix/share/latch").mkdir(parents=True)
+        shutil.copytree(prefix() / "share/latch/starter", home / "prefix/share/latch/starter")
+        shutil.copytree(prefix() / "bin", home / "prefix/bin")
+        (home / "mine").mkdir()
+        subprocess.run(["chmod", "-R", "a-w,a+rX", home / "prefix"], check=True)
+        home.chmod(0o755)
+        (home / "mine").chmod(0o777)
+        nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] if os.getuid() == 0 else []
+        says(run(*nobody, home / "prefix/bin/latch-new", "hello", cwd=home / "mine"), "hello is made")
+        assert [path.name for path in (home / "mine").iterdir()] == ["hello"], "it left something"
+        assert all(path.stat().st_mode & stat.S_IWUSR for path in (home / "mine").rglob("*"))
+        subprocess.run(["chmod", "-R", "u+w", home / "prefix"], check=True)
+
+
+# Stands for the project's ./dev, which takes minutes: what it is called with.
+PACKAGES = """#!/bin/sh
+mkdir -p "$(dirname "$0")/build/package/$2" && cd "$(dirname "$0")/build/package/$2" && echo "$@" | tee bootstrap LICENSES.txt
+"""
+
+
+def test_make_builds_what_the_template_says_in_any_folder():
+    for folder, more, word, wanted in (("plain", {}, None, "x86_64"), ("a b/c  d", {}, None, "x86_64"), ("other", {"ARCH": "arm64"}, None, "x86_64"),
+                                       ("said", {}, "ARCH=arm64", "arm64")):
+        with Folder() as home:
+            project = home / folder
+            project.parent.mkdir(exist_ok=True)
+            new(home, "hello", project)
+            (project / "dev").write_text(PACKAGES)
+            for where, file in ((project, []), (home, ["--makefile", project / "Makefile"])):
+                run("make", *file, "build-Hello", f"ARTIFACTS_DIR={home}/out put", *([word] if word else []), cwd=where, **more)
+                assert (home / "out put/bootstrap").read_text() == f"package {wanted}\n", (folder, where)
+                shutil.rmtree(home / "out put")
+
+
 def test_the_checkout_makes_the_same_project():
     with Folder() as home:
         new(home, "one")
