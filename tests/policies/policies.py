@@ -416,6 +416,9 @@ def test_alarms_watch_what_there_is():
             watched.add((resource, m["MetricName"]))
         for math in [m["Expression"] for m in properties.get("Metrics", []) if "Expression" in m]:
             assert {p["Id"] for p in parts} == set(re.findall(r"[a-z]+", math)), (name, math)
+            silent = {p["Id"] for p in parts if p["MetricStat"]["Metric"]["Namespace"] == "AWS/DynamoDB"}
+            assert silent == set(re.findall(r"FILL\((\w+), 0\)", math)), (name, "an alarm on a metric of AWS/DynamoDB stays where it is while that is silent")
+        assert properties.get("Namespace") != "AWS/DynamoDB", (name, "FILL takes an expression")
     functions = ("Api", "Orders", "Sweep")
     wanted = {(f, metric) for f in functions for metric in ("Errors", "Throttles", "Duration")} | {
         ("OrdersQueue", "ApproximateAgeOfOldestMessage"), ("OrdersDeadQueue", "ApproximateNumberOfMessagesVisible"),
