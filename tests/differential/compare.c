@@ -41,8 +41,8 @@ const listed compare_listed[] = {
     LISTED("TransactWriteItems", "400 ValidationException:*", "500 InternalFailure:*",
            "a request that is at fault is told so (API reference, common errors); at an action that is null, or has a key of a wrong JSON "
            "type behind another fault, Local fails"),
-    LISTED("CreateTable", "400 ValidationException: Attribute name must be specified.", "500 InternalFailure:*",
-           "a definition names its attribute (CreateTable, AttributeDefinition); at a null one Local fails"),
+    LISTED("CreateTable", "400 ValidationException: @(Attribute name must be specified.|Invalid table/index name*)",
+           "500 InternalFailure:*", "a definition names its attribute, an index has a name (CreateTable); at a null one Local fails"),
     LISTED("CreateTable", "400 ValidationException: One or more keys is not specified as being hash or range.",
            "400 ValidationException: Projection type must be INCLUDE, ALL, or KEYS_ONLY",
            "of an index with two faults Local tells of the projection's"),
