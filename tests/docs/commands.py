@@ -104,7 +104,7 @@ def copy_of_checkout(into):
 def environment(home):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LATCH_", "DYNAMODB_"))}
     kept.update(HOME=str(home), TMPDIR=str(home), AWS_EC2_METADATA_DISABLED="true", SAM_CLI_TELEMETRY="0", AWS_DEFAULT_REGION="us-east-1",
-                AWS_MAX_ATTEMPTS="1", PATH=f"{SOURCE}/build/release:{SOURCE}/build/tools/sam/bin:{SOURCE}/build/tools/sdk/bin:{os.environ['PATH']}")
+                AWS_MAX_ATTEMPTS="1", PATH=f"{SOURCE}/build/tools/sam/bin:{SOURCE}/build/tools/sdk/bin:{os.environ['PATH']}")
     return kept
 
 
@@ -158,12 +158,12 @@ def run_page(text, build, docker, env_of=environment):
                 expected = [re.sub(rf"\b{port}\b", str(free), line) for line in expected]
             marker = f"::block {len(wanted)}"
             wanted.append((kind, lines, expected))
-            script.append(f"echo '{marker}'")
+            script.append(f"printf '\\n%s\\n' '{marker}'") # what came before may not have ended its line
             if kind == "sh account":
                 script.append(f"if (\n{body}\n) 2>&1; then echo '::it did not need an account'; fi")
             else:
                 script.append(body)
-        script.append(f"echo '::block {len(wanted)}'")
+        script.append(f"printf '\\n%s\\n' '::block {len(wanted)}'")
         if count == 0:
             return 0
         output, code = run_script("\n".join(script), checkout, env_of(scratch))
@@ -184,6 +184,7 @@ def run_page(text, build, docker, env_of=environment):
 TWINS = {
     "a command that fails": ("```sh\ntrue\nfalse\n```\n", "ended with 1"),
     "a command that isn't there": ("```sh\nbuild/release/latch-locale --help\n```\n", "ended with 127"),
+    "a command that only we have in our PATH": ("```sh\nlatch --version\n```\n", "ended with 127"),
     "an answer that isn't given": ("```sh\necho 35 events\n```\n```text\n36 events\n```\n", "doesn't print"),
     "answers in another order": ("```sh\necho one; echo two\n```\n```text\ntwo\none\n```\n", "doesn't print"),
     "a verb that isn't there": ("```sh\n./dev tests\n```\n", "ended with 1"),
@@ -191,7 +192,7 @@ TWINS = {
     "a bench that isn't there": ("```sh\n./dev bench nonesuch\n```\n", "doesn't know nonesuch"),
     "a kind of block that nobody runs": ("```sh later\ntrue\n```\n", "is of kind"),
     "an account that isn't needed": ("```sh account\ntrue\n```\n", "succeeded without an account"),
-    "an account that isn't what is missing": ("```sh account\nlatch tables\n```\n", "not for want of credentials"),
+    "an account that isn't what is missing": ("```sh account\nbuild/release/latch tables\n```\n", "not for want of credentials"),
 }
 
 
@@ -214,8 +215,10 @@ def test_twins(build):
             print(f"finds {name}")
         else:
             raise SystemExit(f"{name}: isn't found")
-    if run_page("```sh\n./dev test attempts\nlatch --help\n```\n```text\nlatch\n```\n", build, False) != 1:
+    if run_page("```sh\n./dev test attempts\nbuild/release/latch --help\n```\n```text\nlatch\n```\n", build, False) != 1:
         raise SystemExit("a page that is right isn't run")
+    if run_page("```sh\nprintf one\n```\n```text\none\n```\n```sh\necho two\n```\n```text\ntwo\n```\n", build, False) != 2:
+        raise SystemExit("an answer that doesn't end its line hides the next one")
 
 
 def main():

@@ -437,6 +437,8 @@ def test_parameters_say_what_they_want():
         assert values is None or parameter["Default"] in values, name
         if "AllowedPattern" in parameter:
             assert re.match(parameter["AllowedPattern"], parameter["Default"]), name
+    page = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([A-Z]\w+)` \|", page, re.MULTILINE)) == set(template["Parameters"]), "docs/deploy.md's table"
     pattern = template["Parameters"]["AlarmEmail"]["AllowedPattern"]
     assert re.match(pattern, "ann@example.com") and not re.match(pattern, "ann") and not re.match(pattern, "ann@example com.org")
     assertion, = template["Rules"]["PasswordOfYourOwn"]["Assertions"]
