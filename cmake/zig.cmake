@@ -12,15 +12,16 @@ set(CMAKE_C_ARCHIVE_CREATE "<CMAKE_AR> ar qc <TARGET> <LINK_FLAGS> <OBJECTS>")
 set(CMAKE_C_ARCHIVE_APPEND "<CMAKE_AR> ar q <TARGET> <LINK_FLAGS> <OBJECTS>")
 set(CMAKE_C_ARCHIVE_FINISH "<CMAKE_RANLIB> ranlib <TARGET>")
 
-# Unused functions are left out. DWARF goes to TARGET.debug, where debuggers look for it; the names of functions stay, for stack traces.
-# zig's own linker would take these too, and its libc comes with DWARF, so this is done afterwards; binutils knows this machine's files only.
+# Unused functions are left out; what else is, and why, is in the file `finish`. zig's own linker would take too much, and its libc comes
+# with DWARF, so this is done afterwards; binutils knows this machine's files only. Not position-independent: nothing is to be relocated at
+# the start, and the code is smaller; what is given up is a random address of the program (not of its stack, heap and mappings).
 find_program(LATCH_OBJCOPY NAMES llvm-objcopy llvm-objcopy-19 llvm-objcopy-14 REQUIRED)
-set(CMAKE_C_FLAGS_INIT "-g -ffunction-sections -fdata-sections -fasynchronous-unwind-tables -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=")
-set(CMAKE_EXE_LINKER_FLAGS_INIT "-static -Wl,--gc-sections")
+find_program(LATCH_READELF NAMES llvm-readelf llvm-readelf-19 llvm-readelf-14 REQUIRED)
+set(CMAKE_C_FLAGS_INIT "-g -fno-pie -ffunction-sections -fdata-sections -fasynchronous-unwind-tables -fno-omit-frame-pointer -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=")
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-static -Wl,--gc-sections -Wl,--build-id=0x0000000000000000000000000000000000000000")
 set(CMAKE_C_STANDARD_LIBRARIES_INIT "-lunwind") # stack traces': no part of musl
 set(CMAKE_C_LINK_EXECUTABLE "<CMAKE_C_COMPILER> <FLAGS> <CMAKE_C_LINK_FLAGS> <LINK_FLAGS> <OBJECTS> -o <TARGET> <LINK_LIBRARIES>"
-  "${LATCH_OBJCOPY} --only-keep-debug <TARGET> <TARGET>.debug"
-  "${LATCH_OBJCOPY} --strip-debug --add-gnu-debuglink=<TARGET>.debug <TARGET>")
+  "${CMAKE_CURRENT_LIST_DIR}/finish ${LATCH_OBJCOPY} ${LATCH_READELF} <TARGET>")
 
 # Nothing of this machine's own libraries is found.
 set(CMAKE_FIND_ROOT_PATH ${LATCH_STATIC_DEPS})
