@@ -104,7 +104,8 @@ typedef struct latch_test_request {
     const char *method;                                  /* NULL: GET, or POST where there is a body */
     const char *body;                                    /* NULL: none. What is no UTF-8 goes in base64, as API Gateway has it */
     size_t body_bytes;                                   /* 0: up to its NUL */
-    const char *headers[2 * LATCH_TEST_HEADERS_MAX + 1]; /* "Idempotency-Key", "k-1", …; a content type of JSON is added to a body */
+    const char *headers[2 * LATCH_TEST_HEADERS_MAX + 1]; /* "Idempotency-Key", "k-1", …; each name once. What isn't there is added: a host,
+                                                            the client's address, for a body a content type of JSON */
     const char *client;                                  /* its address; NULL: "192.0.2.1" */
     latch_test_form form;
 } latch_test_request;

@@ -57,19 +57,27 @@ typedef struct filled { /* with what it leaves open filled in */
     const latch_test_request *of;
     const char *method, *client;
     latch_str path, query, body;
-    bool encoded, typed; /* the body is in base64; a content type is among the headers */
+    bool encoded; /* the body is in base64 */
     int64_t now_ms;
 } filled;
 
-static bool has_content_type(const latch_test_request *of) {
+/* How many of the first `n` names and values have this name. */
+static size_t count_header(const latch_test_request *of, size_t n, const char *name) {
+    size_t found = 0;
+    for (size_t i = 0; i < n && of->headers[i] != NULL; i += 2)
+        found += strcasecmp(of->headers[i], name) == 0;
+    return found;
+}
+
+static void check_headers(const latch_test_request *of) {
     for (size_t i = 0; of->headers[i] != NULL; i += 2) {
         kit_need(i < 2 * (size_t)LATCH_TEST_HEADERS_MAX && of->headers[i + 1] != NULL, "a request's headers come as name and value");
-        if (strcasecmp(of->headers[i], "content-type") == 0) return true;
+        kit_need(count_header(of, i, of->headers[i]) == 0, "a request has each header once: its values are joined by commas");
     }
-    return false;
 }
 
 static filled fill(latch_test *t, const latch_test_request *of) {
+    check_headers(of);
     const char *path = of->path != NULL ? of->path : "/", *query = strchr(path, '?');
     filled r = {.of = of,
                 .method = of->method != NULL ? of->method
@@ -81,7 +89,6 @@ static filled fill(latch_test *t, const latch_test_request *of) {
                 .body = {of->body, of->body == NULL     ? 0
                                    : of->body_bytes > 0 ? of->body_bytes
                                                         : strlen(of->body)},
-                .typed = has_content_type(of),
                 .now_ms = latch_test_now_ms(t)};
     r.encoded = !latch_str_is_utf8(r.body);
     return r;
@@ -118,11 +125,16 @@ static void put_header(latch_text_writer *w, const char *name, const char *value
 static void put_headers(latch_text_writer *w, const filled *r, const char *member, bool list) {
     bool lowers = r->of->form != LATCH_TEST_REST_API;
     put(w, member);
-    put_header(w, "Host", "api.example.com", list, true, lowers);
-    put_header(w, "X-Forwarded-For", r->client, list, false, lowers);
-    if (r->body.len > 0 && !r->typed) put_header(w, "Content-Type", "application/json", list, false, lowers);
-    for (size_t i = 0; r->of->headers[i] != NULL; i += 2)
-        put_header(w, r->of->headers[i], r->of->headers[i + 1], list, false, lowers);
+    const char *const own[][2] = {
+        {"Host", "api.example.com"}, {"X-Forwarded-For", r->client}, {r->body.len > 0 ? "Content-Type" : NULL, "application/json"}};
+    bool first = true;
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        if (own[i][0] == NULL || count_header(r->of, SIZE_MAX, own[i][0]) > 0) continue;
+        put_header(w, own[i][0], own[i][1], list, first, lowers);
+        first = false;
+    }
+    for (size_t i = 0; r->of->headers[i] != NULL; i += 2, first = false)
+        put_header(w, r->of->headers[i], r->of->headers[i + 1], list, first, lowers);
     latch_text_char(w, '}');
 }
 

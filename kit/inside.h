@@ -65,6 +65,7 @@ struct latch_test {
     latch_http_session http;
     latch_log log;
     size_t events; /* so far */
+    bool running;  /* an event is being handled */
     kit_outcome *outcomes;
 
     kit_faults faults;

@@ -160,6 +160,7 @@ void latch_test_context_end(latch_test *t) {
 /* ── one event ──────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 latch_text_writer latch_kit_begin(latch_test *t) {
+    kit_need(!t->running, "an event while another is handled: that takes another sandbox (options.beside)");
     latch_arena_rewind(&t->arena, 0);
     kit_need(ftruncate(t->log.fd, 0) == 0 && lseek(t->log.fd, 0, SEEK_SET) == 0, "the log's file can't be emptied");
     return latch_text_begin(&t->arena);
@@ -231,12 +232,14 @@ const latch_test_outcome *latch_kit_run(latch_test *t, const char *name, latch_s
     latch_str reply = {NULL, 0};
     int64_t from_ms = latch_test_now_ms(t);
     t->faults.requests = 0;
+    t->running = true;
     latch_status status = start(t, name, &handler);
     bool started = status == LATCH_OK;
     latch_ctx cx = t->process;
     if (!started) latch_outcome_log(&cx, "init failed", NULL);
     cx.usage = &usage;
     if (started) status = invoke(t, handler, json, &cx, &reply);
+    t->running = false;
     bool is_http = started && (handler->http != NULL || handler->routes != NULL);
     kit_outcome *outcome = latch_kit_outcome_new(t, is_http, status == LATCH_OK ? reply : LATCH_STR(""));
     if (status != LATCH_OK) tell_failure(outcome, &cx.err);

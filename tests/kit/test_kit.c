@@ -33,6 +33,12 @@ static latch_status mirror(latch_ctx *cx, latch_http *http) {
                                          latch_http_param(http, "item"), "list", latch_append(latch_array(cx), latch_int(7))));
 }
 
+static latch_status headers_back(latch_ctx *cx, latch_http *http) {
+    return latch_http_reply(http, 200,
+                            latch_object(cx, "host", latch_http_header(http, "host"), "type", latch_http_header(http, "content-type"),
+                                         "forwarded", latch_http_header(http, "x-forwarded-for")));
+}
+
 static latch_status bytes_back(latch_ctx *cx, latch_http *http) {
     (void)cx;
     return latch_http_reply_bytes(http, 200, "application/octet-stream", latch_http_body(http));
@@ -73,6 +79,7 @@ static const latch_route routes[] = {{"ANY", "/mirror/{item}", mirror}};
 static const latch_handler handlers[] = {
     {.name = "mirror", LATCH_ROUTES(routes), .init = count_init},
     {.name = "bytes", .http = bytes_back},
+    {.name = "headers", .http = headers_back},
     {.name = "take", .event = take, .stores = true},
     {.name = "storeless", .event = take},
     {.name = "slow", .event = slow},
@@ -126,6 +133,20 @@ static void a_request_arrives_whole_in_each_form(void **state) {
         assert_string_equal(latch_test_header(o, "content-type"), "application/json");
     }
     assert_int_equal(inits, 1);
+}
+
+static void a_header_that_the_test_gives_is_the_one(void **state) {
+    (void)state;
+    for (latch_test_form form = LATCH_TEST_HTTP_API; form <= LATCH_TEST_BALANCER; form++) {
+        const latch_test_outcome *o = latch_test_http(
+            t, "headers", &(latch_test_request){.form = form, .body = "x", .headers = {"HOST", "shop.example.org", "content-type", "x/y"}});
+        assert_string_equal(latch_test_text(o, "host"), "shop.example.org");
+        assert_string_equal(latch_test_text(o, "type"), "x/y");
+        assert_string_equal(latch_test_text(o, "forwarded"), "192.0.2.1");
+        o = latch_test_http(t, "headers", &(latch_test_request){.form = form, .headers = {"X-Forwarded-For", "198.51.100.7", "Host", "h"}});
+        assert_string_equal(latch_test_text(o, "forwarded"), "198.51.100.7");
+        assert_string_equal(latch_test_text(o, "host"), "h");
+    }
 }
 
 static void a_body_may_be_bytes(void **state) {
@@ -341,6 +362,13 @@ static int runs_nothing(void) { return 0; }
 static void no_run(void) { (void)latch_test_open(&(latch_test_options){.main = runs_nothing}); }
 static void header_without_value(void) { (void)latch_test_http(t, "bytes", &(latch_test_request){.headers = {"X"}}); }
 
+static void header_twice(void) { (void)latch_test_http(t, "bytes", &(latch_test_request){.headers = {"Accept", "a/b", "accept", "c/d"}}); }
+static void again(void *arg) { (void)latch_test_event(arg, "take", "{}"); }
+static void itself_meanwhile(void) {
+    latch_test_meanwhile(t, 1, again, t);
+    (void)latch_test_event(t, "take", "{}");
+}
+
 /* What the child says on standard error before it aborts. */
 static void ends_with(void (*misuse)(void), const char *words) {
     char said[512] = "";
@@ -374,12 +402,15 @@ static void misuse_ends_the_program(void **state) {
     ends_with(no_table, "options.main");
     ends_with(no_run, "without LATCH_RUN");
     ends_with(header_without_value, "name and value");
+    ends_with(header_twice, "each header once");
+    ends_with(itself_meanwhile, "options.beside");
     assert_int_equal(latch_run(handlers, COUNT_OF(handlers)), 1); /* nobody asked for the table: the kit isn't for a bootstrap */
 }
 
 #define ROW(name) cmocka_unit_test_setup_teardown(name, open_kit, close_kit)
 static const struct CMUnitTest tests[] = {
     ROW(a_request_arrives_whole_in_each_form),
+    ROW(a_header_that_the_test_gives_is_the_one),
     ROW(a_body_may_be_bytes),
     ROW(outcomes_stay_until_they_are_forgotten),
     ROW(records_carry_what_a_queue_says),
