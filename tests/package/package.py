@@ -381,6 +381,7 @@ def test_what_it_needs_is_stated():
 CRASHES = {"segv": ("SIGSEGV at address 0x0 in the handler crash", ["write_nowhere", "crash_as_asked", "latch_event_run"]),
            "fpe": ("SIGFPE in the handler crash", ["divide_by_zero", "crash_as_asked"]),
            "abort": ("SIGABRT in the handler crash", ["give_up", "crash_as_asked"]),
+           "library": ("SIGSEGV at address 0x8 in the handler crash", ["curl_easy_setopt", "mislead_a_library", "crash_as_asked"]),
            "stack": ("SIGSEGV at address 0x", ["recurse_for_ever"]),
            "thread": ("SIGSEGV at address 0x0 in the handler crash", ["write_nowhere", "crash_in_a_thread"])}
 

@@ -1,4 +1,5 @@
 /* crash_child.c - a function whose handler crashes in the way that the event says; test_crash.c starts it and looks at what was reported. */
+#include <curl/curl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -48,6 +49,11 @@ UNWATCHED static int recurse_for_ever(volatile char *from) {
     if (zero != 0) return 0; /* it never is, and no compiler knows */
     return recurse_for_ever(frame) + frame[0];
 }
+/* libcurl reads the URL. */
+UNWATCHED static void mislead_a_library(void) {
+    CURL *easy = curl_easy_init();
+    zero = curl_easy_setopt(easy, CURLOPT_URL, (const char *)(uintptr_t)8) != CURLE_OK;
+}
 UNWATCHED static void *crash_in_a_thread(void *unused) {
     write_nowhere();
     return unused;
@@ -89,10 +95,17 @@ static const struct {
     const char *name;
     void (*run)(void);
 } ways[] = {
-    {"segv", write_nowhere},     {"jump", call_nowhere},     {"fpe", divide_by_zero},
-    {"ill", run_into_nonsense},  {"abort", give_up},         {"bus", read_past_a_file},
-    {"stack", recurse},          {"thread", start_a_thread}, {"threads", start_four_threads},
+    {"segv", write_nowhere},
+    {"jump", call_nowhere},
+    {"fpe", divide_by_zero},
+    {"ill", run_into_nonsense},
+    {"abort", give_up},
+    {"bus", read_past_a_file},
+    {"stack", recurse},
+    {"thread", start_a_thread},
+    {"threads", start_four_threads},
     {"child", crash_in_a_child},
+    {"library", mislead_a_library},
 };
 
 UNWATCHED static latch_status crash_as_asked(latch_ctx *cx, latch_event *event) {

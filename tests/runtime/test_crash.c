@@ -62,6 +62,10 @@ static void reports_each_signal_with_a_stack_trace(void **state) {
         {"abort", SIGABRT, "SIGABRT in the handler crash", {"give_up+0x", "crash_as_asked+0x", NULL}},
         {"bus", SIGBUS, "SIGBUS at address 0x", {"read_past_a_file+0x", "crash_as_asked+0x", NULL}},
         {"stack", SIGSEGV, "SIGSEGV at address 0x", {"recurse_for_ever+0x", NULL, NULL}},
+        {"library",
+         SIGSEGV,
+         "SIGSEGV at address 0x8 in the handler crash",
+         {"curl_easy_setopt+0x", "mislead_a_library+0x", "crash_as_asked+0x"}},
         {"thread", SIGSEGV, "SIGSEGV at address 0x0 in the handler crash", {"write_nowhere+0x", "crash_in_a_thread+0x", NULL}},
     };
     (void)state;
