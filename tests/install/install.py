@@ -427,6 +427,20 @@ def test_a_project_without_latch_says_so():
         says(run("./dev", "package", "riscv", cwd=project, status=1), "no architecture riscv")
 
 
+def test_a_project_follows_latch_to_another_prefix():
+    with Folder() as home:
+        new(home)
+        project = home / "my-project"
+        for name in ("one", "another"):
+            shutil.copytree(prefix(), home / name, copy_function=os.link)
+        run("./dev", "build", cwd=project, LATCH_PREFIX=str(home / "one"))
+        run("./dev", "build", cwd=project, LATCH_PREFIX=str(home / "another"))
+        says(run("ninja", "-C", "build/debug", "-t", "commands", cwd=project), f"{home}/another/lib/liblatch.a")
+        (home / "another").rename(home / "a third")
+        shutil.rmtree(home / "one")
+        run("./dev", "build", cwd=project, LATCH_PREFIX=str(home / "a third"))
+
+
 def test_twin_a_handler_that_is_wrong_fails_its_test():
     with Folder() as home:
         new(home)
@@ -491,6 +505,46 @@ def test_packaging_without_its_parts_says_what_is_missing():
         template = project / "template.yaml"
         template.write_text(template.read_text().replace("[x86_64]", "[sparc]"))
         says(run("./dev", "package", cwd=project, status=1), "Architectures: [x86_64], or [arm64]")
+
+
+# Stands for python3, which fetches zig: what its pip brings is no zip where `spoilt` is there, and another has been quicker where `quicker` is.
+FETCHES = """#!/bin/sh
+case $2 in
+venv)
+  mkdir -p "$3/bin" && printf '#!/bin/sh\\n' >"$3/bin/pip" && chmod +x "$3/bin/pip" ;;
+zipfile)
+  [ ! -e "$HOME/spoilt" ] || { echo "no space left" >&2; exit 1; }
+  mkdir -p "$5/ziglang" && cp "$HOME/zig-to-be" "$5/ziglang/zig"
+  [ -e "$HOME/quicker" ] || exit 0
+  there=$HOME/cache/latch/zig-1.2.3/ziglang
+  mkdir -p "$there" && cp -p "$HOME/zig-to-be" "$there/zig" && echo "# in use" >>"$there/zig" ;;
+esac
+"""
+
+
+def test_the_compiler_is_fetched_whole_or_not_at_all():
+    with Folder() as home:
+        tool, cache = home / "tools/zig", home / "cache/latch"
+        for path, text in ((tool, (ROOT / "cmake/installed/zig").read_text()), (home / "bin/python3", FETCHES), (home / "zig-to-be", "#!/bin/sh\necho 1.2.3\n")):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+            path.chmod(0o755)
+        (home / "tools/zig.lock").write_text(f"ziglang 1.2.3 zig-{os.uname().machine}.whl {'0' * 64}\n")
+
+        def get(**more):
+            return run(tool, "--get", cwd=home, PATH=f"{home}/bin:{os.environ['PATH']}", LATCH_ZIG="", XDG_CACHE_HOME=str(home / "cache"), **more)
+
+        (home / "spoilt").touch()
+        says(get(status=1), "no space left", "could not be unpacked into")
+        assert list(cache.iterdir()) == [], "it left something"
+        (home / "spoilt").unlink()
+        (home / "quicker").touch()
+        get()
+        assert "in use" in (cache / "zig-1.2.3/ziglang/zig").read_text(), "what another may be using was replaced"
+        assert [path.name for path in cache.iterdir()] == ["zig-1.2.3"]
+        shutil.rmtree(cache / "zig-1.2.3")
+        (home / "quicker").unlink()
+        assert get().stdout.strip() == str(cache / "zig-1.2.3/ziglang/zig")
 
 
 def test_sam_builds_a_new_project():
