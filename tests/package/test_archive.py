@@ -235,6 +235,26 @@ def test_an_unknown_architecture_is_refused():
         expect(not (folder / "build/package").exists())
 
 
+def test_what_another_user_built_is_not_built_upon():
+    """As somebody whom permissions concern; root isn't."""
+    somebody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] if os.getuid() == 0 else []
+    words = ["can't be written to", "sudo chown -R", " build"]
+    with tree() as folder:
+        folder.chmod(0o755)
+        for what in ("build/release.log", "build/release/build.ninja", "build"):
+            path = folder / what
+            if what != "build":
+                path.parent.mkdir(exist_ok=True)
+                path.touch()
+            subprocess.run(["chmod", "-R", "a+rwX", folder / "build"], check=True)
+            path.chmod(0o555 if path.is_dir() else 0o444)
+            for verb in ("build", "package", "clean"):
+                refused(folder, [*somebody, "./dev", verb], [what, *words])
+            status, said = say(folder, *somebody, "./dev", "help")
+            expect(status == 0, said)
+        path.chmod(0o755)
+
+
 def test_a_machine_where_the_compiler_does_not_run_is_refused():
     answers = 'case "$*" in -s) echo %s ;; -m) echo %s ;; *) echo %s ;; esac'
     with tree() as folder:
