@@ -225,6 +225,22 @@ def test_tls_with_an_expired_certificate_is_refused():
         refused(["has expired"], front, at(f"https://localhost:{front.at}", AWS_CA_BUNDLE=str(root)))
 
 
+def test_every_kind_of_server_is_spoken_to():
+    """What was left out of OpenSSL isn't missed: keys, both versions, ciphers of each, groups. What it doesn't speak is told."""
+    old, suites = {"newest": ssl.TLSVersion.TLSv1_2}, ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305", "AES128-SHA256", "AES256-SHA")
+    ways = [(kind, way) for kind in tls.KEYS for way in ({}, old)]
+    ways += [("RSA 2048", {**old, "ciphers": f"ECDHE-RSA-{suite}"}) for suite in suites] + [("RSA 2048", {**old, "ciphers": "AES128-GCM-SHA256"})]
+    ways += [("RSA 2048", {"curve": curve, **version}) for curve in ("X25519", "prime256v1", "secp384r1", "secp521r1") for version in ({}, old)]
+    with folder() as here, dynamodb() as port:
+        certificates = {kind: tls.sign_itself(here, kind, "localhost") for kind in tls.KEYS}
+        for kind, way in ways:
+            with tls.Front(port, certificates[kind], **way) as front:
+                outcome, answer = invoke("sweep-schedule-1", BOOTSTRAP, at(f"https://localhost:{front.at}", AWS_CA_BUNDLE=str(certificates[kind])))
+                assert outcome == "answered" and front.heard > 0, (kind, way, outcome, answer)
+        with tls.Front(port, certificates["RSA 2048"], **old, ciphers="DHE-RSA-AES128-GCM-SHA256") as front:
+            refused(["handshake failure"], front, at(f"https://localhost:{front.at}", AWS_CA_BUNDLE=str(certificates["RSA 2048"])))
+
+
 def test_aws_itself_is_whom_amazons_roots_signed():
     """Somebody on the way to AWS's endpoint, with a certificate for its very name: refused, but where that root was added."""
     aws = {name: value for name, value in at("").items() if name != "AWS_ENDPOINT_URL_DYNAMODB"}

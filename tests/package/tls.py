@@ -13,6 +13,19 @@ def make_root(folder, name):
     return folder / f"{name}.pem"
 
 
+KEYS = {"RSA 2048": ["rsa:2048"], "RSA 4096": ["rsa:4096"], "RSA-PSS": ["rsa-pss", "-pkeyopt", "rsa_keygen_bits:2048"], "Ed25519": ["ed25519"],
+        **{curve: ["ec", "-pkeyopt", f"ec_paramgen_curve:{curve}"] for curve in ("P-256", "P-384", "P-521")}}
+
+
+def sign_itself(folder, kind, host):
+    """A certificate for `host` with a key of that kind, which is its own root, and the key, in one file."""
+    both = folder / f"{kind}.pem"
+    openssl("req", "-x509", "-newkey", *KEYS[kind], "-nodes", "-days", 2, "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}",
+            "-keyout", folder / "key", "-out", folder / "certificate")
+    both.write_text((folder / "certificate").read_text() + (folder / "key").read_text())
+    return both
+
+
 def issue(folder, root, name, host, expired=False):
     """A certificate for `host` that `root` signed, and its key, in one file."""
     request, certificate, key = folder / f"{name}.csr", folder / f"{name}.crt", folder / f"{name}.key"
@@ -45,15 +58,21 @@ extendedKeyUsage = serverAuth
 
 class Front:
     """Listens on loopback for TLS (certificate given), or for CONNECT (none given), and hands everything on to `port`. `heard`: the bytes
-    that clients sent inside."""
+    that clients sent inside. `newest`, `ciphers` (of TLS 1.2) and `curve`: the only ones it has."""
 
-    def __init__(self, port, certificate=None):
+    def __init__(self, port, certificate=None, newest=None, ciphers=None, curve=None):
         self.port, self.listener, self.handshakes, self.heard, self.asked = port, socket.create_server(("127.0.0.1", 0)), 0, 0, []
         self.at = self.listener.getsockname()[1]
         self.context = None
         if certificate:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(certificate)
+            if newest:
+                self.context.maximum_version = newest
+            if ciphers:
+                self.context.set_ciphers(ciphers)
+            if curve:
+                self.context.set_ecdh_curve(curve)
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
