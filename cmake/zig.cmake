@@ -21,7 +21,7 @@ set(CMAKE_C_FLAGS_INIT "-g -fno-pie -ffunction-sections -fdata-sections -fasynch
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-static -Wl,--gc-sections -Wl,--build-id=0x0000000000000000000000000000000000000000")
 set(CMAKE_C_STANDARD_LIBRARIES_INIT "-lunwind") # stack traces': no part of musl
 set(CMAKE_C_LINK_EXECUTABLE "<CMAKE_C_COMPILER> <FLAGS> <CMAKE_C_LINK_FLAGS> <LINK_FLAGS> <OBJECTS> -o <TARGET> <LINK_LIBRARIES>"
-  "${CMAKE_CURRENT_LIST_DIR}/finish ${LATCH_OBJCOPY} ${LATCH_READELF} <TARGET>")
+  "\"${CMAKE_CURRENT_LIST_DIR}/finish\" ${LATCH_OBJCOPY} ${LATCH_READELF} <TARGET>")
 
 # Nothing of this machine's own libraries is found.
 set(CMAKE_FIND_ROOT_PATH ${LATCH_STATIC_DEPS})
