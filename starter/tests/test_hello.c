@@ -37,7 +37,7 @@ static void fails_where_the_store_does(latch_test *t) {
 }
 
 int main(void) {
-    void (*const tests[])(latch_test *t) = {greets_twice_a_minute, names_what_is_missing, fails_where_the_store_does};
+    void (*const tests[])(latch_test * t) = {greets_twice_a_minute, names_what_is_missing, fails_where_the_store_does};
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
         latch_test *t = latch_test_open(&(latch_test_options){.main = latch_function_main});
         tests[i](t);
