@@ -498,4 +498,5 @@ def main():
     test()
 
 
-main()
+if __name__ == "__main__":
+    main()
