@@ -366,6 +366,19 @@ def test_a_time_that_no_zip_can_tell_is_refused():
             expect({entry.date_time for entry in archive.infolist()} == {(2023, 11, 14, 22, 13, 20)})
 
 
+def test_libraries_in_a_folder_that_was_moved_are_found():
+    with tree(tools=True) as folder:
+        into = folder / f"build/deps/static-{this_arch()}"
+        shutil.copytree(ROOT / f"build/deps/static-{this_arch()}", into)
+        described = sorted(into.glob("lib/pkgconfig/*.pc"))
+        expect(len(described) == 4, described)
+        for file in described:
+            file.write_text(re.sub(r"^prefix=.*", "prefix=/where/it/was", file.read_text(), flags=re.M))
+        expect(say(folder, "tools/static", this_arch()) == (0, ""), "nothing is built")
+        for file in described:
+            expect(f"\nprefix={into}\n" in file.read_text() and "/where/it/was" not in file.read_text(), file.read_text())
+
+
 def test_what_was_not_built_is_told():
     with tree(archives=True, tools=True) as folder:
         refused(folder, ["tools/package", "arm64"], ["build/package-arm64/bootstrap is missing", "./dev package arm64"])
