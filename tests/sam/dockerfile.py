@@ -5,7 +5,7 @@ As root, with a Docker engine: tools/with-docker --network tests/sam/dockerfile.
 registry of images is asked; the image is built of it by the Dockerfile, with the machine's network; the package is made without one, of the
 archives and libraries that this folder holds already, in a copy of the working tree. What it made is removed.
 """
-import contextlib, os, pathlib, re, shutil, subprocess, sys, tempfile
+import contextlib, os, pathlib, shutil, subprocess, sys, tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/package"))
@@ -73,9 +73,6 @@ def stock(tree):
     for name in ("sources", "yyjson", f"static-{ARCH}"):
         if (ROOT / "build/deps" / name / ("key" if name.startswith("static") else "")).exists():
             shutil.copytree(ROOT / "build/deps" / name, into / name, symlinks=True)
-    for described in into.glob(f"static-{ARCH}/lib/pkgconfig/*.pc"): # where the libraries were built, and where they lie now
-        text = described.read_text()
-        described.write_text(text.replace(re.search(r"^prefix=(.+)$", text, re.M)[1], f"/latch/build/deps/static-{ARCH}"))
     say(f"for the run are there: {', '.join(sorted(entry.name for entry in into.iterdir()))}; the compiler is unpacked, and ours is built")
 
 
