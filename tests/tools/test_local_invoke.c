@@ -273,7 +273,7 @@ static void prefixes_each_line_of_the_log(void **state) {
     for (const char *at = run.err; (at = strstr(at, prefix)) != NULL; at++)
         pieces++;
     assert_int_equal(ys, 40000);
-    assert_in_range(pieces, 2, 40000 / 4096 + 1);
+    assert_in_range(pieces, 1, 40000 / 4096 + 1); /* as many as it came in */
     local_forget(&run);
 }
 
