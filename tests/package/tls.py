@@ -71,7 +71,7 @@ class Front:
                 self.context.maximum_version = newest
             if ciphers:
                 self.context.set_ciphers(ciphers)
-            if curve:
+            if curve and curve != "X25519":  # which older Pythons don't know by name; it is what their OpenSSL takes where it may choose
                 self.context.set_ecdh_curve(curve)
         threading.Thread(target=self.accept, daemon=True).start()
 
