@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """commands.py BUILD PAGE|twins [--docker] - the commands that a page of the documents shows, run as they stand.
 
-A ```sh block is run by bash in a copy of the checkout (its build/ is the real one), all blocks of a page in one shell, one after another; the
-first command that fails fails the page. A ```text block right after it is what it must print: each line, in this order; `…` stands for
+A ```sh block is run by bash in a copy of the checkout (its build/ is the real one, but for packages), all blocks of a page in one shell, one
+after another; the first command that fails fails the page. A ```text block right after it is what it must print: each line, in this order; `…` stands for
 anything. ```sh docker blocks are run where --docker is given (./dev sam), ```sh account blocks need an account of AWS: they must
 fail, for want of credentials. What is too long for a test, or tests itself, isn't run, but what it names must be there.
 """
@@ -98,7 +98,11 @@ def copy_of_checkout(into):
         target = into / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target)
-    (into / "build").symlink_to(SOURCE / "build")
+    # The real build/, but for what a page's `./dev package` makes: in another folder that begins anew, which would take it from under other tests.
+    (into / "build").mkdir()
+    for entry in (SOURCE / "build").iterdir():
+        if not entry.name.startswith("package"):
+            (into / "build" / entry.name).symlink_to(entry)
 
 
 def environment(home):
