@@ -5,6 +5,7 @@
 #include "core/ctx_private.h"
 #include "core/text.h"
 #include "store/expression.h"
+#include "store/marshal.h"
 
 const char *latch_operation_name(latch_operation operation) {
     switch (operation) {
@@ -34,6 +35,8 @@ static latch_str attribute_of(const latch_table *table, latch_str name) {
     return name;
 }
 
+static bool has_sk(const latch_table *table) { return table->sk == NULL || table->sk[0] != '\0'; }
+
 static bool is_name(const char *own, latch_str name) { return own != NULL && latch_str_eq(name, latch_str_of(own)); }
 
 /* An attribute of the store's own must not be the table's too: one path would be written twice. */
@@ -41,6 +44,7 @@ static void check_name(latch_text_writer *t, const latch_table *table, latch_str
     static const char *const wrong[] = {"the table's .pk has the name of an attribute that the store writes",
                                         "the table's .sk has the name of an attribute that the store writes",
                                         "the table's .ttl has the name of an attribute that the store writes"};
+    if (is_name("sk", name) && !has_sk(table)) latch_text_fail(t, LATCH_E_MISUSE, "it names #sk, and the table's keys have no second part");
     if (is_name("pk", name) || is_name("sk", name) || is_name("ttl", name)) return; /* stand for the table's own */
     if (is_name(table->pk, name)) latch_text_fail(t, LATCH_E_MISUSE, wrong[0]);
     if (is_name(table->sk, name)) latch_text_fail(t, LATCH_E_MISUSE, wrong[1]);
@@ -54,46 +58,19 @@ static void check_own_names(latch_text_writer *t, const latch_table *table) {
         latch_text_fail(t, LATCH_E_MISUSE, "two of the table's .pk, .sk and .ttl have one name");
 }
 
-/* {"S": text}, {"N": digits}, {"BOOL": truth} or {"NULL": true} */
-static void put_value(latch_text_writer *t, latch_value v) {
-    switch (v.kind) {
-    case LATCH_V_STR:
-        latch_text_put(t, LATCH_STR("{\"S\":"));
-        latch_text_json_string(t, v.as.str);
-        latch_text_put(t, LATCH_STR("}"));
-        return;
-    case LATCH_V_INT:
-        latch_text_put(t, LATCH_STR("{\"N\":\""));
-        latch_text_int(t, v.as.i);
-        latch_text_put(t, LATCH_STR("\"}"));
-        return;
-    case LATCH_V_UINT:
-        latch_text_put(t, LATCH_STR("{\"N\":\""));
-        latch_text_uint(t, v.as.u);
-        latch_text_put(t, LATCH_STR("\"}"));
-        return;
-    case LATCH_V_BOOL:
-        put(t, v.as.b ? "{\"BOOL\":true}" : "{\"BOOL\":false}");
-        return;
-    case LATCH_V_NULL:
-        latch_text_put(t, LATCH_STR("{\"NULL\":true}"));
-        return;
-    case LATCH_V_NUM:
-    case LATCH_V_JSON:
-        break;
-    }
-    latch_text_fail(t, LATCH_E_MISUSE, "a value in it is neither text, whole number, truth nor null");
+static void put_text(latch_text_writer *t, const char *name, latch_str text) {
+    put_string(t, name);
+    latch_text_put(t, LATCH_STR(":{\"S\":"));
+    latch_text_json_string(t, text);
+    latch_text_put(t, LATCH_STR("}"));
 }
 
 /* "pk":{"S":…},"sk":{"S":…} */
 static void put_key(latch_text_writer *t, const latch_table *table, const latch_request *r) {
-    put_string(t, or_default(table->pk, "pk"));
-    latch_text_put(t, LATCH_STR(":"));
-    put_value(t, latch_v_str_(r->pk));
+    put_text(t, or_default(table->pk, "pk"), r->pk);
+    if (!has_sk(table)) return;
     latch_text_put(t, LATCH_STR(","));
-    put_string(t, or_default(table->sk, "sk"));
-    latch_text_put(t, LATCH_STR(":"));
-    put_value(t, latch_v_str_(r->sk));
+    put_text(t, or_default(table->sk, "sk"), r->sk);
 }
 
 static void put_item(latch_text_writer *t, const latch_table *table, const latch_request *r) {
@@ -104,7 +81,7 @@ static void put_item(latch_text_writer *t, const latch_table *table, const latch
         latch_text_put(t, LATCH_STR(","));
         latch_text_json_string(t, attribute_of(table, latch_str_of(pair->name)));
         latch_text_put(t, LATCH_STR(":"));
-        put_value(t, pair->value);
+        (void)latch_marshal_pair(t, pair->name, &pair->value);
     }
     latch_text_put(t, LATCH_STR("}"));
 }
@@ -135,7 +112,7 @@ static void put_values(latch_text_writer *t, const latch_pair *given, const latc
         put(t, i == 0 ? "{" : ",");
         latch_text_json_string(t, values->names[i]);
         latch_text_put(t, LATCH_STR(":"));
-        put_value(t, pair->value);
+        (void)latch_marshal_pair(t, pair->name, &pair->value);
     }
     latch_text_put(t, LATCH_STR("}"));
 }
@@ -163,8 +140,15 @@ static void put_expressions(latch_text_writer *t, const latch_table *table, cons
     put_values(t, r->values, &values);
 }
 
+static latch_table table_of(const latch_ctx *cx, const latch_place *at) {
+    latch_table table = *cx->table;
+    if (at == NULL) return table;
+    return (latch_table){
+        .name = at->table, .pk = or_default(at->pk, table.pk), .sk = or_default(at->sk, table.sk), .ttl = or_default(at->ttl, table.ttl)};
+}
+
 latch_status latch_request_text(latch_ctx *cx, const latch_request *r, latch_str *out) {
-    const latch_table *table = cx->table;
+    const latch_table named = table_of(cx, r->at), *table = &named;
     latch_text_writer t = latch_text_begin(cx->arena);
     check_own_names(&t, table);
     latch_text_put(&t, LATCH_STR("{\"TableName\":"));

@@ -140,11 +140,15 @@ static latch_status check_part(latch_ctx *cx, const latch_table_key *of, const c
     return latch_str_is_utf8(part) ? LATCH_OK : complain(cx, of, name, which, "is not UTF-8");
 }
 
+latch_status latch_table_check_key(latch_ctx *cx, const latch_table_key *of, const char *name, latch_str key) {
+    LATCH_TRY(check_part(cx, of, NULL, ".name", latch_str_of(name), NAME_MAX_BYTES));
+    return check_part(cx, of, name, "the key", key, of->max_bytes);
+}
+
 latch_status latch_table_pk(latch_ctx *cx, const latch_table_key *of, const char *name, latch_str key, latch_str *pk) {
     char wrong[128];
     *pk = (latch_str){NULL, 0};
-    LATCH_TRY(check_part(cx, of, NULL, ".name", latch_str_of(name), NAME_MAX_BYTES));
-    LATCH_TRY(check_part(cx, of, name, "the key", key, of->max_bytes));
+    LATCH_TRY(latch_table_check_key(cx, of, name, key));
     latch_str made = latch_key(cx, latch_str_of(of->prefix), latch_str_of(name), key);
     if (made.ptr == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "%s %s: the arena is full", of->store, name);
     if (made.len <= of->max_bytes) {
