@@ -185,6 +185,13 @@ static latch_status keep_texts(tree *t, latch_ctx *cx, latch_str *id, latch_str 
     return id->ptr != NULL && text->ptr != NULL ? LATCH_OK : full(cx);
 }
 
+/* ,"sk": */
+static void put_sort_key(latch_text_writer *w, const tree *t) {
+    latch_text_char(w, ',');
+    latch_text_json_string(w, latch_str_of(t->r->sort_key));
+    latch_text_char(w, ':');
+}
+
 static latch_status read_root(tree *t) {
     latch_ctx *cx = &t->callers->cx;
     latch_answer answer;
@@ -197,6 +204,12 @@ static latch_status read_root(tree *t) {
     latch_text_json_string(&w, latch_str_of(t->key));
     latch_text_char(&w, ':');
     put_id(&w, t, t->r->root);
+    if (t->r->sort_key != NULL) {
+        put_sort_key(&w, t);
+        latch_text_put(&w, LATCH_STR("{\"S\":"));
+        latch_text_json_string(&w, latch_str_of(t->r->sort));
+        latch_text_char(&w, '}');
+    }
     latch_text_char(&w, '}');
     LATCH_TRY(ask(t, cx, "GetItem", &w, &answer));
     LATCH_TRY(latch_read(answer.body, "Item", latch_optional(&item)));
@@ -392,6 +405,10 @@ static latch_status next_key(latch_ctx *cx, void *arg, latch_dynamodb_read *out)
     } else {
         latch_text_json_string(&w, l->t->nodes[l->next].id);
     }
+    if (l->t->r->sort_key != NULL) {
+        put_sort_key(&w, l->t);
+        latch_text_json_string(&w, latch_str_of(l->t->r->sort));
+    }
     latch_text_char(&w, '}');
     latch_str key = latch_text_end(&w);
     if (key.ptr == NULL) return latch_err_set(&cx->err, w.failed, "tree: an id: %s", w.why);
@@ -425,7 +442,7 @@ static latch_status batch_level(tree *t) {
     l.to = t->count;
     if (l.next == l.to) return LATCH_OK;
     bool several = l.to - l.next > LATCH_DYNAMODB_READS_MAX;
-    const latch_dynamodb_keys keys = {t->table, t->key, NULL};
+    const latch_dynamodb_keys keys = {t->table, t->key, t->r->sort_key};
     const latch_dynamodb_batch_get_request request = {.next = next_key,
                                                       .item = keep_node,
                                                       .arg = &l,
@@ -576,6 +593,8 @@ static latch_status check(latch_ctx *cx, const latch_dynamodb_tree_request *r) {
     if (r->max_nodes > LATCH_DYNAMODB_TREE_NODES_MAX)
         return latch_err_set(&cx->err, LATCH_E_MISUSE, "tree: .max_nodes is %zu, want 0 to %d", r->max_nodes,
                              LATCH_DYNAMODB_TREE_NODES_MAX);
+    if ((r->sort_key != NULL) != (r->sort != NULL && r->sort[0] != '\0'))
+        return latch_err_set(&cx->err, LATCH_E_MISUSE, "tree: .sort_key and .sort come together, and neither is empty");
     if (r->connections >= 0) return LATCH_OK;
     return latch_err_set(&cx->err, LATCH_E_MISUSE, "tree: .connections is %d, want 0 or more", r->connections);
 }

@@ -29,7 +29,8 @@ typedef struct latch_dynamodb_node {
 typedef latch_status latch_dynamodb_node_fn(latch_ctx *cx, void *arg, const latch_dynamodb_node *node);
 
 typedef struct latch_dynamodb_tree_request {
-    const char *table;            /* NULL: LATCH_TABLE's. Its whole key is the id */
+    const char *table;            /* NULL: LATCH_TABLE's. Its whole key is the id, unless: */
+    const char *sort_key, *sort;  /* the second part of its key, an attribute, and the text that all nodes have there; NULL: it has none */
     latch_str root;               /* id of the root; required */
     bool numbers;                 /* ids are numbers, `root` its digits; false: text */
     const char *key;              /* the attribute of the id; NULL: "id" */

@@ -335,6 +335,34 @@ static void ids_may_be_numbers(void **state) {
 
 /* ── what goes wrong ────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
+/* The stores' own table: its keys have two parts, of which the second is the same in all nodes. */
+static void nodes_may_have_a_sort_key(void **state) {
+    latch_dynamodb_tree_request request = {
+        .root = LATCH_STR("TREE#a"), .key = "pk", .sort_key = "sk", .sort = "NODE", .parent = "gsi1pk", .index = "gsi1"};
+    latch_dynamodb_tree tree;
+    latch_str id;
+    (void)state;
+    for (const char *const *each = (const char *const[]){"a", "b", "c", NULL}; *each != NULL; each++)
+        world_ask(&world, "PutItem",
+                  "{\"TableName\":\"latch\",\"Item\":{\"pk\":{\"S\":\"TREE#%s\"},\"sk\":{\"S\":\"NODE\"},\"gsi1pk\":{\"S\":\"TREE#%s\"},"
+                  "\"gsi1sk\":{\"S\":\"%s\"},\"kids\":{\"L\":[%s]}}}",
+                  *each, **each == 'a' ? "none" : "a", *each, **each == 'a' ? "{\"S\":\"TREE#b\"},{\"S\":\"TREE#c\"}" : "");
+    for (int listed = 0; listed < 2; listed++) {
+        request.children = listed ? "kids" : NULL;
+        assert_int_equal(read_it(&request, &tree), LATCH_OK);
+        assert_true(tree.found);
+        assert_int_equal(tree.nodes, 3);
+        assert_int_equal(latch_read(tree.root, "children[1].pk", &id), LATCH_OK);
+        assert_true(latch_str_eq(id, LATCH_STR("TREE#c")));
+    }
+    request.sort = "OTHER";
+    assert_int_equal(read_it(&request, &tree), LATCH_OK);
+    assert_false(tree.found);
+    request.sort = NULL;
+    assert_int_equal(read_it(&request, &tree), LATCH_E_MISUSE);
+    assert_string_equal(latch_error(&ann.cx)->message, "tree: .sort_key and .sort come together, and neither is empty");
+}
+
 static void bad_requests_are_refused(void **state) {
     static const struct {
         const char *root, *table, *index, *children;
@@ -469,6 +497,7 @@ static const struct CMUnitTest tests[] = {
     ROW(wrong_listings_are_found),
     ROW(a_level_of_many_pages_and_batches),
     ROW(ids_may_be_numbers),
+    ROW(nodes_may_have_a_sort_key),
     ROW(bad_requests_are_refused),
     ROW(what_a_node_s_function_returns_is_told),
     ROW(a_root_that_no_key_is_is_refused),
