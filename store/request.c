@@ -131,8 +131,8 @@ static void put_expressions(latch_text_writer *t, const latch_table *table, cons
     latch_expression_collect(r->update, ':', &values, t);
     latch_expression_collect(r->condition, ':', &values, t);
     put_expression(t, ",\"UpdateExpression\":\"", r->update);
-    if (r->operation == LATCH_UPDATE_ITEM && r->returns == LATCH_RETURNS_ITEM)
-        latch_text_put(t, LATCH_STR(",\"ReturnValues\":\"ALL_NEW\""));
+    if (r->operation == LATCH_UPDATE_ITEM && (r->returns == LATCH_RETURNS_ITEM || r->returns == LATCH_RETURNS_OLD))
+        put(t, r->returns == LATCH_RETURNS_ITEM ? ",\"ReturnValues\":\"ALL_NEW\"" : ",\"ReturnValues\":\"ALL_OLD\"");
     put_expression(t, ",\"ConditionExpression\":\"", r->condition);
     if (r->condition != NULL && r->returns != LATCH_RETURNS_NOTHING)
         latch_text_put(t, LATCH_STR(",\"ReturnValuesOnConditionCheckFailure\":\"ALL_OLD\""));

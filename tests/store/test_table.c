@@ -112,6 +112,23 @@ static void refuses_names_that_coincide(void **state) {
     assert_int_equal(latch_table_call(&ann.cx, &put, &item), LATCH_OK);
 }
 
+static void gives_the_item_as_it_was(void **state) {
+    latch_request request = request_of(LATCH_UPDATE_ITEM);
+    latch_json item;
+    int64_t n;
+    (void)state;
+    request.returns = LATCH_RETURNS_OLD;
+    request.update = "SET #n = :n";
+    for (int64_t i = 1; i <= 2; i++) {
+        request.values = LATCH_VALUES(":n", i);
+        assert_int_equal(latch_table_call(&ann.cx, &request, &item), LATCH_OK);
+        assert_non_null(strstr(ann.last_request, "\"ReturnValues\":\"ALL_OLD\""));
+        assert_int_equal(item.node != NULL, i == 2);
+    }
+    assert_int_equal(latch_item_int(item, "n", &n), LATCH_OK);
+    assert_int_equal(n, 1);
+}
+
 static void asks_for_what_it_wants_back(void **state) {
     static const struct {
         latch_operation operation;
@@ -643,6 +660,7 @@ static const struct CMUnitTest tests[] = {
     ROW(names_attributes_as_the_table_does),
     ROW(refuses_names_that_coincide),
     ROW(asks_for_what_it_wants_back),
+    ROW(gives_the_item_as_it_was),
     ROW(gets_an_item_or_nothing),
     ROW(refuses_what_cannot_be_sent),
     ROW(writes_lists_and_sets),
