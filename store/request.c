@@ -58,19 +58,19 @@ static void check_own_names(latch_text_writer *t, const latch_table *table) {
         latch_text_fail(t, LATCH_E_MISUSE, "two of the table's .pk, .sk and .ttl have one name");
 }
 
-static void put_text(latch_text_writer *t, const char *name, latch_str text) {
+static void put_text(latch_text_writer *t, const char *name, bool number, latch_str text) {
     put_string(t, name);
-    latch_text_put(t, LATCH_STR(":{\"S\":"));
+    put(t, number ? ":{\"N\":" : ":{\"S\":");
     latch_text_json_string(t, text);
     latch_text_put(t, LATCH_STR("}"));
 }
 
 /* "pk":{"S":…},"sk":{"S":…} */
 static void put_key(latch_text_writer *t, const latch_table *table, const latch_request *r) {
-    put_text(t, or_default(table->pk, "pk"), r->pk);
+    put_text(t, or_default(table->pk, "pk"), false, r->pk);
     if (!has_sk(table)) return;
     latch_text_put(t, LATCH_STR(","));
-    put_text(t, or_default(table->sk, "sk"), r->sk);
+    put_text(t, or_default(table->sk, "sk"), r->at != NULL && r->at->sk_number, r->sk);
 }
 
 static void put_item(latch_text_writer *t, const latch_table *table, const latch_request *r) {
