@@ -33,6 +33,7 @@
 #include "store/lock.h"
 #include "store/once.h"
 #include "store/parallel.h"
+#include "store/sweep.h"
 #include "store/tables.h"
 #include "store/transact.h"
 #include "store/tree.h"
