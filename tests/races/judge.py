@@ -1,0 +1,345 @@
+"""judge.py - what the journals of a race's processes say, put together: each judge gives the violations it found, and what happened.
+
+Times are microseconds of one monotonic clock: t0 before a call, t1 after it. What a call did, it did in between: only what holds for every
+such moment is a violation. A process may be killed anywhere: a line may have no successor."""
+import bisect, collections, json, pathlib
+
+MS = 1000
+EARLY = 2 * MS  # a clock read in whole milliseconds, at both ends
+
+
+class Verdict:
+    def __init__(self):
+        self.violations, self.counts = [], collections.Counter()
+
+    def violated(self, what, *events):
+        self.violations.append(what + ": " + "; ".join(json.dumps(e) for e in events))
+
+
+def read(folder):
+    """The events of each process, in its own order. A line that its process didn't live to finish isn't one."""
+    processes = []
+    for path in sorted(pathlib.Path(folder).glob("*.jsonl")):
+        lines = path.read_text().split("\n")
+        processes.append([json.loads(line) for line in lines[:-1]])
+    return processes
+
+
+def by_key(items):
+    keys = collections.defaultdict(list)
+    for item in items:
+        keys[item["k"]].append(item)
+    return keys.values()
+
+
+def tally(verdict, events, name):
+    for e in events:
+        if e["e"] == name:
+            verdict.counts["calls"] += 1
+            verdict.counts[e["status"]] += 1
+            verdict.counts["unknown"] += bool(e.get("maybe"))
+
+
+def exclusive(verdict, spans, what):
+    """No span begins for certain (its t1) while an earlier one's owner owns for certain (until)."""
+    spans.sort(key=lambda s: s["t1"])
+    latest = None
+    for span in spans:
+        if latest is not None and span["t1"] < latest["until"]:
+            verdict.violated(what, latest, span)
+        if latest is None or span["until"] > latest["until"]:
+            latest = span
+
+
+def waits(verdict, spans):
+    """The longest time between two owners' beginnings on a key: how long it took to recover."""
+    for one, two in zip(spans, spans[1:]):
+        verdict.counts["longest_ms"] = max(verdict.counts["longest_ms"], (two["t1"] - one["t1"]) // MS)
+
+
+# ── lock ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def holds_of(process):
+    holds, last = [], {}
+    for e in process:
+        if e["e"] == "take" and e["status"] == "OK":
+            last[e["k"]] = dict(e, until=e["t0"] + e["lease"] * MS - EARLY, given=False)
+            holds.append(last[e["k"]])
+        elif e["e"] == "held":
+            last[e["k"]]["until"] = max(last[e["k"]]["until"], e["t"])
+        elif e["e"] == "giving":
+            last[e["k"]].update(until=min(last[e["k"]]["until"], e["t"]), given=True)
+    return holds
+
+
+def lock(processes, tokens=True):
+    """One holder at a time: until it gives back, or its lease ends, or as long as it says itself that it holds. Tokens grow."""
+    verdict, holds = Verdict(), []
+    for process in processes:
+        tally(verdict, process, "take")
+        holds += holds_of(process)
+    for key in by_key(holds):
+        exclusive(verdict, key, "two holders at once")
+        waits(verdict, key)
+        for one, two in zip(key, key[1:]):
+            verdict.counts["takeovers"] += not one["given"]
+            if tokens and two["fence"] <= one["fence"]:
+                verdict.violated("a token that did not grow", one, two)
+    verdict.counts["did"] = verdict.counts["OK"]
+    return verdict
+
+
+# ── do-once ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def works_of(process):
+    """Works with their end (`ended`), what they said, and what the call around them said (`outcome`)."""
+    works, current = [], None
+    for e in process:
+        if e["e"] == "work":
+            current = dict(e, t1=e["t"], until=e["t0"] + e["lease"] * MS - EARLY, ended=None, says=None, outcome=None)
+            works.append(current)
+        elif e["e"] == "worked":
+            current.update(until=min(current["until"], e["t"]), ended=e["t"], says=e["says"])
+        elif e["e"] == "once" and current is not None:
+            current.update(outcome=e["status"], over=e["t1"], maybe=e["maybe"])
+            current = None
+    return works
+
+
+def told(verdict, one, two, clears):
+    """`two` began after `one`: what was left half done must be told, unless it was cleared: forgotten."""
+    left = one["ended"] is None or one["says"] not in ("OK", "Limited") or (one["says"] == "OK" and one["outcome"] not in ("OK", None))
+    again = one["says"] == "Limited" and one["takeovers"] > 0 and one["outcome"] == "Limited"
+    verdict.counts["takeovers"] += two["takeovers"] > 0
+    if (left or again) and two["takeovers"] == 0 and not cleared_between(clears, one["t1"], two["t1"]):
+        verdict.violated("begun again, and not told", one, two)
+
+
+def cleared_between(clears, since, until):
+    return any(c["t1"] >= since and c["t0"] <= until for c in clears)
+
+
+def once_key(verdict, works, calls, clears):
+    exclusive(verdict, works, "two doers at once")
+    waits(verdict, works)
+    done = {}
+    for one, two in zip(works, works[1:]):
+        told(verdict, one, two, clears)
+    for index, work in enumerate(works):
+        if work["says"] == "OK" and work["outcome"] == "OK":
+            done[work["n"]] = index
+            following = works[index + 1] if index + 1 < len(works) else None
+            if following is not None and not cleared_between(clears, work["ended"], following["t1"]):
+                verdict.violated("done twice", work, following)
+    replays(verdict, works, calls, done)
+
+
+def replays(verdict, works, calls, done):
+    """An answer is that of a work that was done, and not of one that another work followed before it was asked for."""
+    began = [w["t1"] for w in works]
+    numbers = {w["n"]: i for i, w in enumerate(works)}
+    for call in calls:
+        if call["status"] != "OK" or call["did"]:
+            continue
+        verdict.counts["replays"] += 1
+        index = numbers.get(call["n"])
+        if index is None or works[index]["says"] not in ("OK", None):
+            verdict.violated("an answer that nobody gave", call)
+        elif bisect.bisect_left(began, call["t0"]) > index + 1:
+            verdict.violated("an answer that was replaced", works[index], call)
+
+
+def once(processes):
+    """One doer at a time, until it has worked or its in-progress time is over; done once until it is cleared; left work is told."""
+    verdict, works, calls, clears = Verdict(), [], [], []
+    for process in processes:
+        tally(verdict, process, "once")
+        works += works_of(process)
+        calls += [e for e in process if e["e"] == "once"]
+        clears += [e for e in process if e["e"] == "clear" and (e["status"] == "OK" or e["maybe"])]
+    grouped = [{}, {}]
+    for at, items in enumerate((calls, clears)):
+        for group in by_key(items):
+            grouped[at][group[0]["k"]] = group
+    for key in by_key(works):
+        once_key(verdict, key, grouped[0].get(key[0]["k"], []), grouped[1].get(key[0]["k"], []))
+    verdict.counts["did"] = len(works)
+    return verdict
+
+
+# ── dedupe ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def jobs_of(process):
+    jobs = {}
+    for e in process:
+        if e["e"] == "join" and e["status"] == "OK":
+            jobs[e["id"]] = dict(e, until=e["t0"] + e["lease"] * MS - EARLY, ended=None)
+        elif e["e"] == "ends":
+            jobs[e["id"]].update(until=min(jobs[e["id"]]["until"], e["t"]))
+        elif e["e"] == "ended":
+            jobs[e["id"]].update(ended=e["status"], fails=e["fails"], over=e["t"], maybe=e["maybe"])
+    return list(jobs.values())
+
+
+def dedupe(processes):
+    """One owner at a time, until it settles its job or the job's deadline; a completed one isn't done again while its result lives."""
+    verdict, jobs, seen = Verdict(), [], []
+    for process in processes:
+        tally(verdict, process, "join")
+        jobs += jobs_of(process)
+        seen += [e for e in process if e["e"] == "join" and e["status"] == "Seen"]
+    completed = {j["id"] for j in jobs if not j.get("fails", 0)}
+    for key in by_key(jobs):
+        exclusive(verdict, key, "two owners at once")
+        waits(verdict, key)
+        for one, two in zip(key, key[1:]):
+            verdict.counts["takeovers"] += one["ended"] is None
+            if one["ended"] == "OK" and not one["fails"] and not one["rerun"] and two["t1"] < one["until"] + one["result"] * MS:
+                verdict.violated("done again while its result lives", one, two)
+    for e in seen:
+        if e["told"] not in completed:
+            verdict.violated("a result that nobody gave", e)
+    verdict.counts["did"] = verdict.counts["OK"]
+    return verdict
+
+
+# ── limits ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def attempt(processes, complete=True):
+    """Never more than max in a window; windows don't overlap; and a window that refused was full."""
+    verdict, windows = Verdict(), collections.defaultdict(list)
+    for process in processes:
+        tally(verdict, process, "attempt")
+        for e in process:
+            if e["e"] == "attempt" and e["window"]:
+                windows[e["k"], e["window"]].append(e)
+    spans = []
+    for (key, _), events in windows.items():
+        counted = [e for e in events if e["status"] == "OK"]
+        if len(counted) > counted[0]["max"] if counted else False:
+            verdict.violated(f"{len(counted)} attempts in one window", *counted[:3])
+        if len({e["used"] for e in counted}) < len(counted):
+            verdict.violated("two attempts have one number", *counted[:3])
+        refused = any(e["status"] == "Limited" for e in events)
+        if complete and refused and not verdict.counts["unknown"] and len(counted) < events[0]["max"]:
+            verdict.violated("refused before it was used up", *events[:3])
+        spans.append({"k": key, "t0": events[0]["created"], "t1": events[0]["created"], "until": events[0]["ends"]})
+    for key in by_key(spans):
+        exclusive(verdict, key, "two windows at once")
+    verdict.counts["windows"] = len(windows)
+    verdict.counts["did"] = verdict.counts["OK"]
+    return verdict
+
+
+def most_within(grants, window_us):
+    """The most grants whose calls lie wholly in one window of time, and where."""
+    grants.sort(key=lambda e: e["t0"])
+    most, where = 0, None
+    for i, first in enumerate(grants):
+        end, inside = first["t0"] + window_us, 0
+        for e in grants[i:]:
+            if e["t0"] >= end:
+                break
+            inside += e["t1"] < end
+        if inside > most:
+            most, where = inside, first
+    return most, where
+
+
+def rate(processes):
+    """Never more grants than the largest limit in any window; and where it is lowered, none while as many as the lowered limit are in it."""
+    verdict, grants = Verdict(), []
+    for process in processes:
+        tally(verdict, process, "rate")
+        grants += [e for e in process if e["e"] == "rate" and e["status"] == "OK"]
+    for key in by_key(grants):
+        window = key[0]["window"] * MS - EARLY
+        bound = max(e["bound"] for e in key)
+        most, where = most_within(key, window)
+        verdict.counts["most"] = max(verdict.counts["most"], most)
+        verdict.counts["bound"] = bound
+        if most > bound:
+            verdict.violated(f"{most} grants in a window, at most {bound}", where)
+        lowered(verdict, key, window)
+    verdict.counts["did"] = len(grants)
+    return verdict
+
+
+def lowered(verdict, grants, window):
+    """A grant of a sliding window by a lower limit: fewer than that were certainly granted in the window before it."""
+    if len({e["limit"] for e in grants}) < 2 or not grants[0].get("exact"):
+        return
+    for grant in grants:
+        before = sum(e["t0"] > grant["t1"] - window and e["t1"] < grant["t0"] for e in grants)
+        if before >= grant["limit"]:
+            verdict.violated(f"granted by a limit of {grant['limit']} after {before}", grant)
+
+
+# ── values ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def counter(processes, final):
+    """Nothing lost, nothing counted twice: the sum is what was told, and each value was told once."""
+    verdict, told_, low, high = Verdict(), collections.Counter(), 0, 0
+    for process in processes:
+        tally(verdict, process, "add")
+        for e in process:
+            if e["e"] != "add":
+                continue
+            if e["status"] == "OK":
+                low, high = low + e["by"], high + e["by"]
+                told_[e["value"]] += 1
+            elif e["maybe"]:
+                high += e["by"]
+    if not low <= final <= high:
+        verdict.violated(f"the counter is {final}, and {low} to {high} were added")
+    for value, times in told_.items():
+        if times > 1 and value is not None:
+            verdict.violated(f"{times} additions were told {value}")
+    verdict.counts["did"] = verdict.counts["OK"]
+    return verdict
+
+
+def sets(processes, final):
+    """Each process adds and removes elements of its own: the set has exactly those whose last change added them."""
+    verdict, expected, open_ones = Verdict(), set(), set()
+    for process in processes:
+        tally(verdict, process, "set")
+        for e in process:
+            if e["e"] != "set":
+                continue
+            if e["status"] == "OK":
+                (expected.add if e["add"] else expected.discard)(e["el"])
+                open_ones.discard(e["el"])
+            elif e["maybe"]:
+                open_ones.add(e["el"])
+    for el in sorted((expected - final) - open_ones):
+        verdict.violated(f"{el} was added, and is not there")
+    for el in sorted((final - expected) - open_ones):
+        verdict.violated(f"{el} is there, and was removed or never added")
+    verdict.counts["did"] = verdict.counts["OK"]
+    return verdict
+
+
+def saga(processes, final):
+    """Each version is one update's, and the last one is how many there were."""
+    verdict, versions, unknown = Verdict(), collections.Counter(), 0
+    for process in processes:
+        tally(verdict, process, "saga")
+        for e in process:
+            if e["e"] != "saga":
+                continue
+            versions[e["version"]] += e["status"] == "OK"
+            unknown += bool(e["maybe"])
+    updates = sum(versions.values())
+    for version, times in versions.items():
+        if times > 1:
+            verdict.violated(f"version {version} was {times} updates'")
+    if not updates <= final <= updates + unknown:
+        verdict.violated(f"the saga has version {final} after {updates} updates")
+    verdict.counts["did"] = updates
+    return verdict
