@@ -18,11 +18,11 @@ class Verdict:
 
 def read(folder):
     """The events of each process, in its own order. A line that its process didn't live to finish isn't one."""
-    processes = []
-    for path in sorted(pathlib.Path(folder).glob("*.jsonl")):
-        lines = path.read_text().split("\n")
-        processes.append([json.loads(line) for line in lines[:-1]])
-    return processes
+    return [read_file(path) for path in sorted(pathlib.Path(folder).glob("*.jsonl"))]
+
+
+def read_file(path):
+    return [json.loads(line) for line in pathlib.Path(path).read_text().split("\n")[:-1]]
 
 
 def by_key(items):
@@ -51,10 +51,13 @@ def exclusive(verdict, spans, what):
             latest = span
 
 
-def waits(verdict, spans):
-    """The longest time between two owners' beginnings on a key: how long it took to recover."""
+def waits(verdict, spans, left):
+    """The longest time between two owners' beginnings on a key; and from the end of a lease that nobody gave back to the next owner."""
     for one, two in zip(spans, spans[1:]):
         verdict.counts["longest_ms"] = max(verdict.counts["longest_ms"], (two["t1"] - one["t1"]) // MS)
+        if left(one):
+            verdict.counts["left"] += 1
+            verdict.counts["recovered_ms"] = max(verdict.counts["recovered_ms"], (two["t1"] - one["until"]) // MS)
 
 
 # ── lock ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -81,7 +84,7 @@ def lock(processes, tokens=True):
         holds += holds_of(process)
     for key in by_key(holds):
         exclusive(verdict, key, "two holders at once")
-        waits(verdict, key)
+        waits(verdict, key, lambda hold: not hold["given"])
         for one, two in zip(key, key[1:]):
             verdict.counts["takeovers"] += not one["given"]
             if tokens and two["fence"] <= one["fence"]:
@@ -117,13 +120,24 @@ def told(verdict, one, two, clears):
         verdict.violated("begun again, and not told", one, two)
 
 
+def clears_of(process):
+    """Those that may have cleared. Of one that its process didn't live to finish, nobody knows when it did."""
+    clears = []
+    for e in process:
+        if e["e"] == "clearing":
+            clears.append(dict(e, t1=float("inf"), may=True))
+        elif e["e"] == "clear":
+            clears[-1].update(t1=e["t1"], may=e["status"] == "OK" or e["maybe"])
+    return [c for c in clears if c["may"]]
+
+
 def cleared_between(clears, since, until):
     return any(c["t1"] >= since and c["t0"] <= until for c in clears)
 
 
 def once_key(verdict, works, calls, clears):
     exclusive(verdict, works, "two doers at once")
-    waits(verdict, works)
+    waits(verdict, works, lambda work: work["ended"] is None)
     done = {}
     for one, two in zip(works, works[1:]):
         told(verdict, one, two, clears)
@@ -158,7 +172,7 @@ def once(processes):
         tally(verdict, process, "once")
         works += works_of(process)
         calls += [e for e in process if e["e"] == "once"]
-        clears += [e for e in process if e["e"] == "clear" and (e["status"] == "OK" or e["maybe"])]
+        clears += clears_of(process)
     grouped = [{}, {}]
     for at, items in enumerate((calls, clears)):
         for group in by_key(items):
@@ -194,7 +208,7 @@ def dedupe(processes):
     completed = {j["id"] for j in jobs if not j.get("fails", 0)}
     for key in by_key(jobs):
         exclusive(verdict, key, "two owners at once")
-        waits(verdict, key)
+        waits(verdict, key, lambda job: job["ended"] is None)
         for one, two in zip(key, key[1:]):
             verdict.counts["takeovers"] += one["ended"] is None
             if one["ended"] == "OK" and not one["fails"] and not one["rerun"] and two["t1"] < one["until"] + one["result"] * MS:

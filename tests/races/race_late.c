@@ -35,7 +35,7 @@ static latch_lock door(const worker *w, int64_t wait_ms) {
     return (latch_lock){.name = "late", .lease_ms = w->options.lease_ms, .keep = true, .wait_ms = wait_ms};
 }
 
-static void late_lock(worker *w) {
+static void late_owner(worker *w, bool extends) {
     const latch_lock lock = door(w, 0);
     latch_hold hold;
     latch_status status = latch_lock_take(&w->cx, &lock, LATCH_STR("k"), &hold);
@@ -44,9 +44,12 @@ static void late_lock(worker *w) {
     raise(SIGSTOP);
     said(w, "held", LATCH_OK, latch_lock_held(&w->cx, &hold));
     said(w, "write", write_guarded(w, hold.fence, "late"), hold.fence);
-    said(w, "extend", latch_lock_extend(&w->cx, &hold, w->options.lease_ms), hold.fence);
-    said(w, "release", latch_lock_release(&w->cx, &hold), hold.fence);
+    if (extends) said(w, "extend", latch_lock_extend(&w->cx, &hold, LATCH_MINUTE_MS), hold.fence);
+    if (!extends) said(w, "release", latch_lock_release(&w->cx, &hold), hold.fence);
 }
+
+static void late_lock(worker *w) { late_owner(w, false); }
+static void late_extend(worker *w) { late_owner(w, true); }
 
 static void next_lock(worker *w) {
     const latch_lock lock = door(w, 10 * LATCH_SECOND_MS);
@@ -115,10 +118,5 @@ static void next_dedupe(worker *w) {
     said(w, "complete", latch_dedupe_complete(&w->cx, &dedupe, LATCH_STR("k"), job.id, LATCH_NULL), 0);
 }
 
-const race races_late[] = {{"late-lock", late_lock},
-                           {"next-lock", next_lock},
-                           {"late-once", late_once},
-                           {"next-once", next_once},
-                           {"late-dedupe", late_dedupe},
-                           {"next-dedupe", next_dedupe},
-                           {NULL, NULL}};
+const race races_late[] = {{"late-lock", late_lock}, {"late-extend", late_extend}, {"next-lock", next_lock},     {"late-once", late_once},
+                           {"next-once", next_once}, {"late-dedupe", late_dedupe}, {"next-dedupe", next_dedupe}, {NULL, NULL}};

@@ -45,6 +45,7 @@ static void do_or_clear(worker *w) {
         return;
     }
     int64_t k = key_of(w, key), t0 = now_us();
+    note(w, "\"e\":\"clearing\",\"k\":%" PRId64 ",\"t0\":%" PRId64, k, t0);
     latch_status status = latch_once_clear(&w->cx, &once, latch_str_of(key));
     note(w, "\"e\":\"clear\",\"k\":%" PRId64 ",\"status\":\"%s\",\"maybe\":%d,\"t0\":%" PRId64 ",\"t1\":%" PRId64, k,
          latch_status_name(status), unknown(w, status), t0, now_us());

@@ -14,7 +14,7 @@
   --twin           the broken twins instead: each must be reported
 
 Every part prints its counts, and ends with 1 where anything was violated, or where too little happened for that to mean anything."""
-import argparse, sys, time
+import argparse, os, random, signal, sys, time
 
 import judge
 from stage import Stage, Store
@@ -23,9 +23,10 @@ SKEW_MS, LEASE_MS = 100, 300
 
 
 class Race:
-    """`judge(stage, processes)`; the share of calls that must have done something; `twins`: rules broken, each of which must be reported."""
+    """`judge(stage, processes)`; the share of calls that must have done something; `twins`: rules broken, each of which must be
+    reported; `kills`: how many keys it is raced for while processes are killed."""
 
-    def __init__(self, name, judge, options, least, twins, kills=True):
+    def __init__(self, name, judge, options, least, twins, kills=0):
         self.name, self.judge, self.options, self.least, self.twins, self.kills = name, judge, options, least, twins, kills
 
 
@@ -36,16 +37,16 @@ def plain(check):
 LEASED = {"lease_ms": LEASE_MS, "skew_ms": SKEW_MS}
 RACES = [
     Race("lock", plain(judge.lock), {**LEASED, "crash_in": 60}, 0.03,
-         [("#expiresAt < :now_minus_skew", "(#expiresAt < :now_minus_skew OR attribute_exists(#expiresAt))")]),
+         [("#expiresAt < :now_minus_skew", "(#expiresAt < :now_minus_skew OR attribute_exists(#expiresAt))")], kills=4),
     Race("once", plain(judge.once), LEASED, 0.03,
          [("#in_progress_expiration < :now_ms_minus_skew",
            "(#in_progress_expiration < :now_ms_minus_skew OR attribute_exists(#in_progress_expiration))"),
-          ("if_not_exists(#takeovers, :minus_one) + :one", ":minus_one + :one")]),
+          ("if_not_exists(#takeovers, :minus_one) + :one", ":minus_one + :one")], kills=4),
     Race("attempt", plain(judge.attempt), {"limit": 50}, 0.003,
-         [("#attempts < :max", "(#attempts < :max OR attribute_exists(#attempts))")]),
+         [("#attempts < :max", "(#attempts < :max OR attribute_exists(#attempts))")], kills=1),
     Race("dedupe", plain(judge.dedupe), {**LEASED, "crash_in": 60}, 0,
          [("#deadlineAt < :now_minus_skew", "(#deadlineAt < :now_minus_skew OR attribute_exists(#deadlineAt))")]),
-    Race("dedupe-rerun", plain(judge.dedupe), {**LEASED, "crash_in": 60}, 0.01, []),
+    Race("dedupe-rerun", plain(judge.dedupe), {**LEASED, "crash_in": 60}, 0.01, [], kills=4),
 ]
 
 
@@ -101,7 +102,115 @@ def twins(store, o):
     return good
 
 
-PARTS = {"races": races}
+# ── kills ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+KILL_EVERY_S, KILLED_AT_ONCE, SLACK_MS = 0.1, 8, 3000
+
+
+def kill_for(stage, seconds, start):
+    """One of the processes is killed every 100 ms, and another begins. How many were."""
+    dice, kills, until, alive = random.Random(1), 0, time.monotonic() + seconds, [start() for _ in range(KILLED_AT_ONCE)]
+    while time.monotonic() < until:
+        time.sleep(KILL_EVERY_S)
+        at = dice.randrange(len(alive))
+        alive[at].kill()
+        alive[at].wait()
+        alive[at] = start()
+        kills += 1
+    time.sleep((LEASE_MS + SKEW_MS) / 1000 + 0.5)  # whoever is left recovers what the last ones left
+    for process in alive:
+        process.terminate()
+        process.wait()
+    return kills
+
+
+def kills(store, o):
+    good = True
+    for race in [r for r in chosen(o) if r.kills]:
+        with Stage(store) as stage:
+            begin = time.monotonic()
+            options = {**race.options, "crash_in": None, "keys": race.kills, "seconds": 3600}
+            killed = kill_for(stage, o.seconds, lambda: stage.start(race.name, **options))
+            verdict = race.judge(stage, judge.read(stage.folder.name))
+            c = verdict.counts
+            line(store, race.name, verdict, time.monotonic() - begin,
+                 f"; {killed} killed, {c['left']} of them while they owned it, recovered at most {c['recovered_ms']} ms after their time was over")
+            enough = killed >= o.seconds * 4 and c["did"] > killed / 4
+            slow = c["recovered_ms"] > SKEW_MS + SLACK_MS
+            if slow or not enough:
+                print("    " + ("a key did not recover in time" if slow else f"too little happened: {dict(c)}"))
+            good = good and enough and not slow and not verdict.violations
+    return good
+
+
+# ── late owners ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+LATE_LOCK = [("take", "OK"), ("write", "OK"), ("held", 0), ("write", "Conflict")]
+NEXT_LOCK = [("take", "OK"), ("write", "OK"), ("held", 1), ("release", "OK")]
+LOCK_TWIN = ("#ownerName = :o AND #recordVersionNumber = :v AND #fence = :f",
+             "(#ownerName = :o OR #recordVersionNumber = :v OR #fence = :f OR attribute_exists(#fence))")
+LATE = {  # what the late one's calls must say, and the next one's; a token is told as it is, and compared
+    "lock": ([*LATE_LOCK, ("release", "Conflict")], NEXT_LOCK, LOCK_TWIN),
+    "extend": ([*LATE_LOCK, ("extend", "Conflict")], NEXT_LOCK, LOCK_TWIN),
+    "once": ([("work", 0), ("once", "Conflict")], [("work", 1), ("once", "OK")],
+             ("#owner = :o AND #status = :inprogress AND #in_progress_expiration > :zero",
+              "(#owner = :o OR #status = :inprogress OR #in_progress_expiration > :zero OR attribute_exists(#owner))")),
+    "dedupe": ([("register", "OK"), ("complete", "Conflict"), ("fail", "Conflict")], [("register", "OK"), ("complete", "OK")],
+               ("#jobId = :j AND ", "(#jobId = :j OR attribute_exists(#jobId)) AND ")),
+}
+
+
+def until_stopped(process):
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status), f"it ended with {status} before it stopped"
+
+
+def said(process):
+    events = judge.read_file(process.journal)
+    return [(e["what"], e["value"] if e["what"] in ("held", "work") else e["status"]) for e in events if e["e"] == "said"]
+
+
+def late_once(store, what, twin):
+    """The late one stops while it owns; the next one takes over; the late one goes on. What both said."""
+    with Stage(store) as stage:
+        late = stage.start("late-" + what, lease_ms=200, skew_ms=50, **({"from": twin[0], "to": twin[1]} if twin else {}))
+        until_stopped(late)
+        following = stage.start("next-" + what.replace("extend", "lock"), lease_ms=20000, skew_ms=50)
+        if what == "once":
+            following.wait(60)
+        else:
+            until_stopped(following)
+        late.send_signal(signal.SIGCONT)
+        late.wait(60)
+        following.send_signal(signal.SIGCONT)
+        following.wait(60)
+        by = stage.item("GUARDED", "late")["by"]["S"] if what in ("lock", "extend") else None
+        return said(late), said(following), by
+
+
+def late_owner(store, o):
+    good, rounds = True, max(1, int(o.seconds / 6))
+    for what, (expect_late, expect_next, twin) in LATE.items():
+        wrong = []
+        for _ in range(1 if o.twin else rounds):
+            late, following, by = late_once(store, what, twin if o.twin else None)
+            if late != expect_late or following != expect_next or by not in (None, "next"):
+                wrong.append((late, following, by))
+        if o.twin:
+            print(f"{store.name}: late {what}, broken: {'reported' if wrong else 'NOT REPORTED'}: {wrong[0][0] if wrong else ''}", flush=True)
+        else:
+            refused = ", ".join(name for name, says in expect_late if says == "Conflict")
+            refused = refused.replace("once", "completion").replace("write", "guarded write")
+            print(f"{store.name}: late {what}: stopped past its time and continued {rounds} times: refused {refused}; {len(wrong)} violations", flush=True)
+            for one in wrong[:3]:
+                print(f"    {one}")
+        good = good and bool(wrong) == bool(o.twin)
+    return good
+
+
+PARTS = {"races": races, "kills": kills, "late-owner": late_owner}
 
 
 def options():
