@@ -339,6 +339,12 @@ latch_status latch_read_(latch_json v, const latch_field *fields) {
 
 bool latch_has(latch_json v, const char *path) { return walk(peek(v), path) != NULL; }
 
+latch_json latch_node_at(latch_json v, const char *path) {
+    yyjson_val *found = walk(peek(v), path);
+    if (found == NULL) return (latch_json){v.cx, NULL};
+    return latch_node_json(v.cx, (struct latch_node){.kind = v.node->kind, .path = path, .val = found});
+}
+
 /* ── lists ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 size_t latch_count(latch_json array) { return yyjson_arr_size(peek(array)); }
