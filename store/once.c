@@ -4,109 +4,47 @@
 
 #include "core/ctx.h"
 #include "core/ctx_private.h"
-#include "store/hash.h"
-#include "store/table.h"
+#include "store/once_private.h"
 #include "store/wait.h"
 
-#define DEFAULT_KEEP_MS LATCH_HOUR_MS
 #define DEFAULT_IN_PROGRESS_MS LATCH_MINUTE_MS
 #define PAUSE_MS 500
 #define PAUSE_MOST_MS LATCH_SECOND_MS
 
-static const latch_table_key key_of = {.store = "once", .prefix = "ONCE", .max_bytes = 2048};
+const char latch_once_free[] =
+    "(attribute_not_exists(#pk) OR (#status = :completed AND #expiration < :now) OR "
+    "(#status = :inprogress AND attribute_exists(#in_progress_expiration) AND #in_progress_expiration < :now_ms_minus_skew AND "
+    "(attribute_not_exists(#validation) OR #validation = :p OR #expiration < :now_minus_skew)) OR "
+    "(#status = :inprogress AND attribute_not_exists(#in_progress_expiration) AND #expiration < :now_minus_skew)) AND "
+    "(attribute_not_exists(#owner) OR #owner <> :o)";
 
-/* What may be claimed, and never by a repeat of the claim that holds it: nothing yet, a completion that has ended, work whose time is up. */
-#define FREE                                                                                                                               \
-    "(attribute_not_exists(#pk) OR (#status = :completed AND #expiration < :now) OR "                                                      \
-    "(#status = :inprogress AND attribute_exists(#in_progress_expiration) AND #in_progress_expiration < :now_ms_minus_skew AND "           \
-    "(attribute_not_exists(#validation) OR #validation = :p OR #expiration < :now_minus_skew)) OR "                                        \
-    "(#status = :inprogress AND attribute_not_exists(#in_progress_expiration) AND #expiration < :now_minus_skew)) AND "                    \
-    "(attribute_not_exists(#owner) OR #owner <> :o)"
-
-static const char claim_update[] =
-    "SET #status = :inprogress, #expiration = :exp, #ttl = :exp, #in_progress_expiration = :ipe, #owner = :o, "
-    "#validation = :p, #takeovers = if_not_exists(#takeovers, :minus_one) + :one REMOVE #data";
-static const char mark_update[] = "SET #status = :completed, #data = :d, #expiration = :e, #ttl = :e, #doneAt = :now_ms, #owner = :o, "
-                                  "#validation = :p, #in_progress_expiration = :zero REMOVE #takeovers";
+/*
+ * The second of each pair is for tables of others, where a record ends by `expiration` alone, and where doneAt tells our completion from one
+ * that another library wrote over our claim.
+ */
+#define CLAIM(ttl, done_at)                                                                                                                \
+    "SET #status = :inprogress, #expiration = :exp, " ttl "#in_progress_expiration = :ipe, #owner = :o, #validation = :p, "                \
+    "#takeovers = if_not_exists(#takeovers, :minus_one) + :one REMOVE #data" done_at
+static const char claim_update[] = CLAIM("#ttl = :exp, ", "");
+static const char shared_claim_update[] = CLAIM("", ", #doneAt");
 
 /* A claim is never deleted by its owner: that would forget its takeovers, or remove a completion whose answer was lost. */
 static const char owned[] = "#owner = :o AND #status = :inprogress AND #in_progress_expiration > :zero";
-static const char complete_update[] =
-    "SET #status = :completed, #data = :d, #expiration = :e, #ttl = :e, #doneAt = :now_ms REMOVE #takeovers";
-static const char complete_without_data_update[] =
-    "SET #status = :completed, #expiration = :e, #ttl = :e, #doneAt = :now_ms REMOVE #takeovers, #data";
+#define COMPLETE(data, ttl, without)                                                                                                       \
+    "SET #status = :completed, " data "#expiration = :e, " ttl "#doneAt = :now_ms REMOVE #takeovers" without
+static const char complete_update[] = COMPLETE("#data = :d, ", "#ttl = :e, ", "");
+static const char shared_complete_update[] = COMPLETE("#data = :d, ", "", "");
+static const char complete_without_data_update[] = COMPLETE("", "#ttl = :e, ", ", #data");
+static const char shared_complete_without_data_update[] = COMPLETE("", "", ", #data");
+
+/* In a Powertools table the count in the item may be another than was told, as a claim of theirs drops it: it is written anew. */
 static const char give_back_update[] = "SET #in_progress_expiration = :zero, #takeovers = #takeovers - :one REMOVE #validation";
 static const char abandon_update[] = "SET #in_progress_expiration = :zero";
+static const char recount_and_give_back_update[] = "SET #in_progress_expiration = :zero, #takeovers = :count REMOVE #validation";
+static const char recount_and_abandon_update[] = "SET #in_progress_expiration = :zero, #takeovers = :count";
 
-/* As it was read: an owner whose time is over may complete yet, and a deletion that comes late must not remove that. */
-static const char clear_done[] = "#owner = :o AND #status = :s AND (#doneAt = :at OR attribute_not_exists(#doneAt))";
-static const char clear_undone[] = "#owner = :o AND #status = :s AND #in_progress_expiration = :at";
-
-typedef struct call { /* what the requests of one call share */
-    const latch_once *once;
-    latch_str pk, owner;
-    char validation[LATCH_HASH_BYTES];
-    uint32_t takeovers;
-    int64_t until_ms;   /* the end of our in-progress time */
-    bool maybe_claimed; /* a try of a claim was applied, or got no answer */
-    latch_spare spare;  /* the work may have filled the arena when its claim is settled */
-} call;
-
-typedef struct seen { /* what an item says */
-    bool completed, has_data;
-    latch_str owner, validation, data;
-    int64_t in_progress_until_ms, expiration_s, takeovers, done_at_ms;
-} seen;
-
-static latch_status read_item(latch_json item, seen *out) {
-    latch_str status;
-    *out = (seen){.has_data = latch_item_has(item, "data")};
-    LATCH_TRY(latch_item_text(item, "status", &status));
-    out->completed = latch_str_eq(status, LATCH_STR("COMPLETED"));
-    if (!out->completed && !latch_str_eq(status, LATCH_STR("INPROGRESS")))
-        return latch_err_set(&item.cx->err, LATCH_E_DATA, "item.status: is %.*s, want INPROGRESS or COMPLETED", LATCH_ARG(status));
-    LATCH_TRY(latch_item_int(item, "expiration", &out->expiration_s));
-    LATCH_TRY(latch_item_text_or(item, "owner", LATCH_STR(""), &out->owner));
-    LATCH_TRY(latch_item_text_or(item, "validation", LATCH_STR(""), &out->validation));
-    LATCH_TRY(latch_item_text_or(item, "data", LATCH_STR("null"), &out->data));
-    LATCH_TRY(latch_item_at_ms_or(item, "in_progress_expiration", 0, &out->in_progress_until_ms));
-    LATCH_TRY(latch_item_int_or(item, "takeovers", 0, &out->takeovers));
-    return latch_item_at_ms_or(item, "doneAt", 0, &out->done_at_ms);
-}
-
-/* ── beginning ──────────────────────────────────────────────────────────────────────────────────────────────────────────── */
-
-static latch_status check_policy(latch_ctx *cx, const latch_once *once) {
-    LATCH_TRY(latch_table_check_span(cx, "once", once->name, ".keep_ms", once->keep_ms, 0));
-    LATCH_TRY(latch_table_check_span(cx, "once", once->name, ".in_progress_ms", once->in_progress_ms, 0));
-    return latch_table_check_span(cx, "once", once->name, ".wait_ms", once->wait_ms, 0);
-}
-
-static latch_status new_owner(latch_ctx *cx, call *c) {
-    c->owner = latch_uuid(cx);
-    if (c->owner.ptr != NULL) return LATCH_OK;
-    return latch_err_set(&cx->err, LATCH_E_NOMEM, "once %s: the arena is full", c->once->name);
-}
-
-static latch_status begin(latch_ctx *cx, const latch_once *once, latch_str key, call *out) {
-    *out = (call){.once = once};
-    LATCH_TRY(latch_table_pk(cx, &key_of, once->name, key, &out->pk));
-    LATCH_TRY(check_policy(cx, once));
-    return new_owner(cx, out);
-}
-
-static latch_request request_of(const call *c, latch_operation operation) {
-    return (latch_request){.operation = operation, .pk = c->pk, .sk = LATCH_STR("ONCE"), .repeatable = true};
-}
-
-static latch_status send(latch_ctx *cx, const call *c, latch_request *request, latch_json *item) {
-    LATCH_TRY(latch_ctx_deadline(cx, c->once->timeout_ms, LATCH_TABLE_TIMEOUT_MS, &request->deadline_at_ms));
-    return latch_table_call(cx, request, item);
-}
-
-static int64_t kept_until_s(const latch_once *once, int64_t now_ms) {
-    return latch_seconds_up(now_ms + (once->keep_ms > 0 ? once->keep_ms : DEFAULT_KEEP_MS));
-}
+typedef latch_once_call call;
+typedef latch_once_seen seen;
 
 /* ── claiming ───────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -121,55 +59,64 @@ static latch_status in_progress_until(latch_ctx *cx, const latch_once *once, int
     return latch_err_set(&cx->err, LATCH_E_TIMEOUT, "once %s: the deadline has passed, there is no time to do it", once->name);
 }
 
-/* The record lives at least as long as the work may run: a shorter one would let TTL, or another payload's claim, steal it. */
-static latch_status send_claim(latch_ctx *cx, const call *c, int64_t now_ms, latch_json *item) {
-    int64_t skew_ms = latch_table_skew_ms(cx), until_ms;
-    LATCH_TRY(in_progress_until(cx, c->once, now_ms, &until_ms));
-    int64_t kept_s = kept_until_s(c->once, now_ms), least_s = latch_seconds_up(until_ms + skew_ms);
-    latch_request request = request_of(c, LATCH_UPDATE_ITEM);
-    request.update = claim_update;
+/*
+ * The record lives at least as long as the work may run: a shorter one would let TTL, or another payload's claim, steal it. In a Powertools
+ * table the item comes back as it was: whom it was taken over from shows there alone.
+ */
+static latch_status send_claim(latch_ctx *cx, call *c, int64_t now_ms, latch_json *item) {
+    int64_t skew_ms = latch_table_skew_ms(cx);
+    LATCH_TRY(in_progress_until(cx, c->once, now_ms, &c->until_ms));
+    int64_t kept_s = latch_once_kept_until_s(c, now_ms), least_s = latch_seconds_up(c->until_ms + skew_ms);
+    latch_request request = latch_once_request(c, LATCH_UPDATE_ITEM);
+    request.update = latch_once_is_shared(c) ? shared_claim_update : claim_update;
     request.timed = true;
-    request.condition = FREE;
+    request.condition = latch_once_free;
+    request.returns = c->once->powertools != NULL ? LATCH_RETURNS_OLD : LATCH_RETURNS_ITEM;
     request.values = LATCH_VALUES(":inprogress", LATCH_STR("INPROGRESS"), ":completed", LATCH_STR("COMPLETED"), ":exp",
-                                  kept_s > least_s ? kept_s : least_s, ":ipe", until_ms, ":o", c->owner, ":p", c->validation, ":minus_one",
-                                  latch_int(-1), ":one", latch_int(1), ":now", latch_seconds_passed(now_ms), ":now_ms_minus_skew",
-                                  now_ms - skew_ms, ":now_minus_skew", latch_seconds_passed(now_ms - skew_ms));
-    return send(cx, c, &request, item);
+                                  kept_s > least_s ? kept_s : least_s, ":ipe", c->until_ms, ":o", c->owner, ":p", c->validation,
+                                  ":minus_one", latch_int(-1), ":one", latch_int(1), ":now", latch_seconds_passed(now_ms),
+                                  ":now_ms_minus_skew", now_ms - skew_ms, ":now_minus_skew", latch_seconds_passed(now_ms - skew_ms));
+    return latch_once_send(cx, c, &request, item);
 }
 
-static latch_status mismatch(latch_ctx *cx, const call *c) {
-    (void)latch_err_set(&cx->err, LATCH_MISMATCH, "%.*s: was used with another payload", LATCH_ARG(c->pk));
-    cx->err.maybe_applied = c->maybe_claimed;
-    return LATCH_MISMATCH;
-}
+static uint32_t bounded(int64_t takeovers) { return takeovers > 0 && takeovers < UINT32_MAX ? (uint32_t)takeovers : 0; }
 
-static latch_status busy(latch_ctx *cx, const call *c, const seen *item) {
-    int64_t free_at_ms = item->in_progress_until_ms + latch_table_skew_ms(cx) + 1;
-    (void)latch_err_set(&cx->err, LATCH_BUSY, "%.*s: is being done by another, at most until %" PRId64 " ms%s", LATCH_ARG(c->pk),
-                        free_at_ms, c->maybe_claimed ? "; a try of this one got no answer and may claim it" : "");
-    cx->err.retry_at_ms = free_at_ms;
-    cx->err.maybe_applied = c->maybe_claimed;
-    return LATCH_BUSY;
-}
-
-/* What was done is answered as it was answered then. */
-static latch_status replay(latch_ctx *cx, const seen *item, latch_once_result *out) {
-    *out = (latch_once_result){.not_kept = !item->has_data, .done_at_ms = item->done_at_ms};
-    latch_status status = latch_json_parse(cx, LATCH_E_DATA, "response", item->data, &out->response);
-    if (status != LATCH_OK) *out = (latch_once_result){0};
-    return status;
+/* The claim was applied, and `item` is what was there before: INPROGRESS without a count is a claim of Powertools' own. */
+static latch_status claimed_over(latch_json item, call *c) {
+    seen old = {.completed = true};
+    if (item.node != NULL) LATCH_TRY(latch_once_read(item, &old));
+    int64_t takeovers = old.completed ? 0 : old.counts_takeovers ? old.takeovers + 1 : 1;
+    c->takeovers = bounded(takeovers);
+    return LATCH_OK;
 }
 
 typedef enum verdict { CLAIMED, DONE } verdict;
 
 /*
- * One request. Refused by our own id: an earlier try claimed it, and its in-progress time is the item's. Where that is over, the next claim
+ * The claim was refused. By our own id: an earlier try claimed it, and its in-progress time is the item's. Where that is over, the next claim
  * is another owner's, as this id refuses itself.
  */
-static latch_status try_claim(latch_ctx *cx, call *c, verdict *says, latch_once_result *out) {
+static latch_status refused_by(latch_ctx *cx, call *c, const seen *found, int64_t now_ms, verdict *says, latch_once_result *out) {
+    bool ours = latch_str_eq(found->owner, c->owner);
+    c->until_ms = found->in_progress_until_ms;
+    c->takeovers = bounded(found->takeovers);
+    if (c->once->powertools != NULL && c->takeovers == 0) c->takeovers = 1; /* what was there before isn't known: it is told */
+    if (ours && !found->completed && found->in_progress_until_ms > now_ms) return LATCH_OK;
+    if (!ours && found->validation.len > 0 && !latch_str_eq(found->validation, latch_str_of(c->validation)))
+        return latch_once_mismatch(cx, c);
+    *says = DONE;
+    if (found->completed) return latch_once_replay(cx, c, found, out);
+    if (ours) {
+        c->owner = latch_uuid(cx);
+        if (c->owner.ptr == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "once %s: the arena is full", c->once->name);
+    }
+    return latch_once_busy(cx, c, found);
+}
+
+/* One request, and what it means. `found` is what refused it. */
+static latch_status try_claim(latch_ctx *cx, call *c, verdict *says, seen *found, latch_once_result *out) {
     int64_t now_ms = latch_now_ms(cx);
     latch_json item;
-    seen found;
     bool refused;
     latch_status status = send_claim(cx, c, now_ms, &item);
     if (latch_table_outdated(cx, status)) {
@@ -179,29 +126,24 @@ static latch_status try_claim(latch_ctx *cx, call *c, verdict *says, latch_once_
     }
     if (status != LATCH_OK) c->maybe_claimed = c->maybe_claimed || cx->err.maybe_applied;
     LATCH_TRY_BUT(LATCH_CONFLICT, refused, status);
-    if (!refused) c->maybe_claimed = true;
-    LATCH_TRY(read_item(item, &found));
-    bool ours = latch_str_eq(found.owner, c->owner);
     *says = CLAIMED;
-    c->until_ms = found.in_progress_until_ms;
-    c->takeovers = found.takeovers > 0 && found.takeovers < UINT32_MAX ? (uint32_t)found.takeovers : 0;
-    if (!refused || (ours && !found.completed && found.in_progress_until_ms > now_ms)) return LATCH_OK;
-    if (!ours && found.validation.len > 0 && !latch_str_eq(found.validation, latch_str_of(c->validation))) return mismatch(cx, c);
-    *says = DONE;
-    if (found.completed) return replay(cx, &found, out);
-    if (ours) LATCH_TRY(new_owner(cx, c));
-    return busy(cx, c, &found);
+    if (!refused) c->maybe_claimed = true;
+    if (!refused && c->once->powertools != NULL) return claimed_over(item, c);
+    LATCH_TRY(latch_once_read(item, found));
+    if (refused) return refused_by(cx, c, found, now_ms, says, out);
+    c->until_ms = found->in_progress_until_ms;
+    c->takeovers = bounded(found->takeovers);
+    return LATCH_OK;
 }
 
 /* A refused try leaves nothing in the arena, so that a long wait takes no more of it than a short one. */
-static latch_status claim(latch_ctx *cx, call *c, verdict *says, latch_once_result *out) {
-    latch_wait wait = latch_wait_begin(cx, c->once->wait_ms, PAUSE_MS, PAUSE_MOST_MS);
+static latch_status claim(latch_ctx *cx, call *c, latch_wait *wait, verdict *says, seen *found, latch_once_result *out) {
     for (;;) {
         latch_str owner = c->owner;
         size_t mark = latch_arena_mark(cx->arena);
-        latch_status status = try_claim(cx, c, says, out);
+        latch_status status = try_claim(cx, c, says, found, out);
         if (status != LATCH_OK && c->maybe_claimed) cx->err.maybe_applied = true;
-        if (status != LATCH_BUSY || !latch_wait_more(cx, &wait, cx->err.retry_at_ms)) return status;
+        if (status != LATCH_BUSY || !latch_wait_more(cx, wait, cx->err.retry_at_ms)) return status;
         if (owner.ptr == c->owner.ptr) latch_arena_rewind(cx->arena, mark);
     }
 }
@@ -221,28 +163,34 @@ static bool says_nothing_is_done(latch_status status, bool maybe_applied) {
 static latch_status settle_undone(latch_ctx *cx, call *c, latch_status ended, bool nothing_is_done) {
     latch_err why = cx->err;
     latch_json item;
-    latch_request request = request_of(c, LATCH_UPDATE_ITEM);
+    bool recounts = c->once->powertools != NULL;
+    latch_request request = latch_once_request(c, LATCH_UPDATE_ITEM);
     request.update = nothing_is_done ? give_back_update : abandon_update;
+    if (recounts) request.update = nothing_is_done ? recount_and_give_back_update : recount_and_abandon_update;
     request.condition = owned;
-    request.values = LATCH_VALUES(":o", c->owner, ":inprogress", LATCH_STR("INPROGRESS"), ":zero", latch_int(0), ":one", latch_int(1));
+    request.values = LATCH_VALUES(":o", c->owner, ":inprogress", LATCH_STR("INPROGRESS"), ":zero", latch_int(0), ":one", latch_int(1),
+                                  ":count", (int64_t)c->takeovers - (nothing_is_done ? 1 : 0));
     request.returns = LATCH_RETURNS_NOTHING;
     latch_spare_begin(cx, &c->spare);
-    latch_status status = send(cx, c, &request, &item);
+    latch_status status = latch_once_send(cx, c, &request, &item);
     latch_spare_end(cx, &c->spare);
     if (status != LATCH_OK && status != LATCH_CONFLICT) latch_warn(cx, "a claim was not given back", "once", c->pk, "why", cx->err.message);
     cx->err = why;
     return ended;
 }
 
-/* `text`: NULL in ptr where it is too long to keep, or could not be built. */
-static latch_status send_complete(latch_ctx *cx, const call *c, latch_str text, int64_t now_ms, latch_json *item) {
-    latch_request request = request_of(c, LATCH_UPDATE_ITEM);
-    request.update = text.ptr != NULL ? complete_update : complete_without_data_update;
+/* `data`: of kind NULL where it is too long to keep, or could not be built. */
+static latch_status send_complete(latch_ctx *cx, const call *c, const latch_value *data, int64_t now_ms, latch_json *item) {
+    bool shared = latch_once_is_shared(c);
+    latch_request request = latch_once_request(c, LATCH_UPDATE_ITEM);
+    request.update = shared ? shared_complete_without_data_update : complete_without_data_update;
+    if (data != NULL) request.update = shared ? shared_complete_update : complete_update;
     request.condition = owned;
-    request.values = LATCH_VALUES(":o", c->owner, ":inprogress", LATCH_STR("INPROGRESS"), ":completed", LATCH_STR("COMPLETED"), ":zero",
-                                  latch_int(0), ":d", text, ":e", kept_until_s(c->once, now_ms), ":now_ms", now_ms);
+    request.values =
+        LATCH_VALUES(":o", c->owner, ":inprogress", LATCH_STR("INPROGRESS"), ":completed", LATCH_STR("COMPLETED"), ":zero", latch_int(0),
+                     ":d", data != NULL ? *data : latch_v_cstr_(NULL), ":e", latch_once_kept_until_s(c, now_ms), ":now_ms", now_ms);
     request.returns = LATCH_RETURNS_REFUSED;
-    return send(cx, c, &request, item);
+    return latch_once_send(cx, c, &request, item);
 }
 
 /* The work ran here, whoever's result counts: for whoever calls this from work of its own, something was done. */
@@ -253,38 +201,58 @@ static latch_status taken_over(latch_ctx *cx, const call *c, bool lost) {
     return LATCH_CONFLICT;
 }
 
+/* The marker first: whoever finds our completion finds that too. */
+static latch_status mark(latch_ctx *cx, const call *c, int64_t now_ms) {
+    return c->marker.len > 0 ? latch_once_marker_put(cx, c, now_ms) : LATCH_OK;
+}
+
 /* The work is done, whatever this answers: an error says so by err.maybe_applied. *kept: the response is in the record. */
-static latch_status complete(latch_ctx *cx, const call *c, latch_str text, int64_t now_ms, bool *kept) {
+static latch_status complete(latch_ctx *cx, const call *c, const latch_value *data, int64_t now_ms, bool *kept) {
     latch_json item;
     seen found;
     bool refused;
-    latch_status status = send_complete(cx, c, text, now_ms, &item);
+    *kept = data != NULL;
+    latch_status status = mark(cx, c, now_ms);
+    if (status == LATCH_OK) status = send_complete(cx, c, data, now_ms, &item);
     bool lost = status != LATCH_OK && cx->err.maybe_applied;
-    *kept = text.ptr != NULL;
     if (status != LATCH_OK) cx->err.maybe_applied = true;
     LATCH_TRY_BUT(LATCH_CONFLICT, refused, status);
     if (!refused) return LATCH_OK;
     if (item.node == NULL) return taken_over(cx, c, lost);
-    status = read_item(item, &found);
+    status = latch_once_read(item, &found);
     if (status != LATCH_OK) cx->err.maybe_applied = true;
     if (status != LATCH_OK) return status;
     *kept = found.has_data;
-    return latch_str_eq(found.owner, c->owner) && found.completed ? LATCH_OK : taken_over(cx, c, lost);
+    bool ours = latch_str_eq(found.owner, c->owner) && found.completed && (found.has_done_at || c->once->powertools == NULL);
+    return ours ? LATCH_OK : taken_over(cx, c, lost);
+}
+
+/* In a Powertools table there is no completion without its response: nothing is written, and the claim ends by its time. */
+static latch_status not_recorded(latch_ctx *cx, const call *c, latch_status built, size_t bytes) {
+    if (built == LATCH_OK)
+        built =
+            latch_err_set(&cx->err, LATCH_E_MISUSE, "once %s: the response has %zu bytes, want at most %zu: it is done, and not recorded",
+                          c->once->name, bytes, LATCH_ONCE_RESPONSE_MAX_BYTES);
+    cx->err.maybe_applied = true;
+    return built;
 }
 
 /* A response that can't be kept is no reason to do the work again: it is recorded as done, without it. */
-static latch_status settle_done(latch_ctx *cx, call *c, latch_json response, latch_once_result *out) {
+static latch_status settle_done(latch_ctx *cx, call *c, const latch_work *work, latch_once_result *out) {
     int64_t now_ms = latch_now_ms(cx);
     latch_str text = {NULL, 0};
-    bool kept;
-    latch_status built = latch_json_text(cx, response, &text);
+    bool kept, powertools = c->once->powertools != NULL;
+    latch_status built = latch_json_text(cx, work->result, &text);
     latch_err why = cx->err;
-    *out = (latch_once_result){.response = response, .did = true, .done_at_ms = now_ms};
-    if (built != LATCH_OK || text.len > LATCH_ONCE_RESPONSE_MAX_BYTES) text.ptr = NULL;
-    latch_status status = complete(cx, c, text, now_ms, &kept);
-    if (status == LATCH_E_NOMEM) { /* the work filled the arena: there is memory set aside for the least that must be said */
+    *out = (latch_once_result){.response = work->result, .did = true, .not_kept = true, .done_at_ms = now_ms};
+    if (work->keep_ms > 0) c->keep_ms = work->keep_ms < LATCH_SPAN_MS_MAX ? work->keep_ms : LATCH_SPAN_MS_MAX;
+    bool fits = built == LATCH_OK && text.len <= LATCH_ONCE_RESPONSE_MAX_BYTES;
+    if (!fits && powertools) return not_recorded(cx, c, built, text.len);
+    latch_value data = latch_once_data(c, work->result, text);
+    latch_status status = complete(cx, c, fits ? &data : NULL, now_ms, &kept);
+    if (status == LATCH_E_NOMEM && !powertools) { /* the work filled the arena: there is memory set aside for the least that must be said */
         latch_spare_begin(cx, &c->spare);
-        status = complete(cx, c, (latch_str){NULL, 0}, now_ms, &kept);
+        status = complete(cx, c, NULL, now_ms, &kept);
         latch_spare_end(cx, &c->spare);
     }
     out->not_kept = !kept;
@@ -294,9 +262,43 @@ static latch_status settle_done(latch_ctx *cx, call *c, latch_json response, lat
     return built;
 }
 
+/* ── doing it ───────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
 /* Another may start it at any moment now: it is not started here. */
 static latch_status came_too_late(latch_ctx *cx, const call *c) {
     return latch_err_set(&cx->err, LATCH_E_TIMEOUT, "%.*s: its in-progress time was over before the answer came", LATCH_ARG(c->pk));
+}
+
+/* What was claimed, DoOnceManager may have done: our claim is given back, and the answer is that it was done. */
+static latch_status done_by_marker(latch_ctx *cx, call *c, verdict *says, latch_once_result *out) {
+    latch_once_marker marker;
+    latch_status status = latch_once_marker_read(cx, c, &marker);
+    if (status != LATCH_OK || marker.there) status = settle_undone(cx, c, status, true);
+    if (status != LATCH_OK || !marker.there) return status;
+    *says = DONE;
+    *out = (latch_once_result){.not_kept = true, .done_at_ms = marker.at_ms};
+    return LATCH_OK;
+}
+
+/* Of what is done here and has no marker any more, DoOnceManager has cleared the marker: the record goes too. */
+static latch_status cleared_by_marker(latch_ctx *cx, call *c, const seen *found, bool *cleared) {
+    latch_once_marker marker;
+    LATCH_TRY(latch_once_marker_read(cx, c, &marker));
+    *cleared = !marker.there;
+    return *cleared ? latch_once_delete(cx, c, found) : LATCH_OK;
+}
+
+static latch_status claim_with_marker(latch_ctx *cx, call *c, latch_wait *wait, verdict *says, latch_once_result *out) {
+    seen found;
+    bool cleared;
+    LATCH_TRY(claim(cx, c, wait, says, &found, out));
+    if (*says == DONE && c->marker.len > 0) {
+        LATCH_TRY(cleared_by_marker(cx, c, &found, &cleared));
+        if (!cleared) return LATCH_OK;
+        *out = (latch_once_result){0};
+        LATCH_TRY(claim(cx, c, wait, says, &found, out));
+    }
+    return *says == CLAIMED && c->marker.len > 0 ? done_by_marker(cx, c, says, out) : LATCH_OK;
 }
 
 latch_status latch_once_do(latch_ctx *cx, const latch_once *once, latch_str key, latch_json payload, latch_once_result *out) {
@@ -304,113 +306,17 @@ latch_status latch_once_do(latch_ctx *cx, const latch_once *once, latch_str key,
     verdict says;
     latch_work work = {.key = key, .payload = payload, .result = LATCH_NULL};
     *out = (latch_once_result){0};
-    LATCH_TRY(begin(cx, once, key, &c));
+    LATCH_TRY(latch_once_begin(cx, once, key, &c));
     if (once->work == NULL) return latch_err_set(&cx->err, LATCH_E_MISUSE, "once %s: .work is not set", once->name);
-    LATCH_TRY(latch_hash_json(cx, payload, c.validation));
-    LATCH_TRY(latch_spare_init(cx, &c.spare, c.pk));
-    LATCH_TRY(claim(cx, &c, &says, out));
+    LATCH_TRY(latch_once_validate(cx, &c, payload));
+    LATCH_TRY(latch_spare_init(cx, &c.spare, (latch_str){c.pk.ptr, c.pk.len + c.sk.len}));
+    latch_wait wait = latch_wait_begin(cx, once->wait_ms, PAUSE_MS, PAUSE_MOST_MS);
+    LATCH_TRY(claim_with_marker(cx, &c, &wait, &says, out));
     if (says == DONE) return LATCH_OK;
     if (latch_now_ms(cx) >= c.until_ms) return settle_undone(cx, &c, came_too_late(cx, &c), true);
     work.takeovers = c.takeovers;
     cx->err = (latch_err){0}; /* what a try of the claim left in it says nothing about the work */
     latch_status status = once->work(cx, &work);
-    if (status == LATCH_OK) return settle_done(cx, &c, work.result, out);
+    if (status == LATCH_OK) return settle_done(cx, &c, &work, out);
     return settle_undone(cx, &c, status, says_nothing_is_done(status, cx->err.maybe_applied));
-}
-
-/* ── without doing the work ─────────────────────────────────────────────────────────────────────────────────────────────── */
-
-/* LATCH_MISSING where there is nothing, or nothing that holds any more. */
-static latch_status look(latch_ctx *cx, const call *c, seen *out) {
-    int64_t now_ms = latch_now_ms(cx);
-    latch_request request = request_of(c, LATCH_GET_ITEM);
-    latch_json item;
-    LATCH_TRY(send(cx, c, &request, &item));
-    if (item.node != NULL) LATCH_TRY(read_item(item, out));
-    bool ended = item.node == NULL || (out->completed ? out->expiration_s < latch_seconds_passed(now_ms)
-                                                      : out->in_progress_until_ms < now_ms - latch_table_skew_ms(cx));
-    return ended ? latch_err_set(&cx->err, LATCH_MISSING, "%.*s: is not done", LATCH_ARG(c->pk)) : LATCH_OK;
-}
-
-latch_status latch_once_already_done(latch_ctx *cx, const latch_once *once, latch_str key, latch_once_result *out) {
-    call c;
-    seen found;
-    *out = (latch_once_result){0};
-    LATCH_TRY(begin(cx, once, key, &c));
-    LATCH_TRY(look(cx, &c, &found));
-    return found.completed ? replay(cx, &found, out) : busy(cx, &c, &found);
-}
-
-static latch_status send_mark(latch_ctx *cx, const call *c, latch_str text, latch_json *item) {
-    int64_t now_ms = latch_now_ms(cx), skew_ms = latch_table_skew_ms(cx);
-    latch_request request = request_of(c, LATCH_UPDATE_ITEM);
-    request.update = mark_update;
-    request.timed = true;
-    request.condition = FREE;
-    request.values = LATCH_VALUES(":inprogress", LATCH_STR("INPROGRESS"), ":completed", LATCH_STR("COMPLETED"), ":o", c->owner, ":p",
-                                  c->validation, ":d", text, ":e", kept_until_s(c->once, now_ms), ":now_ms", now_ms, ":zero", latch_int(0),
-                                  ":now", latch_seconds_passed(now_ms), ":now_ms_minus_skew", now_ms - skew_ms, ":now_minus_skew",
-                                  latch_seconds_passed(now_ms - skew_ms));
-    request.returns = LATCH_RETURNS_REFUSED;
-    return send(cx, c, &request, item);
-}
-
-latch_status latch_once_mark_done(latch_ctx *cx, const latch_once *once, latch_str key, latch_json payload, latch_json response) {
-    call c;
-    latch_str text;
-    latch_json item;
-    seen found;
-    bool refused;
-    LATCH_TRY(begin(cx, once, key, &c));
-    LATCH_TRY(latch_hash_json(cx, payload, c.validation));
-    LATCH_TRY(latch_json_text(cx, response, &text));
-    if (text.len > LATCH_ONCE_RESPONSE_MAX_BYTES)
-        return latch_err_set(&cx->err, LATCH_E_MISUSE, "once %s: the response has %zu bytes, want at most %zu", once->name, text.len,
-                             LATCH_ONCE_RESPONSE_MAX_BYTES);
-    latch_status sent = send_mark(cx, &c, text, &item);
-    bool outdated = latch_table_outdated(cx, sent);
-    c.maybe_claimed = outdated && cx->err.maybe_applied;
-    if (outdated) sent = send_mark(cx, &c, text, &item);
-    if (sent != LATCH_OK) c.maybe_claimed = cx->err.maybe_applied = c.maybe_claimed || cx->err.maybe_applied;
-    LATCH_TRY_BUT(LATCH_CONFLICT, refused, sent);
-    if (!refused) return LATCH_OK;
-    latch_status status = read_item(item, &found);
-    if (status != LATCH_OK) cx->err.maybe_applied = c.maybe_claimed;
-    if (status != LATCH_OK) return status;
-    if (latch_str_eq(found.owner, c.owner)) return LATCH_OK;
-    if (found.validation.len > 0 && !latch_str_eq(found.validation, latch_str_of(c.validation))) return mismatch(cx, &c);
-    return found.completed ? LATCH_OK : busy(cx, &c, &found);
-}
-
-static latch_status read_for_clear(latch_ctx *cx, const call *c, bool *found, seen *out) {
-    latch_request request = request_of(c, LATCH_GET_ITEM);
-    latch_json item;
-    *found = false;
-    LATCH_TRY(send(cx, c, &request, &item));
-    if (item.node == NULL) return LATCH_OK;
-    *found = true;
-    return read_item(item, out);
-}
-
-latch_status latch_once_clear(latch_ctx *cx, const latch_once *once, latch_str key) {
-    call c;
-    seen found;
-    latch_json item;
-    bool exists, refused;
-    LATCH_TRY(begin(cx, once, key, &c));
-    int64_t free_before_ms = latch_now_ms(cx) - latch_table_skew_ms(cx);
-    LATCH_TRY(read_for_clear(cx, &c, &exists, &found));
-    if (!exists) return LATCH_OK;
-    if (!found.completed && found.in_progress_until_ms >= free_before_ms) return busy(cx, &c, &found);
-    latch_request request = request_of(&c, LATCH_DELETE_ITEM);
-    request.condition = found.completed ? clear_done : clear_undone;
-    request.values = LATCH_VALUES(":o", found.owner, ":s", found.completed ? LATCH_STR("COMPLETED") : LATCH_STR("INPROGRESS"), ":at",
-                                  found.completed ? found.done_at_ms : found.in_progress_until_ms);
-    LATCH_TRY_BUT(LATCH_CONFLICT, refused, send(cx, &c, &request, &item));
-    if (!refused || item.node == NULL) return LATCH_OK;
-    bool maybe_cleared = cx->err.maybe_applied;
-    (void)latch_err_set(&cx->err, LATCH_CONFLICT, "%.*s: changed while it was to be cleared%s", LATCH_ARG(c.pk),
-                        maybe_cleared ? "; a try got no answer and may have cleared what was there" : "");
-    cx->err.maybe_applied = maybe_cleared;
-    return LATCH_CONFLICT;
 }
