@@ -7,12 +7,21 @@
 #include "store/table.h"
 
 #define PAUSE_MS (LATCH_SECOND_MS / 2)
+#define PK_MAX_BYTES 1024 /* it is the sk too */
 
-static const latch_table_key key_of = {.store = "dedupe", .prefix = "DEDUPE", .max_bytes = 1024};
+static latch_status make_pk(latch_ctx *cx, const latch_dedupe *dedupe, latch_str key, latch_str *pk) {
+    const latch_table_key native = {.store = "dedupe", .prefix = "DEDUPE", .max_bytes = PK_MAX_BYTES};
+    const latch_table_key toolkits = {.store = "dedupe", .max_bytes = PK_MAX_BYTES - (sizeof "DEDUPE#" - 1)};
+    if (dedupe->toolkit_table == NULL) return latch_table_pk(cx, &native, dedupe->name, key, pk);
+    LATCH_TRY(latch_table_check_key(cx, &toolkits, dedupe->name, key));
+    *pk = latch_ctx_text(cx, "DEDUPE#%.*s", LATCH_ARG(key));
+    return pk->ptr != NULL ? LATCH_OK : latch_err_set(&cx->err, LATCH_E_NOMEM, "dedupe %s: the arena is full", dedupe->name);
+}
 
 static latch_status begin(latch_ctx *cx, const latch_dedupe *dedupe, latch_str key, latch_job_key *out) {
-    *out = (latch_job_key){.policy = dedupe};
-    LATCH_TRY(latch_table_pk(cx, &key_of, dedupe->name, key, &out->pk));
+    *out = (latch_job_key){.policy = dedupe, .shared = dedupe->toolkit_table != NULL};
+    out->toolkit = (latch_place){.table = dedupe->toolkit_table, .pk = "pk", .sk = "sk", .ttl = "ttl"};
+    LATCH_TRY(make_pk(cx, dedupe, key, &out->pk));
     LATCH_TRY(latch_table_check_span(cx, "dedupe", dedupe->name, ".job_timeout_ms", dedupe->job_timeout_ms, 0));
     LATCH_TRY(latch_table_check_span(cx, "dedupe", dedupe->name, ".result_ms", dedupe->result_ms, 0));
     return latch_table_check_span(cx, "dedupe", dedupe->name, ".wait_ms", dedupe->wait_ms, 0);
@@ -61,6 +70,13 @@ latch_status latch_dedupe_register_or_join(latch_ctx *cx, const latch_dedupe *de
     *out = (latch_job){0};
     LATCH_TRY(begin(cx, dedupe, key, &made));
     return latch_job_register(cx, &made, out);
+}
+
+latch_status latch_dedupe_register(latch_ctx *cx, const latch_dedupe *dedupe, latch_str key, latch_str *job_id) {
+    latch_job job;
+    latch_status status = latch_dedupe_register_or_join(cx, dedupe, key, &job);
+    *job_id = job.id;
+    return status;
 }
 
 latch_status latch_dedupe_wait_for(latch_ctx *cx, const latch_dedupe *dedupe, latch_str key, latch_job *out) {

@@ -37,12 +37,16 @@ typedef struct seen { /* what an item says */
     int64_t over_at_ms; /* of a pending job: when OVER begins to hold; 0: never */
 } seen;
 
-const char *latch_job_ttl_name(const latch_ctx *cx) { return cx->table != NULL && cx->table->ttl != NULL ? cx->table->ttl : "ttl"; }
+/* What the table calls the attribute that is "ttl" in a request: an item read has it under this name. */
+static const char *ttl_name(const latch_ctx *cx, const latch_job_key *key) {
+    if (key->shared) return key->toolkit.ttl;
+    return cx->table != NULL && cx->table->ttl != NULL ? cx->table->ttl : "ttl";
+}
 
 /* By OVER, to the millisecond. A deadline that is no number holds there for ever: here it is bad data. */
-static latch_status read_end(latch_json item, seen *out) {
+static latch_status read_end(const latch_job_key *key, latch_json item, seen *out) {
     int64_t skew_ms = latch_table_skew_ms(item.cx);
-    LATCH_TRY(latch_item_int_or(item, latch_job_ttl_name(item.cx), 0, &out->ttl_s));
+    LATCH_TRY(latch_item_int_or(item, ttl_name(item.cx, key), 0, &out->ttl_s));
     if (out->ttl_s < 0 || out->ttl_s > LATCH_AT_MS_MAX / 1000)
         return latch_err_set(&item.cx->err, LATCH_E_DATA, "item.ttl: is %" PRId64 ", want Unix seconds", out->ttl_s);
     out->deadline_at_ms = out->ttl_s * 1000;
@@ -53,7 +57,7 @@ static latch_status read_end(latch_json item, seen *out) {
     return LATCH_OK;
 }
 
-static latch_status read_item(latch_json item, seen *out) {
+static latch_status read_item(const latch_job_key *key, latch_json item, seen *out) {
     latch_str status;
     *out = (seen){0};
     LATCH_TRY(latch_item_text(item, "status", &status));
@@ -61,10 +65,11 @@ static latch_status read_item(latch_json item, seen *out) {
     out->completed = latch_str_eq(status, LATCH_STR("completed"));
     if (!out->pending && !out->completed && !latch_str_eq(status, LATCH_STR("failed")))
         return latch_err_set(&item.cx->err, LATCH_E_DATA, "item.status: is %.*s, want pending, completed or failed", LATCH_ARG(status));
-    LATCH_TRY(latch_item_text(item, "jobId", &out->id));
+    bool failed = !out->pending && !out->completed; /* as npm's package leaves it also where there was no job */
+    LATCH_TRY(failed ? latch_item_text_or(item, "jobId", LATCH_STR(""), &out->id) : latch_item_text(item, "jobId", &out->id));
     LATCH_TRY(latch_item_text_or(item, "result", LATCH_STR("__UNDEFINED__"), &out->result));
     LATCH_TRY(latch_item_text_or(item, "error", LATCH_STR(""), &out->error));
-    return read_end(item, out);
+    return read_end(key, item, out);
 }
 
 /* JSON text, or one of the two words that stand for what is none. */
@@ -75,7 +80,8 @@ static latch_status parse_result(latch_ctx *cx, latch_str text, latch_json *out)
 }
 
 static latch_request request_of(const latch_job_key *key, latch_operation operation) {
-    return (latch_request){.operation = operation, .pk = key->pk, .sk = key->pk, .repeatable = true};
+    return (latch_request){
+        .operation = operation, .at = key->shared ? &key->toolkit : NULL, .pk = key->pk, .sk = key->pk, .repeatable = true};
 }
 
 static latch_status send(latch_ctx *cx, const latch_job_key *key, latch_request *request, latch_json *item) {
@@ -131,7 +137,7 @@ latch_status latch_job_register(latch_ctx *cx, latch_job_key *key, latch_job *ou
     if (status != LATCH_OK) cx->err.maybe_applied = cx->err.maybe_applied || in_doubt;
     LATCH_TRY_BUT(LATCH_CONFLICT, refused, status);
     bool maybe_ours = !refused || cx->err.maybe_applied;
-    status = read_item(item, &found);
+    status = read_item(key, item, &found);
     if (status != LATCH_OK) cx->err.maybe_applied = maybe_ours;
     if (status != LATCH_OK) return status;
     bool ours = latch_str_eq(found.id, key->id) && found.pending;
@@ -155,7 +161,7 @@ latch_status latch_job_look(latch_ctx *cx, const latch_job_key *key, latch_job *
     *out = (latch_job){0};
     LATCH_TRY(send(cx, key, &request, &item));
     if (item.node == NULL) return latch_err_set(&cx->err, LATCH_MISSING, "%.*s: there is no job", LATCH_ARG(key->pk));
-    LATCH_TRY(read_item(item, &found));
+    LATCH_TRY(read_item(key, item, &found));
     if (found.completed && found.ttl_s > 0 && found.ttl_s <= latch_seconds_passed(now_ms))
         return latch_err_set(&cx->err, LATCH_MISSING, "%.*s: its result has ended", LATCH_ARG(key->pk));
     out->id = found.id;
@@ -191,7 +197,7 @@ static latch_status settle(latch_ctx *cx, const latch_job_key *key, latch_reques
     LATCH_TRY_BUT(LATCH_CONFLICT, refused, send(cx, key, request, &item));
     if (!refused) return LATCH_OK;
     bool lost = cx->err.maybe_applied;
-    latch_status status = item.node != NULL ? read_item(item, &found) : LATCH_OK;
+    latch_status status = item.node != NULL ? read_item(key, item, &found) : LATCH_OK;
     if (status != LATCH_OK) cx->err.maybe_applied = lost;
     if (status != LATCH_OK) return status;
     if (latch_str_eq(found.id, key->id) && !found.pending && found.completed == completes) return LATCH_OK;

@@ -8,9 +8,11 @@
 
 typedef struct latch_job_key {
     const latch_dedupe *policy; /* checked */
-    latch_str pk;               /* the sk too */
-    latch_str id;               /* of our own job; empty: register makes one, and keeps it when it is called again */
-    latch_spare spare;          /* the handler may have filled the arena when the job is settled */
+    latch_place toolkit;        /* where it is, if it is shared; else in the stores' table */
+    bool shared;
+    latch_str pk;      /* the sk too */
+    latch_str id;      /* of our own job; empty: register makes one, and keeps it when it is called again */
+    latch_spare spare; /* the handler may have filled the arena when the job is settled */
 } latch_job_key;
 
 /* The parts of store/dedupe.h under these names, for a key that was made. */
@@ -30,9 +32,6 @@ LATCH_NODISCARD latch_status latch_job_look(latch_ctx *cx, const latch_job_key *
  */
 LATCH_NODISCARD latch_status latch_job_wait(latch_ctx *cx, const latch_job_key *key, latch_wait *wait, latch_job *out) LATCH_NONNULL;
 #define LATCH_JOB_PAUSE_MOST_MS (LATCH_SECOND_MS / 2)
-
-/* What the table calls the attribute that is "ttl" in a request: an item read has it under this name. */
-const char *latch_job_ttl_name(const latch_ctx *cx) LATCH_NONNULL;
 
 /* complete, or fail with the name of `ended`, from the memory set aside. cx's error stays; what goes wrong is logged. */
 void latch_job_settle(latch_ctx *cx, latch_job_key *key, latch_status ended) LATCH_NONNULL;
