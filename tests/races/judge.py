@@ -357,3 +357,36 @@ def saga(processes, final):
         verdict.violated(f"the saga has version {final} after {updates} updates")
     verdict.counts["did"] = updates
     return verdict
+
+
+# ── histories, for porcupine ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def operations(processes):
+    """The operations of each round. One that failed for certain did nothing; one that may have been applied has no end. A request of a lock
+    that came late, though its repeat was answered, may have taken the lock once more: the contract's ghost, bounded by its lease."""
+    rounds = collections.defaultdict(list)
+    for client, process in enumerate(processes):
+        for e in process:
+            if e["e"] != "op":
+                continue
+            op = {"c": client, "op": e["op"], "status": e["status"], "n": e["n"], "by": e.get("by", 0), "lease": e.get("lease", 0) * MS,
+                  "skew": e.get("skew", 0) * MS, "t0": e["t0"], "t1": e["t1"], "ended": e["t1"]}
+            unknown = {**op, "status": "?", "t1": -1}
+            if e["op"] == "take" and e["late"]:
+                rounds[e["k"]] += [unknown] * e["late"]
+            if e["maybe"]:
+                rounds[e["k"]].append(unknown)
+            elif e["status"] in ("OK", "Held", "Conflict", "Missing"):
+                rounds[e["k"]].append(op)
+    return [rounds[k] for k in sorted(rounds)]
+
+
+def overlapping(history):
+    """How many of the operations were under way while another was."""
+    spans = sorted((op["t0"], op["ended"]) for op in history)
+    count, end = 0, -1
+    for i, (begin, finish) in enumerate(spans):
+        count += begin < end or (i + 1 < len(spans) and spans[i + 1][0] < finish)
+        end = max(end, finish)
+    return count

@@ -89,9 +89,22 @@ class Stage:
         for name, value in options.items():
             if value is not None:
                 words += ["--" + name.replace("_", "-"), str(value)]
-        self.processes.append(subprocess.Popen([str(word) for word in words], env=self.environment, stdin=subprocess.DEVNULL))
+        self.processes.append(subprocess.Popen([str(word) for word in words], env=self.environment,
+                                               stdin=subprocess.PIPE if options.get("rounds") else subprocess.DEVNULL,
+                                               stdout=subprocess.PIPE if options.get("rounds") else None))
         self.processes[-1].journal = pathlib.Path(journal)
         return self.processes[-1]
+
+    def rounds(self, count):
+        """All processes begin each round together, when all have ended the one before."""
+        for _ in range(count):
+            for process in self.processes:
+                os.write(process.stdin.fileno(), b".")
+            for process in self.processes:
+                assert os.read(process.stdout.fileno(), 1) == b".", "a worker ended before its round"
+        for process in self.processes:
+            process.stdin.close()
+            process.stdout.close()
 
     def wait(self, timeout_s):
         until = time.monotonic() + timeout_s

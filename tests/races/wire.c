@@ -81,9 +81,9 @@ static latch_status call(void *self, const latch_send *send, latch_arena *arena,
     if (meets == NOT_SENT) return latch_err_set(err, LATCH_E_NETWORK, "wire: no connection");
     if (meets == LATE) hold_back(w, send);
     if (meets == LOST_BEFORE || meets == LATE) return lost(out, err);
-    if (meets == DELAYED) pause_us(roll(w, 20000));
+    if (meets == DELAYED) pause_us(roll(w, 6000));
     latch_status status = forward(w, send, arena, out, err);
-    if (meets == DELAYED) pause_us(roll(w, 20000));
+    if (meets == DELAYED) pause_us(roll(w, 6000));
     if (meets == LOST_AFTER) return lost(out, err);
     if (status == LATCH_OK) remember(w, send, out);
     return status;

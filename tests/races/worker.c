@@ -46,6 +46,8 @@ int64_t key_of(worker *w, char key[24]) {
     return k;
 }
 
+void round_key(const worker *w, char key[24]) { snprintf(key, 24, "round%" PRId64, w->round); }
+
 void note(worker *w, const char *fmt, ...) {
     char line[JOURNAL_LINE_BYTES];
     va_list args;
@@ -94,7 +96,8 @@ static void open_stores(worker *w) {
     w->stores.table.max_clock_skew_ms = w->options.skew_ms;
     w->inner = w->stores.client.transport;
     w->stores.client.transport = wire_transport(w);
-    if (w->options.faults_in > 0) w->stores.client.options.breaker = w->stores.client.options.waits = false;
+    latch_client_options *calls = &w->stores.client.options;
+    if (w->options.faults_in > 0) calls->breaker = calls->waits = false, calls->retry_base_ms = 2;
     if (w->options.ahead_ms != 0) w->cx.clock = (latch_clock){.wall_us = wall_us, .boot_us = boot_us, .self = w};
 }
 
@@ -114,9 +117,9 @@ static int64_t *number_of(worker_options *o, const char *name) {
         const char *name;
         int64_t *at;
     } numbers[] = {
-        {"--calls", &o->calls},       {"--seconds", &o->seconds}, {"--keys", &o->keys},         {"--seed", &o->seed},
-        {"--lease-ms", &o->lease_ms}, {"--skew-ms", &o->skew_ms}, {"--ahead-ms", &o->ahead_ms}, {"--faults-in", &o->faults_in},
-        {"--lost-in", &o->lost_in},   {"--limit", &o->limit},     {"--crash-in", &o->crash_in},
+        {"--calls", &o->calls},         {"--rounds", &o->rounds},     {"--seconds", &o->seconds}, {"--keys", &o->keys},
+        {"--seed", &o->seed},           {"--lease-ms", &o->lease_ms}, {"--skew-ms", &o->skew_ms}, {"--ahead-ms", &o->ahead_ms},
+        {"--faults-in", &o->faults_in}, {"--lost-in", &o->lost_in},   {"--limit", &o->limit},     {"--crash-in", &o->crash_in},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (strcmp(numbers[i].name, name) == 0) return numbers[i].at;
@@ -144,12 +147,23 @@ static void read_options(worker_options *o, int argc, char **argv) {
     need(o->keys > 0 && (o->from == NULL) == (o->to == NULL), "--keys is at least 1; --from wants --to");
 }
 
-static void run(worker *w, const race *r) {
+static void run_once(worker *w, const race *r) {
     int64_t until_us = now_us() + w->options.seconds * 1000000;
     for (w->call = 0; w->options.seconds > 0 ? now_us() < until_us : w->call < w->options.calls; w->call++) {
         begin_call(w);
         r->one(w);
         if (w->held_back.request != NULL && roll(w, 3) == 0) wire_deliver(w);
+    }
+    if (w->held_back.request != NULL) wire_deliver(w);
+}
+
+static void run(worker *w, const race *r) {
+    char byte = 0;
+    if (w->options.rounds == 0) run_once(w, r);
+    for (w->round = 0; w->round < w->options.rounds; w->round++) {
+        need(read(STDIN_FILENO, &byte, 1) == 1, "standard input ended");
+        run_once(w, r);
+        need(write(STDOUT_FILENO, ".", 1) == 1, "standard output ended");
     }
 }
 

@@ -22,9 +22,10 @@ typedef struct worker_options {
     const char *race;      /* "lock" */
     const char *journal;   /* a file: appended to */
     const char *from, *to; /* a rule broken: where `from` stands in a request, `to` goes out instead */
-    int64_t calls;         /* so many, or */
-    int64_t seconds;       /* so long; 0: `calls` says */
-    int64_t keys;          /* chosen from at random */
+    int64_t rounds;  /* so many times, each on keys of its own, after a byte of standard input; one of standard output ends it; 0: once */
+    int64_t calls;   /* so many, or */
+    int64_t seconds; /* so long; 0: `calls` says */
+    int64_t keys;    /* chosen from at random */
     int64_t seed;
     int64_t lease_ms;  /* of a lock, a job, a work, a window */
     int64_t skew_ms;   /* the table's max_clock_skew_ms; 0: its default */
@@ -47,6 +48,7 @@ typedef struct worker {
     uint64_t state; /* of roll */
     int journal;
     int64_t call;   /* its number, from 0 */
+    int64_t round;  /* the same */
     int64_t late;   /* of this call's requests, so many come late */
     int64_t faults; /* in all */
     int64_t twisted;
@@ -61,6 +63,7 @@ int64_t now_us(void);
 uint32_t roll(worker *w, uint32_t sides);
 void pause_us(uint32_t us);
 int64_t key_of(worker *w, char key[24]); /* one of options.keys: its number */
+void round_key(const worker *w, char key[24]);
 void need(bool ok, const char *what);
 
 void note(worker *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
