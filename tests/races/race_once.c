@@ -4,14 +4,15 @@
 
 static worker *doing; /* the process has one thread */
 static int64_t doing_k, doing_from_us;
+static bool overruns; /* the work takes longer than its in-progress time */
 
 static latch_status work(latch_ctx *cx, latch_work *job) {
     worker *w = doing;
     int64_t id = (int64_t)roll(w, INT32_MAX);
     note(w, "\"e\":\"work\",\"k\":%" PRId64 ",\"n\":%" PRId64 ",\"takeovers\":%u,\"lease\":%" PRId64 ",\"t0\":%" PRId64 ",\"t\":%" PRId64,
          doing_k, id, job->takeovers, w->options.lease_ms, doing_from_us, now_us());
-    pause_us(roll(w, 800));
-    uint32_t side = roll(w, 8);
+    pause_us(overruns ? (uint32_t)(w->options.lease_ms * 1000) + roll(w, 1000000) : roll(w, 800));
+    uint32_t side = overruns ? 8 : roll(w, 8);
     latch_status says = side < 3 ? LATCH_LIMITED : side < 5 ? LATCH_E_NETWORK : LATCH_OK;
     job->result = latch_object(cx, "n", id);
     note(w, "\"e\":\"worked\",\"k\":%" PRId64 ",\"n\":%" PRId64 ",\"says\":\"%s\",\"t\":%" PRId64, doing_k, id, latch_status_name(says),
@@ -51,4 +52,10 @@ static void do_or_clear(worker *w) {
          latch_status_name(status), unknown(w, status), t0, now_us());
 }
 
-const race races_once[] = {{"once", do_or_clear}, {NULL, NULL}};
+static void do_too_long(worker *w) {
+    overruns = true;
+    do_or_clear(w);
+    pause_us(roll(w, 2000));
+}
+
+const race races_once[] = {{"once", do_or_clear}, {"once-overrun", do_too_long}, {NULL, NULL}};

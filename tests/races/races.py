@@ -260,7 +260,38 @@ def linearizability(store, o):
     return good
 
 
-PARTS = {"races": races, "kills": kills, "late-owner": late_owner, "linearizability": linearizability}
+# ── clocks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+APART_MS, CLOCK_KEYS = 2000, 4
+CLOCK_RACES = [("lock-kept", judge.lock, {}), ("once-overrun", judge.once, {}), ("dedupe-rerun", judge.dedupe, {"crash_in": 1})]
+
+
+def clocks(store, o):
+    """Two processes behind and two ahead, for each race, all at once: what one has, another takes over only after its time, by any clock.
+    Their clocks aren't corrected by what the store says, and the margin is the default: exactly what they are apart."""
+    good, begin = True, time.monotonic()
+    with Stage(store) as stage:
+        for name, _, options in CLOCK_RACES:
+            for ahead in (-APART_MS // 2, APART_MS // 2) * 2:
+                stage.start(name, seconds=max(1, int(o.seconds)), ahead_ms=ahead, keys=CLOCK_KEYS, lease_ms=LEASE_MS,
+                            skew_ms=1 if o.twin else None, **options)
+        stage.wait(o.seconds + 60)
+        processes = judge.read(stage.folder.name)
+        for name, check, _ in CLOCK_RACES:
+            verdict = check(processes) if name != "lock-kept" else check(processes, tokens=False)
+            took = time.monotonic() - begin
+            if o.twin:
+                print(f"{store.name}: {name}, without a margin: {len(verdict.violations) or 'NOT REPORTED: no'} violations", flush=True)
+            else:
+                line(store, f"{name}, clocks {APART_MS} ms apart", verdict, took)
+            enough = o.twin or verdict.counts["takeovers"] >= max(2, o.seconds / 4)
+            if not enough:
+                print(f"    too little happened: {dict(verdict.counts)}")
+            good = good and enough and bool(verdict.violations) == bool(o.twin)
+    return good
+
+
+PARTS = {"races": races, "kills": kills, "late-owner": late_owner, "linearizability": linearizability, "clocks": clocks}
 
 
 def options():
