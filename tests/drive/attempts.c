@@ -5,7 +5,7 @@
 static latch_status take(drive_call *call, latch_json *out) {
     latch_json context;
     latch_attempt attempt;
-    LATCH_TRY(drive_json(call, "context", &context));
+    context = drive_json(call, "context");
     latch_status status = latch_attempts_take(call->cx, call->policy, call->key, context, &attempt);
     *out = latch_object(call->cx, "used", attempt.used, "created_at_ms", attempt.created_at_ms, "ends_at_ms", attempt.ends_at_ms, "window",
                         attempt.window, "context", attempt.context);

@@ -30,7 +30,7 @@ static latch_status complete(drive_call *call, latch_json *out) {
     latch_json result;
     *out = LATCH_NULL;
     LATCH_TRY(latch_read(call->line, "job", &job));
-    LATCH_TRY(drive_json(call, "result", &result));
+    result = drive_json(call, "result");
     return latch_dedupe_complete(call->cx, call->policy, call->key, job, result);
 }
 

@@ -43,7 +43,7 @@ typedef struct policy {
     void *made;
 } policy;
 
-static const drive_store *const stores[] = {&drive_attempts, &drive_cache, &drive_dedupe, &drive_lock, &drive_once};
+static const drive_store *const stores[] = {&drive_attempts, &drive_cache, &drive_dedupe, &drive_lock, &drive_once, &drive_saga};
 #define STORES (sizeof stores / sizeof stores[0])
 
 static latch_stores opened;
@@ -91,11 +91,36 @@ static int64_t boot_us(void *self) {
 
 /* ── what calls read ────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-latch_status drive_json(drive_call *call, const char *name, latch_json *out) {
-    *out = LATCH_NULL;
+latch_json drive_json(drive_call *call, const char *name) {
+    latch_json out = LATCH_NULL;
     for (latch_each each = latch_each_in(call->line); latch_each_next(&each);)
-        if (latch_str_eq(each.name, latch_str_of(name))) *out = latch_each_value(&each);
+        if (latch_str_eq(each.name, latch_str_of(name))) out = latch_each_value(&each);
+    return out;
+}
+
+latch_status drive_texts(drive_call *call, const char *name, const latch_str **out, size_t *count) {
+    latch_json list = drive_json(call, name);
+    latch_str *texts = latch_arena_alloc(call->cx->arena, (latch_count(list) + 1) * sizeof *texts);
+    *out = texts, *count = 0;
+    if (texts == NULL) return latch_err_set(&call->cx->err, LATCH_E_NOMEM, "the session is full");
+    for (latch_each each = latch_each_in(list); latch_each_next(&each);)
+        texts[(*count)++] = latch_each_text(&each);
     return LATCH_OK;
+}
+
+latch_status drive_sweep(drive_call *call, latch_sweep *out) {
+    int64_t segments;
+    latch_json sweep = drive_json(call, "sweep");
+    *out = (latch_sweep){0};
+    LATCH_TRY(latch_read(sweep, "scope", latch_optional(&out->scope), "all", latch_optional(&out->all), "segments",
+                         latch_range_or(&segments, 0, 1000, 0)));
+    out->segments = (int)segments;
+    return LATCH_OK;
+}
+
+latch_json drive_swept(latch_ctx *cx, const latch_swept *swept) {
+    return latch_object(cx, "scanned", swept->scanned, "items", swept->items, "expired", swept->expired, "bytes", swept->bytes, "removed",
+                        swept->removed, "requests", swept->requests);
 }
 
 latch_hold *drive_hold(drive_call *call) {
@@ -142,7 +167,7 @@ latch_status drive_work(latch_ctx *cx, latch_work *work) {
     latch_status ends = LATCH_OK;
     work_of.runs++;
     work_of.takeovers = work->takeovers;
-    LATCH_TRY(drive_json(call, "work", &told.line));
+    told.line = drive_json(call, "work");
     LATCH_TRY(latch_read(told.line, "witness", latch_optional(&witness), "sleep_ms", latch_range_or(&sleep_ms, 0, LATCH_HOUR_MS, 0),
                          "status", latch_optional(&status)));
     if (witness.len > 0) enter_witness(witness);
@@ -150,7 +175,8 @@ latch_status drive_work(latch_ctx *cx, latch_work *work) {
     if (witness.len > 0) leave_witness(witness);
     if (status.len > 0) LATCH_TRY(status_named(cx, status, &ends));
     if (ends != LATCH_OK) return latch_err_set(&cx->err, ends, "the work says %.*s", LATCH_ARG(status));
-    return drive_json(&told, "result", &work->result);
+    work->result = drive_json(&told, "result");
+    return LATCH_OK;
 }
 
 latch_json drive_worked(latch_ctx *cx) {
@@ -169,6 +195,11 @@ static void *keep(void *made) {
 
 static latch_status fill(latch_ctx *cx, const drive_field *fields, latch_json from, char *made);
 
+/* The member called so; names of fields are no literals here. */
+static latch_status read_member(latch_json from, const char *name, latch_into into) {
+    return latch_read_(from, (const latch_field[]){{name, into}, {.path = NULL}});
+}
+
 static latch_status fill_word(latch_ctx *cx, const drive_field *field, latch_str word, void *at) {
     for (int i = 0; field->words[i] != NULL; i++) {
         memcpy(at, &i, sizeof i); /* an enum's values are ints */
@@ -177,15 +208,20 @@ static latch_status fill_word(latch_ctx *cx, const drive_field *field, latch_str
     return latch_refuse(cx, LATCH_E_INPUT, "the policy's member has no such value", "member", field->name, "value", word);
 }
 
+static latch_status fill_texts(latch_json from, const char *name, void *at) {
+    latch_json list;
+    LATCH_TRY(read_member(from, name, LATCH_I_(&list)));
+    char **texts = keep(calloc(latch_count(list) + 1, sizeof *texts));
+    for (latch_each each = latch_each_in(list); latch_each_next(&each);)
+        texts[each.index] = keep(text_of(latch_each_text(&each)));
+    memcpy(at, &texts, sizeof texts);
+    return LATCH_OK;
+}
+
 static latch_status fill_part(latch_ctx *cx, const drive_field *field, latch_json from, void *at) {
     char *part = keep(calloc(1, field->part_bytes));
     memcpy(at, &part, sizeof part);
     return fill(cx, field->part, from, part);
-}
-
-/* The member called so; names of fields are no literals here. */
-static latch_status read_member(latch_json from, const char *name, latch_into into) {
-    return latch_read_(from, (const latch_field[]){{name, into}, {.path = NULL}});
 }
 
 static latch_status fill_one(latch_ctx *cx, const drive_field *field, latch_json from, void *at) {
@@ -194,12 +230,15 @@ static latch_status fill_one(latch_ctx *cx, const drive_field *field, latch_json
     latch_json part;
     char *copy;
     latch_work_fn *fn = drive_work;
+    bool wanted = false;
     switch (field->kind) {
     case DRIVE_TEXT:
         LATCH_TRY(read_member(from, field->name, latch_bytes(&text, 0, 65536)));
         copy = keep(text_of(text));
         memcpy(at, &copy, sizeof copy);
         return LATCH_OK;
+    case DRIVE_TEXTS:
+        return fill_texts(from, field->name, at);
     case DRIVE_INT:
         return read_member(from, field->name, LATCH_I_((int64_t *)at));
     case DRIVE_UINT32:
@@ -216,8 +255,13 @@ static latch_status fill_one(latch_ctx *cx, const drive_field *field, latch_json
     case DRIVE_PART:
         LATCH_TRY(read_member(from, field->name, LATCH_I_(&part)));
         return fill_part(cx, field, part, at);
+    case DRIVE_CONSTANT:
+        LATCH_TRY(read_member(from, field->name, LATCH_I_(&wanted)));
+        if (wanted) memcpy(at, &field->constant, sizeof field->constant);
+        return LATCH_OK;
     case DRIVE_WORK:
-        memcpy(at, &fn, sizeof fn);
+        LATCH_TRY(read_member(from, field->name, LATCH_I_(&wanted)));
+        if (wanted) memcpy(at, &fn, sizeof fn);
         return LATCH_OK;
     }
     return LATCH_E_INPUT;
@@ -380,7 +424,7 @@ static void do_line(latch_str text) {
     latch_status status = latch_parse(&s->cx, "line", latch_copy(&s->cx, text), &call.line);
     if (status == LATCH_OK) status = begin_line(&call, &store, &verb);
     if (status == LATCH_OK) status = store.len > 0 ? call_store(&call, store, verb, &out) : call_driver(&call, verb, &out);
-    if (call.line.node != NULL) (void)(drive_json(&call, "id", &id) == LATCH_OK);
+    if (call.line.node != NULL) id = drive_json(&call, "id");
     bool ends = s == &sessions[0] || (store.len == 0 && latch_str_eq(verb, LATCH_STR("end")));
     if (ends && s == &sessions[0] && store.len > 0) latch_scope_end(&s->cx, status);
     answer(&call, status, out, &usage, began_us, id);

@@ -10,14 +10,26 @@
 #define DRIVE_HOLDS 64 /* of one session */
 
 /* How a member of a policy's JSON becomes one of its struct. The list ends with a NULL name. */
-typedef enum drive_kind { DRIVE_TEXT, DRIVE_INT, DRIVE_UINT32, DRIVE_NUMBER, DRIVE_TRUTH, DRIVE_WORD, DRIVE_PART, DRIVE_WORK } drive_kind;
+typedef enum drive_kind {
+    DRIVE_TEXT,
+    DRIVE_TEXTS, /* a list, ends with NULL */
+    DRIVE_INT,   /* int64_t, size_t */
+    DRIVE_UINT32,
+    DRIVE_NUMBER,
+    DRIVE_TRUTH,
+    DRIVE_WORD,     /* one of `words`: an enum's */
+    DRIVE_PART,     /* a struct that a pointer leads to */
+    DRIVE_CONSTANT, /* `constant`, where it is true */
+    DRIVE_WORK      /* drive_work, where it is true */
+} drive_kind;
 typedef struct drive_field {
     const char *name;
     drive_kind kind;
     size_t offset;
-    const char *const *words;       /* DRIVE_WORD: an enum's values from 0 on, ends with NULL */
-    const struct drive_field *part; /* DRIVE_PART: of the struct that a pointer leads to */
+    const char *const *words; /* its values from 0 on, ends with NULL */
+    const struct drive_field *part;
     size_t part_bytes;
+    const void *constant;
 } drive_field;
 
 #define DRIVE_END                                                                                                                          \
@@ -46,7 +58,7 @@ typedef struct drive_store {
     const drive_verb *verbs; /* ends with a NULL name */
 } drive_store;
 
-extern const drive_store drive_attempts, drive_cache, drive_dedupe, drive_lock, drive_once;
+extern const drive_store drive_attempts, drive_cache, drive_dedupe, drive_lock, drive_once, drive_saga;
 
 /* The work that a policy's "work": true or "load": true asks for: does what the line's "work" says. */
 latch_status drive_work(latch_ctx *cx, latch_work *work);
@@ -57,7 +69,14 @@ latch_json drive_worked(latch_ctx *cx);
 /* The session's hold that the line's "hold" names ("" where it names none), made where it isn't there; NULL: there are too many. */
 latch_hold *drive_hold(drive_call *call);
 
-/* A member of the line, LATCH_NULL where it isn't there; LATCH_E_INPUT where it isn't of the kind. */
-latch_status drive_json(drive_call *call, const char *name, latch_json *out);
+/* A member of the line, of any kind; LATCH_NULL where it isn't there. */
+latch_json drive_json(drive_call *call, const char *name);
+
+/* A list of texts; they live as long as cx. LATCH_E_INPUT: it is none. */
+latch_status drive_texts(drive_call *call, const char *name, const latch_str **out, size_t *count);
+
+/* `sweep` of the line: {"scope", "all", "segments"}; and what came of it. */
+latch_status drive_sweep(drive_call *call, latch_sweep *out);
+latch_json drive_swept(latch_ctx *cx, const latch_swept *swept);
 
 #endif

@@ -10,7 +10,7 @@ static latch_json show(latch_ctx *cx, const latch_once_result *result) {
 static latch_status once(drive_call *call, latch_json *out) {
     latch_json payload;
     latch_once_result result;
-    LATCH_TRY(drive_json(call, "payload", &payload));
+    payload = drive_json(call, "payload");
     latch_status status = latch_once_do(call->cx, call->policy, call->key, payload, &result);
     *out = show(call->cx, &result);
     return status;
@@ -26,8 +26,8 @@ static latch_status already_done(drive_call *call, latch_json *out) {
 static latch_status mark_done(drive_call *call, latch_json *out) {
     latch_json payload, response;
     *out = LATCH_NULL;
-    LATCH_TRY(drive_json(call, "payload", &payload));
-    LATCH_TRY(drive_json(call, "response", &response));
+    payload = drive_json(call, "payload");
+    response = drive_json(call, "response");
     return latch_once_mark_done(call->cx, call->policy, call->key, payload, response);
 }
 
@@ -36,6 +36,17 @@ static latch_status clear(drive_call *call, latch_json *out) {
     return latch_once_clear(call->cx, call->policy, call->key);
 }
 
+static const char *const flavours[] = {"unset", "python", "typescript", NULL};
+static const drive_field powertools[] = {
+    {.name = "table", .kind = DRIVE_TEXT, .offset = offsetof(latch_powertools, table)},
+    {.name = "flavour", .kind = DRIVE_WORD, .offset = offsetof(latch_powertools, flavour), .words = flavours},
+    {.name = "key_prefix", .kind = DRIVE_TEXT, .offset = offsetof(latch_powertools, key_prefix)},
+    {.name = "key_attribute", .kind = DRIVE_TEXT, .offset = offsetof(latch_powertools, key_attribute)},
+    {.name = "sort_key_attribute", .kind = DRIVE_TEXT, .offset = offsetof(latch_powertools, sort_key_attribute)},
+    {.name = "static_pk", .kind = DRIVE_TEXT, .offset = offsetof(latch_powertools, static_pk)},
+    {.name = "key_is_json", .kind = DRIVE_TRUTH, .offset = offsetof(latch_powertools, key_is_json)},
+    DRIVE_END,
+};
 static const drive_field fields[] = {
     {.name = "name", .kind = DRIVE_TEXT, .offset = offsetof(latch_once, name)},
     {.name = "work", .kind = DRIVE_WORK, .offset = offsetof(latch_once, work)},
@@ -43,6 +54,13 @@ static const drive_field fields[] = {
     {.name = "in_progress_ms", .kind = DRIVE_INT, .offset = offsetof(latch_once, in_progress_ms)},
     {.name = "wait_ms", .kind = DRIVE_INT, .offset = offsetof(latch_once, wait_ms)},
     {.name = "timeout_ms", .kind = DRIVE_INT, .offset = offsetof(latch_once, timeout_ms)},
+    {.name = "validate", .kind = DRIVE_TEXTS, .offset = offsetof(latch_once, validate)},
+    {.name = "powertools",
+     .kind = DRIVE_PART,
+     .offset = offsetof(latch_once, powertools),
+     .part = powertools,
+     .part_bytes = sizeof(latch_powertools)},
+    {.name = "paradoxical_table", .kind = DRIVE_TEXT, .offset = offsetof(latch_once, paradoxical_table)},
     DRIVE_END,
 };
 static const drive_verb verbs[] = {{"do", once}, {"already_done", already_done}, {"mark_done", mark_done}, {"clear", clear}, {NULL, NULL}};
