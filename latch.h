@@ -40,6 +40,7 @@
 #include "store/parallel.h"
 #include "store/pkv.h"
 #include "store/saga.h"
+#include "store/saga_run.h"
 #include "store/sets.h"
 #include "store/sweep.h"
 #include "store/tables.h"
