@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/ctx.h"
@@ -40,6 +41,10 @@ void latch_client_init(latch_client *client, latch_transport transport, const la
 void latch_client_clean_up(latch_client *client) {
     if (client->pace != NULL) latch_pace_clean_up(&client->own);
     client->pace = NULL;
+    free(client->rate);
+    client->rate = NULL;
+    free(client->watch);
+    client->watch = NULL;
 }
 
 void latch_client_put_capacity(const latch_ctx *cx, latch_text_writer *t) {

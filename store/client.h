@@ -36,6 +36,8 @@ typedef struct latch_client {
     latch_client_options options;
     latch_pace *pace; /* retry bucket, breaker, wait after throttling: its own, unless a worker's is let point to the first client's */
     latch_pace own;   /* private */
+    struct latch_rate_memory *rate; /* what it remembers of rate limits (store/rate_private.h); its own; NULL: nothing */
+    struct latch_lock_watch *watch; /* whose locks were seen, and since when (store/lock_client.h); its own; NULL: none was */
 } latch_client;
 void latch_client_init(latch_client *client, latch_transport transport, const latch_client_options *options); /* NULL: the defaults */
 void latch_client_clean_up(latch_client *client);                                                             /* zero: nothing */
