@@ -296,66 +296,74 @@ def lowered(verdict, grants, window):
 # ── values ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def counter(processes, final):
+def changes(process, begins, ends):
+    """Each change with how it ended; one that its process didn't live to finish may have been applied."""
+    found = []
+    for e in process:
+        if e["e"] == begins:
+            found.append(dict(e, status="Killed", maybe=1, value=None))
+        elif e["e"] == ends:
+            found[-1].update(e)
+    return found
+
+
+def counter(processes, finals):
     """Nothing lost, nothing counted twice: the sum is what was told, and each value was told once."""
-    verdict, told_, low, high = Verdict(), collections.Counter(), 0, 0
+    verdict, all_changes = Verdict(), []
     for process in processes:
         tally(verdict, process, "add")
-        for e in process:
-            if e["e"] != "add":
-                continue
-            if e["status"] == "OK":
-                low, high = low + e["by"], high + e["by"]
-                told_[e["value"]] += 1
-            elif e["maybe"]:
-                high += e["by"]
-    if not low <= final <= high:
-        verdict.violated(f"the counter is {final}, and {low} to {high} were added")
-    for value, times in told_.items():
-        if times > 1 and value is not None:
-            verdict.violated(f"{times} additions were told {value}")
+        all_changes += changes(process, "adding", "add")
+    for key in by_key(all_changes):
+        low = sum(c["by"] for c in key if c["status"] == "OK")
+        high = low + sum(c["by"] for c in key if c["status"] != "OK" and c["maybe"])
+        if not low <= finals(key[0]["k"]) <= high:
+            verdict.violated(f"the counter is {finals(key[0]['k'])}, and {low} to {high} were added")
+        told_ = collections.Counter(c["value"] for c in key if c["status"] == "OK" and c["value"] is not None)
+        for value, times in told_.items():
+            if times > 1:
+                verdict.violated(f"{times} additions were told {value}")
     verdict.counts["did"] = verdict.counts["OK"]
     return verdict
 
 
-def sets(processes, final):
+def sets(processes, finals):
     """Each process adds and removes elements of its own: the set has exactly those whose last change added them."""
-    verdict, expected, open_ones = Verdict(), set(), set()
+    verdict, all_changes = Verdict(), []
     for process in processes:
         tally(verdict, process, "set")
-        for e in process:
-            if e["e"] != "set":
-                continue
-            if e["status"] == "OK":
-                (expected.add if e["add"] else expected.discard)(e["el"])
-                open_ones.discard(e["el"])
-            elif e["maybe"]:
-                open_ones.add(e["el"])
-    for el in sorted((expected - final) - open_ones):
-        verdict.violated(f"{el} was added, and is not there")
-    for el in sorted((final - expected) - open_ones):
-        verdict.violated(f"{el} is there, and was removed or never added")
+        all_changes += changes(process, "setting", "set")
+    for key in by_key(all_changes):
+        final, expected, open_ones = finals(key[0]["k"]), set(), set()
+        for c in key:
+            if c["status"] == "OK":
+                (expected.add if c["add"] else expected.discard)(c["el"])
+                open_ones.discard(c["el"])
+            elif c["maybe"]:
+                open_ones.add(c["el"])
+        for el in sorted((expected - final) - open_ones):
+            verdict.violated(f"{el} was added, and is not there")
+        for el in sorted((final - expected) - open_ones):
+            verdict.violated(f"{el} is there, and was removed or never added")
     verdict.counts["did"] = verdict.counts["OK"]
     return verdict
 
 
-def saga(processes, final):
+def saga(processes, finals):
     """Each version is one update's, and the last one is how many there were."""
-    verdict, versions, unknown = Verdict(), collections.Counter(), 0
+    verdict, all_changes = Verdict(), []
     for process in processes:
         tally(verdict, process, "saga")
-        for e in process:
-            if e["e"] != "saga":
-                continue
-            versions[e["version"]] += e["status"] == "OK"
-            unknown += bool(e["maybe"])
-    updates = sum(versions.values())
-    for version, times in versions.items():
-        if times > 1:
-            verdict.violated(f"version {version} was {times} updates'")
-    if not updates <= final <= updates + unknown:
-        verdict.violated(f"the saga has version {final} after {updates} updates")
-    verdict.counts["did"] = updates
+        all_changes += changes(process, "updating", "saga")
+    for key in by_key(all_changes):
+        versions = collections.Counter(c["version"] for c in key if c["status"] == "OK")
+        unknown = sum(c["status"] != "OK" and bool(c["maybe"]) for c in key)
+        for version, times in versions.items():
+            if times > 1:
+                verdict.violated(f"version {version} was {times} updates'")
+        updates, final = sum(versions.values()), finals(key[0]["k"]) + 1  # the first one has version 0
+        if not updates <= final <= updates + unknown:
+            verdict.violated(f"the saga was written {final} times by {updates} to {updates + unknown} updates")
+    verdict.counts["did"] = verdict.counts["OK"]
     return verdict
 
 

@@ -34,6 +34,16 @@ def plain(check):
     return lambda stage, processes: check(processes)
 
 
+def with_finals(check, pk, sk, read):
+    """A judge that also looks at what is stored in the end, by key."""
+
+    def finals(stage, k):
+        item = stage.item(pk % k, sk)
+        return read(item)
+
+    return lambda stage, processes: check(processes, lambda k: finals(stage, k))
+
+
 LEASED = {"lease_ms": LEASE_MS, "skew_ms": SKEW_MS}
 RACES = [
     Race("lock", plain(judge.lock), {**LEASED, "crash_in": 60}, 0.03,
@@ -47,6 +57,17 @@ RACES = [
     Race("dedupe", plain(judge.dedupe), {**LEASED, "crash_in": 60}, 0,
          [("#deadlineAt < :now_minus_skew", "(#deadlineAt < :now_minus_skew OR attribute_exists(#deadlineAt))")]),
     Race("dedupe-rerun", plain(judge.dedupe), {**LEASED, "crash_in": 60}, 0.01, [], kills=4),
+    Race("rate", plain(judge.rate), {"limit": 50}, 0.003,
+         [("size(#ts) <= :room", "(size(#ts) <= :room OR attribute_exists(#ts))")], kills=1),
+    Race("rate-moved", plain(judge.rate), {"limit": 50}, 0.003, []),
+    Race("rate-gcra", plain(judge.rate), {"limit": 50}, 0.003,
+         [("#tat BETWEEN :now AND :limit_at", "(#tat BETWEEN :now AND :limit_at OR attribute_exists(#tat))")], kills=1),
+    Race("counter", with_finals(judge.counter, "COUNTER#race#k%d", "COUNTER", lambda item: int(item["count"]["N"])), {}, 0.9,
+         [{"lost_in": 40}], kills=2),
+    Race("set", with_finals(judge.sets, "PKV#race#k%d", "KEY#set", lambda item: set(json.loads(item["data"]["S"]))), {}, 0.3,
+         [("#md5 = :seen_md5 AND #ver = :seen_ver", "(#md5 = :seen_md5 OR #ver = :seen_ver OR attribute_exists(#md5))")], kills=2),
+    Race("saga", with_finals(judge.saga, "SAGA#race#k%d", "STATE", lambda item: int(item["version"]["N"])), {}, 0.02,
+         [("#version = :expected", "(#version = :expected OR attribute_exists(#version))")], kills=2),
 ]
 
 
@@ -90,14 +111,15 @@ def races(store, o):
 def twins(store, o):
     good = True
     for race in chosen(o):
-        for old, new in race.twins:
+        for twin in race.twins:
+            broken = twin if isinstance(twin, dict) else {"from": twin[0], "to": twin[1]}
             for _ in range(5):
-                verdict, took = run(store, race, o.processes, o.calls, **{"from": old, "to": new})
+                verdict, took = run(store, race, o.processes, o.calls, **broken)
                 if verdict.violations:
                     break
             found = bool(verdict.violations)
             what = verdict.violations[0].partition(":")[0] if found else "NOT REPORTED"
-            print(f"{store.name}: {race.name}, broken ({new[:60]}…): {what}; {len(verdict.violations)} violations in {verdict.counts['calls']:,} calls", flush=True)
+            print(f"{store.name}: {race.name}, broken ({broken.get('to', 'writes lost')[:60]}…): {what}; {len(verdict.violations)} violations in {verdict.counts['calls']:,} calls", flush=True)
             good = good and found
     return good
 
@@ -216,7 +238,9 @@ def late_owner(store, o):
 
 CLIENTS, FAULTS_IN = 5, 12
 HISTORIES = {  # share of the histories; a rule broken, or one write in so many lost, which must be reported
-    "lock": (0.5, {"from": "#expiresAt < :now_minus_skew", "to": "(#expiresAt < :now_minus_skew OR attribute_exists(#expiresAt))"}),
+    "lock": (0.4, {"from": "#expiresAt < :now_minus_skew", "to": "(#expiresAt < :now_minus_skew OR attribute_exists(#expiresAt))"}),
+    "counter": (0.4, {"lost_in": 30}),
+    "register": (0.2, {"lost_in": 30}),
 }
 
 

@@ -84,5 +84,6 @@ typedef struct race {
     race_fn *one;
 } race;
 extern const race races_lock[], races_once[], races_limits[], races_dedupe[], races_late[]; /* each ends with a NULL */
+extern const race races_rate[], races_counter[], races_set[], races_saga[];
 
 #endif
