@@ -137,6 +137,52 @@ static void other_attributes_are_created(void **state) {
     expect(table("create", name, "--pk=p k", NULL), 1, NULL, "goes by ex\"pires, want ttl");
 }
 
+/* Each layout, made and found to fit; the next one's isn't taken for it. */
+static void tables_of_others_are_created(void **state) {
+    static const struct {
+        const char *layout, *keys, *ttl;
+    } rows[] = {
+        {"--layout=latch", "keys           pk (S), sk (S)", "time to live   ttl"},
+        {"--layout=toolkit", "keys           pk (S), sk (S)", "time to live   ttl"},
+        {"--layout=saga-bus", "keys           PK (S), SK (S)", "time to live   off\n"},
+        {"--layout=powertools", "keys           id (S)\n", "time to live   expiration"},
+        {"--layout=lock-client", "keys           key (S)\n", "time to live   off\n"},
+        {"--layout=paradoxical-locks", "keys           key (S)\n", "time to live   off\n"},
+        {"--layout=paradoxical-keys", "keys           key (S)\n", "time to live   off\n"},
+        {"--layout=paradoxical-partitioned-keys", "keys           partitionKey (S), sortKey (S)", "time to live   off\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        expect(table("create", name, rows[i].layout, NULL), 0, "created", NULL);
+        local_run run = table("describe", name, rows[i].layout, NULL);
+        bool ok = strstr(run.out, rows[i].keys) != NULL && strstr(run.out, rows[i].ttl) != NULL && strstr(run.out, "\n  fits ") != NULL;
+        if (!ok) fail_msg("%s: %s", rows[i].layout, run.out);
+        local_forget(&run);
+        if (i == 0) expect(table("describe", name, "--layout=saga-bus", NULL), 0, "does not fit", NULL);
+        expect(table("delete", name, "--yes", NULL), 0, "deleted", NULL);
+    }
+}
+
+/* What describe says is missing, the command that it names adds: on a DynamoDB, for the embedded store's tables can't get indexes. */
+static void missing_indexes_are_named_and_added(void **state) {
+    char remedy[192];
+    (void)state;
+    snprintf(remedy, sizeof remedy, "has no index GSI1: `latch table create %s --layout saga-bus --add-indexes` adds it", name);
+    expect(table("create", name, "--layout=saga-bus", "--no-indexes"), 0, "created", NULL);
+    expect(table("describe", name, "--layout=saga-bus", NULL), 0, remedy, NULL);
+    expect(table("create", name, "--layout=saga-bus", NULL), 1, NULL, "has no index GSI1");
+    expect(table("create", name, "--layout=toolkit", "--add-indexes"), 1, NULL, "has the key PK (S) and SK (S), want pk (S) and sk (S)");
+    if (server > 0) {
+        expect(table("create", name, "--layout=saga-bus", "--add-indexes"), 1, NULL, "latch table create: ");
+        return;
+    }
+    local_run run = table("create", name, "--layout=saga-bus", "--add-indexes");
+    if (run.exit_status != 0) fail_msg("%s", run.err);
+    local_forget(&run);
+    expect(table("describe", name, "--layout=saga-bus", NULL), 0, "fits           the layout saga-bus", NULL);
+    expect(table("create", name, "--layout=saga-bus", "--add-indexes"), 0, "is there already", NULL);
+}
+
 static void the_name_is_latch_tables_where_it_is_not_given(void **state) {
     char variable[96], endpoint[96];
     (void)state;
@@ -228,6 +274,82 @@ static void cloudformation_is_the_resource(void **state) {
         "true");
     latch_yaml_clean_up(&y);
     local_forget(&run);
+}
+
+/* The resource's own properties, as text: every difference between two tables shows. */
+static void put_properties(latch_yaml *y, int properties, char *out, size_t room) {
+    static const char *const lists[][2] = {{"AttributeDefinitions", "AttributeType"}, {"KeySchema", "KeyType"}};
+    char text[256];
+    size_t len = 0;
+    for (size_t i = 0; i < COUNT_OF(lists); i++)
+        len += (size_t)snprintf(out + len, room - len, "%s\n",
+                                pairs(y, latch_yaml_get(y, properties, lists[i][0]), lists[i][1], text, sizeof text));
+    int indexes = latch_yaml_get(y, properties, "GlobalSecondaryIndexes");
+    for (size_t i = 0; latch_yaml_item(y, indexes, i) != 0; i++) {
+        int index = latch_yaml_item(y, indexes, i);
+        len += (size_t)snprintf(out + len, room - len, "%s %s %s\n", yaml_text(y, latch_yaml_get(y, index, "IndexName")),
+                                pairs(y, latch_yaml_get(y, index, "KeySchema"), "KeyType", text, sizeof text),
+                                yaml_text(y, down(y, index, (const char *const[]){"Projection", "ProjectionType", NULL})));
+    }
+    snprintf(out + len, room - len, "%s %s", yaml_text(y, latch_yaml_get(y, properties, "BillingMode")),
+             yaml_text(y, down(y, properties, (const char *const[]){"TimeToLiveSpecification", "AttributeName", NULL})));
+}
+
+static void put_resource(const char *yaml, const char *resource, char *out, size_t room) {
+    latch_yaml y;
+    latch_err err;
+    if (latch_yaml_parse(&y, "schema", latch_str_of(yaml), &err) != LATCH_OK) fail_msg("%s", err.message);
+    put_properties(&y, down(&y, latch_yaml_root(&y), (const char *const[]){"Resources", resource, "Properties", NULL}), out, room);
+    latch_yaml_clean_up(&y);
+}
+
+static void the_template_has_this_table(void **state) {
+    char ours[1024], templates[1024];
+    char *yaml = local_read(LATCH_SOURCE_DIR "/template.yaml", NULL);
+    (void)state;
+    local_run run = schema("cloudformation", NULL, NULL);
+    put_resource(run.out, "LatchTable", ours, sizeof ours);
+    put_resource(yaml, "Table", templates, sizeof templates);
+    assert_string_equal(templates, ours);
+    local_forget(&run);
+    free(yaml);
+}
+
+static void layouts_have_their_schemas(void **state) {
+    static const struct {
+        const char *layout, *text;
+    } rows[] = {
+        {"--layout=toolkit", "pk:S sk:S gsi1pk:S gsi1sk:S\npk:HASH sk:RANGE\ngsi1 gsi1pk:HASH gsi1sk:RANGE ALL\nPAY_PER_REQUEST ttl"},
+        {"--layout=saga-bus", "PK:S SK:S GSI1PK:S GSI1SK:S GSI2PK:S GSI2SK:S\nPK:HASH SK:RANGE\nGSI1 GSI1PK:HASH GSI1SK:RANGE ALL\n"
+                              "GSI2 GSI2PK:HASH GSI2SK:RANGE KEYS_ONLY\nPAY_PER_REQUEST "},
+        {"--layout=powertools", "id:S\nid:HASH\nPAY_PER_REQUEST expiration"},
+        {"--layout=lock-client", "key:S\nkey:HASH\nPAY_PER_REQUEST "},
+        {"--layout=paradoxical-locks", "key:S\nkey:HASH\nPAY_PER_REQUEST "},
+        {"--layout=paradoxical-keys", "key:S\nkey:HASH\nPAY_PER_REQUEST "},
+        {"--layout=paradoxical-partitioned-keys", "partitionKey:S sortKey:S\npartitionKey:HASH sortKey:RANGE\nPAY_PER_REQUEST "},
+    };
+    static const char *const formats[] = {"terraform", "cdk", "aws-cli", "json"};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char text[1024];
+        local_run run = schema("cloudformation", rows[i].layout, NULL);
+        put_resource(run.out, "LatchTable", text, sizeof text);
+        assert_string_equal(text, rows[i].text);
+        local_forget(&run);
+        for (size_t k = 0; k < COUNT_OF(formats); k++) {
+            run = schema(formats[k], rows[i].layout, NULL);
+            assert_int_equal(run.exit_status, 0);
+            bool has_ttl = strstr(run.out, "ttl {") != NULL || strstr(run.out, "timeToLive") != NULL ||
+                           strstr(run.out, "update-time-to-live") != NULL || strstr(run.out, "UpdateTimeToLive") != NULL;
+            if (has_ttl == (text[strlen(text) - 1] == ' ')) fail_msg("%s: %s", formats[k], run.out);
+            local_forget(&run);
+        }
+        run = local_play((const char *const[]){"table", "schema", "--help", NULL}, NULL, NULL);
+        assert_non_null(strstr(run.out, rows[i].layout + strlen("--layout=")));
+        local_forget(&run);
+    }
+    expect(local_play((const char *const[]){"table", "schema", "--layout=toolkit", NULL}, NULL, NULL), 0,
+           "TableName: http-client-toolkit\n", NULL);
 }
 
 /* Names that YAML takes for something else, or for the end of a value. */
@@ -330,7 +452,7 @@ static void other_formats_have_all_of_it(void **state) {
 /* ── arguments ──────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static const struct {
-    const char *words[6];
+    const char *words[8];
     int exit_status;
     const char *out, *err;
 } arguments[] = {
@@ -366,6 +488,14 @@ static const struct {
     {{"table", "delete", "--yes"}, 2, NULL, "which table?"},
     {{"table", "schema", "abc", "--format", "xml"}, 2, NULL, "--format xml: want cloudformation, terraform, cdk, aws-cli or json"},
     {{"table", "schema", "abc", "--endpoint", "x"}, 2, NULL, "unknown option --endpoint"},
+    {{"table", "schema", "abc", "--layout", "tools"},
+     2,
+     NULL,
+     "--layout tools: want one of latch, toolkit, saga-bus, powertools, lock-client"},
+    {{"table", "create", "--layout", "saga-bus"}, 2, NULL, "which table? One of the layout saga-bus is called as its owner says"},
+    {{"table", "schema", "abc", "--layout", "powertools", "--sk=id"}, 2, NULL, "id is two of them"},
+    {{"table", "schema", "abc", "--layout", "saga-bus", "--ttl=GSI2SK"}, 2, NULL, "GSI2SK is an attribute of the indexes"},
+    {{"table", "schema", "abc", "--layout", "lock-client", "--sk=part"}, 0, "{AttributeName: part, KeyType: RANGE}", NULL},
 };
 
 static void arguments_are_checked_before_anything_is_asked(void **state) {
@@ -391,9 +521,13 @@ static const struct CMUnitTest tests[] = {
     ROW(describes_as_json),
     ROW(a_table_that_does_not_fit_is_told),
     ROW(other_attributes_are_created),
+    ROW(tables_of_others_are_created),
+    ROW(missing_indexes_are_named_and_added),
     ROW(the_name_is_latch_tables_where_it_is_not_given),
     ROW(what_can_not_be_reached_is_told),
     ROW(cloudformation_is_the_resource),
+    ROW(the_template_has_this_table),
+    ROW(layouts_have_their_schemas),
     ROW(odd_names_survive_yaml),
     ROW(json_is_the_requests),
     ROW(the_aws_cli_gets_what_the_api_takes),

@@ -69,21 +69,24 @@ void latch_format_cloudformation(latch_text_writer *t, latch_ctx *cx, const char
     if (schema->index_count > 0) latch_format_put(t, "      GlobalSecondaryIndexes:\n", NULL);
     for (size_t i = 0; i < schema->index_count; i++)
         put_yaml_index(t, &schema->indexes[i]);
-    latch_format_put(t, "      TimeToLiveSpecification: {AttributeName: ", NULL);
-    put_yaml(t, schema->ttl);
-    latch_format_put(t, ", Enabled: true}\n      PointInTimeRecoverySpecification: {PointInTimeRecoveryEnabled: true}\n", NULL);
+    if (schema->ttl != NULL) {
+        latch_format_put(t, "      TimeToLiveSpecification: {AttributeName: ", NULL);
+        put_yaml(t, schema->ttl);
+        latch_format_put(t, ", Enabled: true}\n", NULL);
+    }
+    latch_format_put(t, "      PointInTimeRecoverySpecification: {PointInTimeRecoveryEnabled: true}\n", NULL);
 }
 
 /* ── the API's requests ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 typedef struct requests {
-    latch_str create, ttl, backups;
+    latch_str create, ttl, backups; /* ttl: empty where there is none */
 } requests;
 
 static requests build(latch_text_writer *t, latch_ctx *cx, const char *table, const latch_dynamodb_schema *schema) {
     requests r = {.create = {NULL, 0}};
     latch_status status = latch_dynamodb_schema_request(cx, table, schema, &r.create);
-    if (status == LATCH_OK) status = latch_dynamodb_ttl_request(cx, table, schema->ttl, &r.ttl);
+    if (status == LATCH_OK && schema->ttl != NULL) status = latch_dynamodb_ttl_request(cx, table, schema->ttl, &r.ttl);
     if (status != LATCH_OK) latch_text_fail(t, status, cx->err.message);
     r.backups =
         latch_ctx_text(cx, "{\"TableName\":\"%s\",\"PointInTimeRecoverySpecification\":{\"PointInTimeRecoveryEnabled\":true}}", table);
@@ -93,8 +96,9 @@ static requests build(latch_text_writer *t, latch_ctx *cx, const char *table, co
 
 void latch_format_json(latch_text_writer *t, latch_ctx *cx, const char *table, const latch_dynamodb_schema *schema) {
     requests r = build(t, cx, table, schema);
-    latch_format_put(t, "{\"CreateTable\":", r.create.ptr, ",\n\"UpdateTimeToLive\":", r.ttl.ptr, ",\n\"UpdateContinuousBackups\":", NULL);
-    latch_format_put(t, r.backups.ptr, "}\n", NULL);
+    latch_format_put(t, "{\"CreateTable\":", r.create.ptr, NULL);
+    if (r.ttl.len > 0) latch_format_put(t, ",\n\"UpdateTimeToLive\":", r.ttl.ptr, NULL);
+    latch_format_put(t, ",\n\"UpdateContinuousBackups\":", r.backups.ptr, "}\n", NULL);
 }
 
 /* Within the shell's single quotes, which nothing but themselves ends. */
@@ -111,9 +115,11 @@ void latch_format_aws_cli(latch_text_writer *t, latch_ctx *cx, const char *table
     requests r = build(t, cx, table, schema);
     latch_format_put(t, "set -e\nexport AWS_PAGER=\naws dynamodb create-table --cli-input-json ", NULL);
     put_shell(t, r.create);
-    latch_format_put(t, "\naws dynamodb wait table-exists --table-name ", table, "\naws dynamodb update-time-to-live --cli-input-json ",
-                     NULL);
-    put_shell(t, r.ttl);
+    latch_format_put(t, "\naws dynamodb wait table-exists --table-name ", table, NULL);
+    if (r.ttl.len > 0) {
+        latch_format_put(t, "\naws dynamodb update-time-to-live --cli-input-json ", NULL);
+        put_shell(t, r.ttl);
+    }
     latch_format_put(t, "\naws dynamodb update-continuous-backups --cli-input-json ", NULL);
     put_shell(t, r.backups);
     latch_text_char(t, '\n');
@@ -147,9 +153,13 @@ void latch_format_cdk(latch_text_writer *t, latch_ctx *cx, const char *table, co
     latch_format_put(t, ",\n", NULL);
     put_cdk_key(t, "partitionKey", &schema->pk);
     put_cdk_key(t, "sortKey", &schema->sk);
-    latch_format_put(t, "  billingMode: dynamodb.BillingMode.PAY_PER_REQUEST,\n  timeToLiveAttribute: ", NULL);
-    latch_format_quoted(t, schema->ttl);
-    latch_format_put(t, ",\n  pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },\n",
+    latch_format_put(t, "  billingMode: dynamodb.BillingMode.PAY_PER_REQUEST,\n", NULL);
+    if (schema->ttl != NULL) {
+        latch_format_put(t, "  timeToLiveAttribute: ", NULL);
+        latch_format_quoted(t, schema->ttl);
+        latch_format_put(t, ",\n", NULL);
+    }
+    latch_format_put(t, "  pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },\n",
                      "  removalPolicy: RemovalPolicy.RETAIN,\n});\n", NULL);
     for (size_t i = 0; i < schema->index_count; i++)
         put_cdk_index(t, &schema->indexes[i]);

@@ -45,8 +45,11 @@ void latch_format_terraform(latch_text_writer *t, latch_ctx *cx, const char *tab
     }
     for (size_t i = 0; i < schema->index_count; i++)
         put_index(t, &schema->indexes[i]);
-    latch_format_put(t, "\n  ttl {\n", NULL);
-    put_line(t, "    attribute_name", schema->ttl);
-    latch_format_put(t, "    enabled        = true\n  }\n\n  point_in_time_recovery {\n    enabled = true\n  }\n\n",
-                     "  lifecycle {\n    prevent_destroy = true\n  }\n}\n", NULL);
+    if (schema->ttl != NULL) {
+        latch_format_put(t, "\n  ttl {\n", NULL);
+        put_line(t, "    attribute_name", schema->ttl);
+        latch_format_put(t, "    enabled        = true\n  }\n", NULL);
+    }
+    latch_format_put(t, "\n  point_in_time_recovery {\n    enabled = true\n  }\n\n", "  lifecycle {\n    prevent_destroy = true\n  }\n}\n",
+                     NULL);
 }

@@ -21,10 +21,12 @@ const char latch_help[] =
     "  --help                this text\n"
 
 #define LAYOUT_OPTIONS                                                                                                                     \
-    "  --pk NAME             the partition key's attribute (default: pk)\n"                                                                \
-    "  --sk NAME             the sort key's (default: sk)\n"                                                                               \
-    "  --ttl NAME            the attribute of time to live (default: ttl)\n"                                                               \
-    "  --no-indexes          without gsi1 and gsi2: enough for cache, dedupe, lock, do-once and limited attempt\n"
+    "  --layout NAME         whose table it is (default: latch, the stores' own): toolkit, saga-bus, powertools, lock-client,\n"           \
+    "                        paradoxical-locks, paradoxical-keys, paradoxical-partitioned-keys\n"                                          \
+    "  --pk NAME             the partition key's attribute (default: the layout's)\n"                                                      \
+    "  --sk NAME             the sort key's (default: the layout's)\n"                                                                     \
+    "  --ttl NAME            the attribute of time to live (default: the layout's)\n"                                                      \
+    "  --no-indexes          without gsi1 and gsi2: enough for all but sagas\n"
 
 #define EXIT_STATUS                                                                                                                        \
     "\n"                                                                                                                                   \
@@ -38,11 +40,13 @@ const char latch_help_table_create[] =
     "  latch table create\n"
     "  latch table create orders --region eu-west-1 --profile dev\n"
     "  latch table create orders --endpoint http://localhost:8000        DynamoDB Local, latch-local dynamodb\n"
+    "  latch table create sagas --layout saga-bus                        a table that another library owns too\n"
     "\n"
     "One that is there already and fits is left as it is, but for time to live, which is turned on; one that doesn't fit is an\n"
     "error that says what differs. It may be called again. It is billed on demand. In production, use a template, which also\n"
     "turns on backups: latch table schema.\n"
-    "\n" LAYOUT_OPTIONS "  --wait S              seconds until it must be there (default: 300)\n" CONNECTION_OPTIONS EXIT_STATUS;
+    "\n" LAYOUT_OPTIONS "  --add-indexes         add those that a table that is there lacks; of a large one that takes hours\n"
+    "  --wait S              seconds until it must be there (default: 300)\n" CONNECTION_OPTIONS EXIT_STATUS;
 
 const char latch_help_table_describe[] = "latch table describe: what the table is like, and whether the stores can use it\n"
                                          "\n"
@@ -71,6 +75,7 @@ const char latch_help_table_schema[] =
     "  latch table schema orders > table.yaml\n"
     "  latch table schema --format terraform > latch.tf\n"
     "  latch table schema --format aws-cli | sh\n"
+    "  latch table schema --layout toolkit\n"
     "\n"
     "On demand, with time to live, backups (point-in-time recovery), and kept where the template is deleted. Asks nobody.\n"
     "\n"

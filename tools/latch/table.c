@@ -5,7 +5,9 @@
 #include "commands.h"
 #include "core/ctx.h"
 #include "format.h"
+#include "indexes.h"
 #include "session.h"
+#include "store/layouts.h"
 #include "store/tables.h"
 
 #define WAIT_MS (300 * LATCH_SECOND_MS)
@@ -14,15 +16,15 @@
 
 typedef struct table_options {
     latch_connection connection;
-    latch_dynamodb_schema schema;
+    const char *layout, *pk, *sk, *ttl; /* the names: NULL where they are the layout's */
     const char *format;
     int64_t wait_ms;
-    bool json, no_indexes, yes;
+    bool json, no_indexes, add_indexes, yes;
 } table_options;
 
 #define LAYOUT_OPTIONS(o)                                                                                                                  \
-    {"--pk", LATCH_OPTION_TEXT, &(o)->schema.pk.name, 0, 0}, {"--sk", LATCH_OPTION_TEXT, &(o)->schema.sk.name, 0, 0},                      \
-        {"--ttl", LATCH_OPTION_TEXT, &(o)->schema.ttl, 0, 0}, {                                                                            \
+    {"--layout", LATCH_OPTION_TEXT, &(o)->layout, 0, 0}, {"--pk", LATCH_OPTION_TEXT, &(o)->pk, 0, 0},                                      \
+        {"--sk", LATCH_OPTION_TEXT, &(o)->sk, 0, 0}, {"--ttl", LATCH_OPTION_TEXT, &(o)->ttl, 0, 0}, {                                      \
         "--no-indexes", LATCH_OPTION_FLAG, &(o)->no_indexes, 0, 0                                                                          \
     }
 
@@ -30,13 +32,15 @@ typedef struct command { /* what is running */
     const char *name;    /* "table create" */
     const char *table;   /* NULL: not given */
     table_options options;
+    const latch_layout *layout;
+    latch_dynamodb_schema schema; /* the layout's, with the names that were given */
     latch_session session;
     int64_t next_report_ms;
 } command;
 
 /* ── arguments ──────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* The stores write the keys of gsi1 and gsi2, as text: a key of the table is neither, and time to live is a number. */
+/* The stores write the keys of the indexes, as text: a key of the table is neither, and time to live is a number. */
 static bool is_of_an_index(const latch_dynamodb_schema *schema, const char *name) {
     for (size_t i = 0; i < schema->index_count; i++)
         if (strcmp(name, schema->indexes[i].pk.name) == 0 || strcmp(name, schema->indexes[i].sk.name) == 0) return true;
@@ -44,25 +48,49 @@ static bool is_of_an_index(const latch_dynamodb_schema *schema, const char *name
 }
 
 static latch_status check_names(const command *c, latch_err *err) {
-    const char *const names[] = {c->options.schema.pk.name, c->options.schema.sk.name, c->options.schema.ttl};
+    const char *const names[] = {c->schema.pk.name, c->schema.sk.name, c->schema.ttl};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         latch_str s = latch_str_of(names[i]);
+        if (names[i] == NULL) continue;
         if (s.len > 255 || !latch_str_is_utf8(s) || latch_str_has_control(s))
             return latch_err_set(err, LATCH_E_MISUSE, "\"%.60s\" is no attribute's name: want 1 to 255 bytes of UTF-8", names[i]);
-        if (is_of_an_index(&c->options.schema, names[i]))
+        if (is_of_an_index(&c->schema, names[i]))
             return latch_err_set(err, LATCH_E_MISUSE, "%.60s is an attribute of the indexes: name another, or give --no-indexes", names[i]);
         for (size_t k = 0; k < i; k++)
-            if (strcmp(names[i], names[k]) == 0)
+            if (names[k] != NULL && strcmp(names[i], names[k]) == 0)
                 return latch_err_set(err, LATCH_E_MISUSE, "--pk, --sk and --ttl are three attributes, and %.60s is two of them", names[i]);
     }
     return LATCH_OK;
+}
+
+static latch_status choose_layout(command *c, latch_err *err) {
+    char names[200] = "";
+    const table_options *o = &c->options;
+    c->layout = latch_layout_find(o->layout);
+    for (size_t i = 0, len = 0; i < LATCH_LAYOUT_COUNT && len < sizeof names; i++)
+        len += (size_t)snprintf(names + len, sizeof names - len, "%s%s", i > 0 ? ", " : "", latch_layouts[i].name);
+    if (c->layout == NULL) return latch_err_set(err, LATCH_E_MISUSE, "--layout %.40s: want one of %s", o->layout, names);
+    c->schema = *c->layout->schema;
+    if (o->pk != NULL) c->schema.pk.name = o->pk;
+    if (o->sk != NULL) c->schema.sk.name = o->sk;
+    if (o->ttl != NULL) c->schema.ttl = o->ttl;
+    if (o->no_indexes) c->schema.index_count = 0;
+    return LATCH_OK;
+}
+
+/* LATCH_TABLE is the stores' own: a table of another's is called as its owner calls it, or as is said here. */
+static latch_status choose_table(command *c, latch_err *err) {
+    if (c->table == NULL && c->layout != latch_layouts) c->table = c->layout->table;
+    if (c->table != NULL || c->layout == latch_layouts) return LATCH_OK;
+    return latch_err_set(err, LATCH_E_MISUSE, "which table? One of the layout %s is called as its owner says", c->layout->name);
 }
 
 static latch_status check(command *c, const latch_arguments *args, latch_err *err) {
     if (args->program != NULL) return latch_err_set(err, LATCH_E_MISUSE, "takes nothing after --");
     if (args->count > 1) return latch_err_set(err, LATCH_E_MISUSE, "takes one name, found %s and %s", args->items[0], args->items[1]);
     c->table = args->count == 1 ? args->items[0] : NULL;
-    if (c->options.no_indexes) c->options.schema.index_count = 0;
+    LATCH_TRY(choose_layout(c, err));
+    LATCH_TRY(choose_table(c, err));
     LATCH_TRY(check_names(c, err));
     if (latch_dynamodb_check_table(&c->session.cx, latch_session_table(c->table)) == LATCH_OK) return LATCH_OK;
     return latch_err_set(err, LATCH_E_MISUSE, "%s%s", c->table == NULL ? "LATCH_TABLE: " : "", c->session.cx.err.message);
@@ -83,7 +111,7 @@ static bool begin(command *c, const latch_option *options, size_t count, int arg
 }
 
 static command new_command(const char *name) {
-    return (command){.name = name, .options = {.schema = latch_dynamodb_schema_default, .format = "cloudformation", .wait_ms = WAIT_MS}};
+    return (command){.name = name, .options = {.layout = "latch", .format = "cloudformation", .wait_ms = WAIT_MS}};
 }
 
 static latch_status connect_to(command *c) { return latch_session_connect(&c->session, &c->options.connection, c->table); }
@@ -94,8 +122,22 @@ static const char *table_name(const command *c) { return c->session.stores.table
 static const char *in(const command *c) { return c->session.settings.aws ? "in" : "at"; }
 static const char *place(const command *c) { return c->session.settings.aws ? c->session.settings.region : c->session.settings.url; }
 
+/* " --layout toolkit", where that must be said: %s%s of these. */
+static const char *layout_flag(const command *c) { return c->layout == latch_layouts ? "" : " --layout "; }
+static const char *layout_word(const command *c) { return c->layout == latch_layouts ? "" : c->layout->name; }
+
+/* Of an index that isn't there, the command that adds it instead of what a library can say. */
+static void add_remedy(command *c) {
+    latch_err *err = &c->session.cx.err;
+    const char *lacks = strstr(err->message, " has no index "), *colon = lacks != NULL ? strchr(lacks, ':') : NULL;
+    if (colon == NULL) return;
+    (void)latch_err_set(err, err->status, "%.*s: `latch table create %s%s%s --add-indexes` adds it", (int)(colon - err->message),
+                        err->message, table_name(c), layout_flag(c), layout_word(c));
+}
+
 /* What failed is said; standard output that is full, or that nobody reads, is a failure too. */
 static int end(command *c, latch_status status) {
+    if (status != LATCH_OK) add_remedy(c);
     int exit_status = status == LATCH_OK ? LATCH_EXIT_OK : latch_command_fail(c->name, &c->session.cx.err);
     latch_session_end(&c->session);
     if (exit_status != LATCH_EXIT_OK || fflush(stdout) == 0) return exit_status;
@@ -127,9 +169,10 @@ static latch_status create(command *c) {
     const latch_dynamodb_wait wait = patience(c);
     LATCH_TRY(connect_to(c));
     latch_instant from = latch_clock_instant(&cx->clock);
-    LATCH_TRY(latch_dynamodb_table_ensure(cx, NULL, &c->options.schema, &wait, &ensured));
+    if (c->options.add_indexes) LATCH_TRY(latch_indexes_add(cx, table_name(c), &c->schema, &wait));
+    LATCH_TRY(latch_dynamodb_table_ensure(cx, NULL, &c->schema, &wait, &ensured));
     double s = (double)latch_clock_since_ms(&cx->clock, from) / 1000;
-    const char *ttl = ensured.ttl_turned ? "time to live turned on" : "time to live is on";
+    const char *ttl = c->schema.ttl == NULL ? "without time to live" : ensured.ttl_turned ? "time to live turned on" : "time to live is on";
     if (ensured.created)
         printf("created %s %s %s, in %.1f s; %s\n", table_name(c), in(c), place(c), s, ttl);
     else
@@ -143,6 +186,7 @@ int latch_command_table_create(int argc, char **argv) {
     const latch_option options[] = {
         LATCH_CONNECTION_OPTIONS(&c.options.connection),
         LAYOUT_OPTIONS(&c.options),
+        {"--add-indexes", LATCH_OPTION_FLAG, &c.options.add_indexes, 0, 0},
         {"--wait", LATCH_OPTION_SECONDS, &c.options.wait_ms, 1, MOST_WAIT_MS},
     };
     if (!begin(&c, options, sizeof options / sizeof *options, argc, argv, latch_help_table_create, &exit_status)) {
@@ -214,7 +258,11 @@ static void describe_as_text(const command *c, const latch_dynamodb_table_info *
     printf("%.*s is %.*s, %s %s\n  keys           ", LATCH_ARG(info->name), LATCH_ARG(info->status), in(c), place(c));
     print_key(&info->pk, "");
     print_key(&info->sk, ", ");
-    printf("\n  time to live   %.*s\n", LATCH_ARG(info->ttl.len > 0 ? info->ttl : LATCH_STR("off")));
+    printf("\n  time to live   ");
+    if (info->ttl.len > 0 || c->schema.ttl == NULL)
+        printf("%.*s\n", LATCH_ARG(info->ttl.len > 0 ? info->ttl : LATCH_STR("off")));
+    else
+        printf("off: what has expired stays; `latch table create %s%s%s` turns it on\n", table_name(c), layout_flag(c), layout_word(c));
     if (info->on_demand)
         puts("  capacity       on demand");
     else
@@ -227,10 +275,12 @@ static void describe_as_text(const command *c, const latch_dynamodb_table_info *
     if (info->created_at_ms > 0) printf("  created        %s\n", at);
     if (info->deletion_protected) puts("  protected      against deletion");
     printf("  arn            %.*s\n", LATCH_ARG(info->arn));
-    if (differs.len == 0)
+    if (differs.len > 0)
+        printf("  does not fit   %.*s\n", LATCH_ARG(differs));
+    else if (c->layout == latch_layouts)
         puts("  fits           the stores can use it");
     else
-        printf("  does not fit   %.*s\n", LATCH_ARG(differs));
+        printf("  fits           the layout %s\n", c->layout->name);
 }
 
 static latch_status describe(command *c) {
@@ -239,7 +289,8 @@ static latch_status describe(command *c) {
     bool misfits;
     LATCH_TRY(connect_to(c));
     LATCH_TRY(latch_dynamodb_table_describe(cx, NULL, &info));
-    LATCH_TRY_BUT(LATCH_E_MISUSE, misfits, latch_dynamodb_table_fits(cx, &info, &c->options.schema));
+    LATCH_TRY_BUT(LATCH_E_MISUSE, misfits, latch_dynamodb_table_fits(cx, &info, &c->schema));
+    if (misfits) add_remedy(c);
     latch_str differs = misfits ? latch_copy(cx, latch_str_of(cx->err.message)) : LATCH_STR("");
     if (c->options.json) return describe_as_json(cx, &info, differs);
     describe_as_text(c, &info, differs);
@@ -303,7 +354,7 @@ int latch_command_table_delete(int argc, char **argv) {
 
 static latch_status print_schema(command *c, latch_format_fn *write) {
     latch_text_writer t = latch_text_begin(c->session.cx.arena);
-    write(&t, &c->session.cx, latch_session_table(c->table), &c->options.schema);
+    write(&t, &c->session.cx, latch_session_table(c->table), &c->schema);
     latch_str text = latch_text_end(&t);
     if (text.ptr == NULL) return latch_err_set(&c->session.cx.err, t.failed, "%s", t.why);
     fwrite(text.ptr, 1, text.len, stdout);
