@@ -46,7 +46,15 @@ static void put_decimal(latch_text_writer *t, const latch_decimal *n) {
     }
 }
 
-/* What DynamoDB's numbers can't hold, and few documents have, is told by its text alone. */
+/* What DynamoDB's numbers can't hold, and few documents have: as it is, but for the sign that JavaScript puts behind an e. */
+static void put_as_written(latch_text_writer *t, latch_str text) {
+    for (size_t i = 0; i < text.len; i++) {
+        bool bare = i > 0 && (text.ptr[i - 1] == 'e' || text.ptr[i - 1] == 'E') && text.ptr[i] >= '0' && text.ptr[i] <= '9';
+        if (bare) latch_text_char(t, '+');
+        latch_text_char(t, text.ptr[i] == 'E' ? 'e' : text.ptr[i]);
+    }
+}
+
 static void put_number(latch_text_writer *t, yyjson_val *v) {
     char room[64];
     latch_text_writer own = {.at = room, .cap = sizeof room};
@@ -60,7 +68,19 @@ static void put_number(latch_text_writer *t, yyjson_val *v) {
     if (own.failed == LATCH_OK && latch_decimal_read(text, &n) == LATCH_DECIMAL_FITS) {
         put_decimal(t, &n);
     } else {
-        latch_text_put(t, text);
+        put_as_written(t, text);
+    }
+}
+
+/* JavaScript's escapes have small letters: \u001f. */
+static void put_string(latch_text_writer *t, yyjson_val *v) {
+    size_t from = t->len;
+    latch_text_parsed(t, v);
+    for (size_t i = from; t->failed == LATCH_OK && i < t->len; i++) {
+        if (t->at[i] != '\\') continue;
+        i++;
+        for (size_t hex = i + 1; t->at[i] == 'u' && hex <= i + 4; hex++)
+            if (t->at[hex] >= 'A' && t->at[hex] <= 'F') t->at[hex] = (char)(t->at[hex] - 'A' + 'a');
     }
 }
 
@@ -135,7 +155,7 @@ static void put_members(canon *c, yyjson_val *object) {
         bool again = i + 1 < count && latch_str_eq(name_of(names[i]), name_of(names[i + 1])); /* in JavaScript the last one counts */
         if (again) continue;
         if (put++ > 0) latch_text_char(&c->text, ',');
-        latch_text_parsed(&c->text, names[i]);
+        put_string(&c->text, names[i]);
         latch_text_char(&c->text, ':');
         put_value(c, yyjson_obj_iter_get_val(names[i]));
     }
@@ -157,6 +177,8 @@ static void put_value(canon *c, yyjson_val *v) {
         latch_text_char(&c->text, ']');
     } else if (yyjson_is_num(v) || yyjson_is_raw(v)) {
         put_number(&c->text, v);
+    } else if (yyjson_is_str(v)) {
+        put_string(&c->text, v);
     } else {
         latch_text_parsed(&c->text, v);
     }

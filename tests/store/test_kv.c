@@ -166,7 +166,7 @@ static void says_what_a_lost_reply_leaves_open(void **state) {
 
 static void gets_many_in_their_order(void **state) {
     const latch_kv *const tables[] = {&profiles, &theirs};
-    enum { MANY = 230 };
+    enum { MANY = 205 };
     static latch_kv_entry got[MANY + 1];
     static latch_kv_pair pairs[MANY];
     static latch_str keys[MANY + 1];
@@ -251,7 +251,7 @@ static void lists_its_own_page_by_page(void **state) {
     (void)state;
     plant(KEYS, "{\"key\":{\"S\":\"users.counter\"},\"count\":{\"N\":\"7\"}}");
     for (size_t table = 0; table < COUNT_OF(tables); table++) {
-        static const int64_t limits[] = {1, 10, 66, 67, 68, 0};
+        static const int64_t limits[] = {7, 66, 67, 68, 0};
         fill(tables[table], foreigners[table]);
         for (size_t i = 0; i < COUNT_OF(limits); i++) {
             char token[300] = "";
@@ -267,7 +267,7 @@ static void lists_its_own_page_by_page(void **state) {
                 for (size_t e = 0; e < page.count; e++)
                     see(&page.entries[e]);
                 snprintf(token, sizeof token, "%.*s", LATCH_ARG(page.token));
-                if (limits[i] > 1) assert_in_range(ann.requests, 1, 4);
+                assert_in_range(ann.requests, 1, 4);
                 pages++;
             } while (token[0] != '\0' && pages < 200);
             assert_int_equal(count_seen(), ENTRIES);
@@ -334,6 +334,7 @@ static void streams_in_flat_memory(void **state) {
     assert_int_equal(latch_kv_stream(&ann.cx, &profiles, &(latch_kv_stream_request){.page_items = 20}, stop_page, NULL, &given),
                      LATCH_UNDONE);
     assert_int_equal(given, 0);
+    rig_again(&ann, (size_t)48 * 1024);
     ann.cx.deadline_at_ms = latch_now_ms(&ann.cx) + 400;
     pages = 0;
     memset(seen, 0, sizeof seen);
