@@ -1,8 +1,8 @@
 // porcupine MODEL FILE - are the histories in FILE linearizable? One a line: a JSON list of operations. Prints "ok N" or which ones are not,
 // and ends with 1 where one isn't, or can't be decided within a minute.
 //
-// An operation whose outcome nobody knows has t1 -1: it may have taken effect at any time since t0, and never. Where it could not have
-// been applied it changes nothing, so the checker may put it behind all others.
+// An operation whose outcome nobody knows has t1 -1: it may have taken effect at any time since t0, and never. That it never did is told by
+// its place behind the end, an operation of ours: before that it must change something, or the checker would try each of them everywhere.
 package main
 
 import (
@@ -37,6 +37,7 @@ type lock struct {
 	held     bool
 	fence    int64 // of the last taking; 0: none was seen yet
 	from, to int64 // the lease ends between them: its beginning lies within a call
+	ended    bool
 }
 
 // The lease may have been over, with the margin, when a call began to read the clock; and it may not have been.
@@ -48,7 +49,7 @@ func (s lock) next(o op) lock {
 	if o.Status == "?" && s.fence > 0 {
 		fence = s.fence + 1
 	}
-	return lock{true, fence, o.T0 + o.Lease - slack, o.Ended + o.Lease + slack}
+	return lock{true, fence, o.T0 + o.Lease - slack, o.Ended + o.Lease + slack, false}
 }
 
 func (s lock) isLast(fence int64) bool { return s.fence == fence || s.fence == 0 }
@@ -58,29 +59,28 @@ func stepLock(state, input, _ interface{}) (bool, interface{}) {
 	canTake := !s.held || s.mayBeOver(o)
 	released := s
 	released.held = false
+	if s.ended {
+		return true, s
+	}
 	switch o.Name + " " + o.Status {
 	case "take OK":
 		return canTake && (s.fence == 0 || o.N == s.fence+1), s.next(o)
 	case "take Held":
 		return s.held && s.mayLast(o), s
 	case "take ?":
-		if canTake {
-			return true, s.next(o)
-		}
-		return true, s
+		return canTake, s.next(o)
 	case "release OK":
 		return s.isLast(o.N), released
 	case "release Conflict":
 		return s.fence != o.N, s
 	case "release ?":
-		if s.isLast(o.N) {
-			return true, released
-		}
-		return true, s
+		return s.held && s.isLast(o.N), released
 	case "look OK":
 		return s.held && s.mayLast(o) && s.isLast(o.N), s
 	case "look Missing":
 		return canTake, s
+	case "end ":
+		return true, lock{ended: true}
 	}
 	panic("no such operation: " + o.Name + " " + o.Status)
 }
@@ -90,6 +90,8 @@ func stepLock(state, input, _ interface{}) (bool, interface{}) {
 func stepCounter(state, input, _ interface{}) (bool, interface{}) {
 	s, o := state.(int64), input.(op)
 	switch {
+	case o.Name == "end":
+		return true, s
 	case o.Name == "add" && o.Status == "?":
 		return true, s + o.By
 	case o.Name == "add":
@@ -102,8 +104,11 @@ func stepCounter(state, input, _ interface{}) (bool, interface{}) {
 
 func stepRegister(state, input, _ interface{}) (bool, interface{}) {
 	s, o := state.(int64), input.(op)
-	if o.Name == "set" {
+	switch o.Name {
+	case "set":
 		return true, o.N
+	case "end":
+		return true, s
 	}
 	return o.N == s, s
 }
@@ -131,6 +136,11 @@ func history(line []byte) []porcupine.Operation {
 		os.Exit(2)
 	}
 	var out []porcupine.Operation
+	last := int64(0)
+	for _, o := range ops {
+		last = max(last, o.T1)
+	}
+	ops = append(ops, op{Client: len(ops), Name: "end", T0: last + 1, T1: last + 1})
 	for _, o := range ops {
 		end := o.T1
 		if end < 0 {
