@@ -29,7 +29,7 @@ static latch_status delete (drive_call *call, latch_json *out) {
 /* "key" is the partition, "sort" the rest. */
 static latch_pkv_key key_of(drive_call *call) {
     latch_str sort;
-    latch_status status = latch_read(call->line, "sort", latch_optional(&sort));
+    latch_status status = latch_read(call->line, "sort", drive_text(&sort));
     return latch_pkv_at(call->key, status == LATCH_OK ? sort : LATCH_STR(""));
 }
 

@@ -127,7 +127,7 @@ latch_json drive_swept(latch_ctx *cx, const latch_swept *swept) {
 latch_hold *drive_hold(drive_call *call) {
     latch_str name;
     drive_session *s = call->session;
-    if (latch_read(call->line, "hold", latch_optional(&name)) != LATCH_OK) return NULL;
+    if (latch_read(call->line, "hold", drive_text(&name)) != LATCH_OK) return NULL;
     for (size_t i = 0; i < DRIVE_HOLDS; i++) {
         if (s->hold_names[i] == NULL) s->hold_names[i] = text_of(name);
         if (latch_str_eq(latch_str_of(s->hold_names[i]), name)) return &s->holds[i];
@@ -337,7 +337,7 @@ static drive_session *find_session(latch_str name) {
 
 static latch_status call_store(drive_call *call, latch_str name, latch_str verb, latch_json *out) {
     latch_json from;
-    LATCH_TRY(latch_read(call->line, "policy", latch_optional(&from), "key", latch_bytes(&call->key, 0, INT64_MAX)));
+    LATCH_TRY(latch_read(call->line, "policy", latch_optional(&from), "key", drive_text(&call->key)));
     for (size_t i = 0; i < STORES; i++) {
         if (!latch_str_eq(name, latch_str_of(stores[i]->name))) continue;
         for (const drive_verb *v = stores[i]->verbs; v->name != NULL; v++) {
@@ -377,7 +377,7 @@ static latch_status call_driver(drive_call *call, latch_str verb, latch_json *ou
 static latch_status begin_line(drive_call *call, latch_str *store, latch_str *verb) {
     latch_str known;
     int64_t deadline_ms;
-    LATCH_TRY(latch_read(call->line, "store", latch_optional(store), "do", verb, "session", latch_optional(&known), "deadline_ms",
+    LATCH_TRY(latch_read(call->line, "store", latch_optional(store), "do", verb, "session", drive_text(&known), "deadline_ms",
                          latch_range_or(&deadline_ms, 0, LATCH_DAY_MS, 0)));
     call->cx->deadline_at_ms = deadline_ms > 0 ? latch_now_ms(call->cx) + deadline_ms : INT64_MAX;
     call->cx->err = (latch_err){0};
@@ -408,7 +408,7 @@ static latch_str session_named(latch_str text) {
     latch_str name;
     begin_session(&sessions[0], LATCH_STR(""));
     latch_ctx *cx = &sessions[0].cx;
-    bool read = latch_parse(cx, "line", text, &line) == LATCH_OK && latch_read(line, "session", latch_optional(&name)) == LATCH_OK;
+    bool read = latch_parse(cx, "line", text, &line) == LATCH_OK && latch_read(line, "session", drive_text(&name)) == LATCH_OK;
     return read ? name : LATCH_STR("");
 }
 

@@ -70,6 +70,9 @@ latch_json drive_worked(latch_ctx *cx);
 /* The session's hold that the line's "hold" names ("" where it names none), made where it isn't there; NULL: there are too many. */
 latch_hold *drive_hold(drive_call *call);
 
+/* For latch_read: text that may be empty, or not be there. */
+static inline latch_into drive_text(latch_str *at) { return latch_optional(latch_bytes(at, 0, INT64_MAX)); }
+
 /* A member of the line, of any kind; LATCH_NULL where it isn't there. */
 latch_json drive_json(drive_call *call, const char *name);
 

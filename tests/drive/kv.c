@@ -33,8 +33,8 @@ static latch_status delete (drive_call *call, latch_json *out) {
 static latch_status list(drive_call *call, latch_json *out) {
     latch_kv_list_request request = {0};
     latch_kv_page page;
-    LATCH_TRY(latch_read(call->line, "limit", latch_optional(&request.limit), "from", latch_optional(&request.from), "contains",
-                         latch_optional(&request.contains)));
+    LATCH_TRY(latch_read(call->line, "limit", latch_optional(&request.limit), "from", drive_text(&request.from), "contains",
+                         drive_text(&request.contains)));
     LATCH_TRY(latch_kv_list(call->cx, call->policy, &request, &page));
     *out = show_page(call->cx, &page);
     return LATCH_OK;
@@ -70,7 +70,7 @@ const drive_store drive_kv = {"kv", sizeof(latch_kv), fields, verbs};
 /* "key" is the partition, "sort" the rest. */
 static latch_pkv_key key_of(drive_call *call) {
     latch_str sort;
-    latch_status status = latch_read(call->line, "sort", latch_optional(&sort));
+    latch_status status = latch_read(call->line, "sort", drive_text(&sort));
     return latch_pkv_at(call->key, status == LATCH_OK ? sort : LATCH_STR(""));
 }
 
@@ -106,7 +106,7 @@ static latch_status part_delete(drive_call *call, latch_json *out) {
 static latch_status part_list(drive_call *call, latch_json *out) {
     latch_pkv_list_request request = {0};
     latch_kv_page page;
-    LATCH_TRY(latch_read(call->line, "limit", latch_optional(&request.limit), "from", latch_optional(&request.from), "backward",
+    LATCH_TRY(latch_read(call->line, "limit", latch_optional(&request.limit), "from", drive_text(&request.from), "backward",
                          latch_optional(&request.backward)));
     LATCH_TRY(latch_pkv_list(call->cx, call->policy, call->key, &request, &page));
     *out = show_page(call->cx, &page);

@@ -59,8 +59,7 @@ static latch_status find(drive_call *call, find_fn *fn, latch_json *out) {
     latch_saga_query query = {0};
     latch_saga_page page;
     latch_str which;
-    LATCH_TRY(latch_read(call->line, "which", latch_optional(&which), "limit", latch_optional(&query.limit), "from",
-                         latch_optional(&query.from)));
+    LATCH_TRY(latch_read(call->line, "which", drive_text(&which), "limit", latch_optional(&query.limit), "from", drive_text(&query.from)));
     if (latch_str_eq(which, LATCH_STR("running"))) query.which = LATCH_SAGA_RUNNING;
     if (latch_str_eq(which, LATCH_STR("completed"))) query.which = LATCH_SAGA_COMPLETED;
     latch_status status = fn(call->cx, call->policy, &query, &page);

@@ -69,7 +69,7 @@ def main():
     for name in ("program", "tools", "url_file", "group"):
         parser.add_argument(name)
     parser.add_argument("--twin", action="store_true")
-    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--seconds", type=float)
     parser.add_argument("--case")
     args = parser.parse_args()
     with open(args.url_file, encoding="utf-8") as f:
@@ -77,7 +77,7 @@ def main():
     module = importlib.import_module(f"cases_{args.group}")
 
     def make_world():
-        return World(args.program, args.tools, url, args.seconds)
+        return World(args.program, args.tools, url, args.seconds or (1 if args.twin else 5))
 
     if args.twin:
         run_twins(module, make_world)

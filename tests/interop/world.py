@@ -60,7 +60,9 @@ class World:
         return self
 
     def __exit__(self, *error):
-        with self.stack:
+        try:
+            self.stack.close()
+        finally:
             for table in self.tables.values():
                 self.db.Table(table).delete()
 

@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand"
 	"os"
 	"time"
 
@@ -39,6 +40,7 @@ type line struct {
 	WaitMS      int64    `json:"wait_ms"`
 	MS          int64    `json:"ms"`
 	HoldMS      int64    `json:"hold_ms"`
+	RefreshMS   int64    `json:"refresh_ms"`
 	AtOnce      bool     `json:"at_once"`
 	Keep        bool     `json:"keep"`
 }
@@ -70,7 +72,10 @@ func show(lock *dynamolock.Lock) object {
 
 // What isn't to be had is no error: nil.
 func take(l line) (*dynamolock.Lock, error) {
-	options := []dynamolock.AcquireLockOption{dynamolock.WithAdditionalTimeToWaitForLock(ms(l.WaitMS)), dynamolock.WithRefreshPeriod(50 * time.Millisecond)}
+	if l.RefreshMS == 0 {
+		l.RefreshMS = 50
+	}
+	options := []dynamolock.AcquireLockOption{dynamolock.WithAdditionalTimeToWaitForLock(ms(l.WaitMS)), dynamolock.WithRefreshPeriod(ms(l.RefreshMS))}
 	if l.AtOnce {
 		options = append(options, dynamolock.FailIfLocked())
 	}
@@ -122,6 +127,7 @@ func contend(l line) (any, error) {
 		if given, _ := clients[l.On].ReleaseLock(lock); !given {
 			lost++
 		}
+		time.Sleep(time.Duration(rand.Int63n(int64(20 * time.Millisecond)))) // so that the other comes to it
 	}
 	return object{"held": held, "overlaps": overlaps, "lost": lost}, nil
 }

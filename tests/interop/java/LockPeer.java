@@ -3,6 +3,7 @@ import com.amazonaws.services.dynamodbv2.AmazonDynamoDBLockClient;
 import com.amazonaws.services.dynamodbv2.AmazonDynamoDBLockClientOptions;
 import com.amazonaws.services.dynamodbv2.GetLockOptions;
 import com.amazonaws.services.dynamodbv2.LockItem;
+import com.amazonaws.services.dynamodbv2.model.LockCurrentlyUnavailableException;
 import com.amazonaws.services.dynamodbv2.ReleaseLockOptions;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
@@ -15,6 +16,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
@@ -82,7 +84,11 @@ public final class LockPeer {
             .withShouldSkipBlockingWait(truth(line, "at_once"));
         line.field("sort").ifPresent(sort -> options.withSortKey(sort.asString()));
         line.field("data").ifPresent(data -> options.withData(ByteBuffer.wrap(data.asString().getBytes(StandardCharsets.UTF_8))));
-        return client.tryAcquireLock(options.build());
+        try {
+            return client.tryAcquireLock(options.build());
+        } catch (LockCurrentlyUnavailableException e) { // of at_once
+            return Optional.empty();
+        }
     }
 
     private static String show(LockItem lock) {
@@ -115,6 +121,7 @@ public final class LockPeer {
             Thread.sleep(number(line, "hold_ms", 5));
             if (ours) Files.deleteIfExists(witness);
             if (!client.releaseLock(ReleaseLockOptions.builder(lock.get()).withDeleteLock(!truth(line, "keep")).build())) lost++;
+            Thread.sleep(ThreadLocalRandom.current().nextLong(20)); // so that the other comes to it
         }
         return "{\"held\":" + held + ",\"overlaps\":" + overlaps + ",\"lost\":" + lost + "}";
     }
