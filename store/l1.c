@@ -32,7 +32,10 @@ struct latch_l1 {
     size_t mask; /* a power of two of buckets, less one */
     uint64_t seed;
     entry *newest, *oldest;
-    uint64_t stamps[STAMPS];
+    struct {
+        uint64_t stamp; /* moves when a write begins and when it ends */
+        size_t writing; /* writes that are under way */
+    } marks[STAMPS];
     latch_cache_l1_stats stats;
 };
 
@@ -71,7 +74,8 @@ static uint64_t hash_of(const struct latch_l1 *in, latch_str pk) {
     return hash ^ hash >> 32;
 }
 
-static uint64_t *stamp_of(struct latch_l1 *in, uint64_t hash) { return &in->stamps[hash >> 40 & (STAMPS - 1)]; }
+#define MARK(in, hash) (&(in)->marks[(hash) >> 40 & (STAMPS - 1)])
+#define NO_STAMP UINT64_MAX /* of what began while a write was under way: it isn't kept (tests/model/cache, front) */
 
 /* ── entries ────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -157,7 +161,8 @@ static bool get(latch_cache_l1 *l1, latch_ctx *cx, latch_str pk, latch_str *text
 static uint64_t reading(latch_cache_l1 *l1, latch_str pk) {
     pthread_mutex_lock(&mutex);
     struct latch_l1 *in = inside(l1);
-    uint64_t stamp = in != NULL ? *stamp_of(in, hash_of(in, pk)) : 0;
+    uint64_t hash = in != NULL ? hash_of(in, pk) : 0, stamp = NO_STAMP;
+    if (in != NULL && MARK(in, hash)->writing == 0) stamp = MARK(in, hash)->stamp;
     pthread_mutex_unlock(&mutex);
     return stamp;
 }
@@ -166,18 +171,19 @@ static void fill(latch_cache_l1 *l1, latch_ctx *cx, latch_str pk, uint64_t stamp
     pthread_mutex_lock(&mutex);
     struct latch_l1 *in = inside(l1);
     uint64_t hash = in != NULL ? hash_of(in, pk) : 0;
-    if (in != NULL && *stamp_of(in, hash) == stamp) insert(l1, in, &cx->clock, pk, hash, value);
+    if (in != NULL && MARK(in, hash)->stamp == stamp) insert(l1, in, &cx->clock, pk, hash, value);
     pthread_mutex_unlock(&mutex);
 }
 
 static uint64_t writing(latch_cache_l1 *l1, latch_str pk) {
-    uint64_t stamp = 0;
+    uint64_t stamp = NO_STAMP;
     pthread_mutex_lock(&mutex);
     struct latch_l1 *in = inside(l1);
     if (in != NULL) {
         uint64_t hash = hash_of(in, pk);
         drop(in, find(in, pk, hash));
-        stamp = ++*stamp_of(in, hash);
+        uint64_t now = ++MARK(in, hash)->stamp;
+        if (MARK(in, hash)->writing++ == 0) stamp = now;
     }
     pthread_mutex_unlock(&mutex);
     return stamp;
@@ -187,9 +193,10 @@ static void wrote(latch_cache_l1 *l1, latch_ctx *cx, latch_str pk, uint64_t stam
     pthread_mutex_lock(&mutex);
     struct latch_l1 *in = inside(l1);
     if (in != NULL) {
-        uint64_t hash = hash_of(in, pk), *now = stamp_of(in, hash);
-        bool alone = *now == stamp;
-        ++*now;
+        uint64_t hash = hash_of(in, pk);
+        bool alone = MARK(in, hash)->stamp == stamp;
+        MARK(in, hash)->stamp++;
+        MARK(in, hash)->writing -= MARK(in, hash)->writing > 0; /* there was no memory when it began */
         if (alone && value->text.ptr != NULL) insert(l1, in, &cx->clock, pk, hash, value);
     }
     pthread_mutex_unlock(&mutex);
@@ -202,7 +209,7 @@ static void clear(latch_cache_l1 *l1) {
     while (in != NULL && in->newest != NULL)
         drop(in, find(in, (latch_str){in->newest->bytes, in->newest->pk_len}, in->newest->hash));
     for (size_t i = 0; in != NULL && i < STAMPS; i++)
-        in->stamps[i]++;
+        in->marks[i].stamp++;
     pthread_mutex_unlock(&mutex);
 }
 

@@ -11,7 +11,7 @@ typedef struct latch_l1_value {
 
 /*
  * A read brings `reading`'s stamp to `fill`, which keeps the value only while nothing was written since; `writing` forgets the key, and
- * `wrote` keeps what was written (a NULL text: nothing) where no other write of the key overlapped.
+ * `wrote` keeps what was written (a NULL text: nothing) where no other write of the key overlapped. Each `writing` is followed by its `wrote`.
  */
 typedef struct latch_l1_calls {
     bool (*get)(latch_cache_l1 *l1, latch_ctx *cx, latch_str pk, latch_str *text); /* in cx's arena; false also where that is full */
