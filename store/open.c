@@ -12,11 +12,15 @@
 #include "store/dynamodb/dynamodb.h"
 #include "store/embedded/engine.h"
 #include "store/schema.h"
+#include "store/wait.h"
 
 #define MAX_MB 65536
 #define DEFAULT_MB 256
 #define KEYS_MS (8 * LATCH_SECOND_MS) /* of the 10 s that Lambda gives initialisation; a credential_process may be slow */
 #define WARM_MS (2 * LATCH_SECOND_MS)
+#define ENSURE_MS (60 * LATCH_SECOND_MS) /* until a table that is created takes items */
+#define FIRST_LOOK_MS 100
+#define LOOK_MS (2 * LATCH_SECOND_MS)
 
 typedef enum place { NOWHERE, EMBEDDED, DYNAMODB } place;
 
@@ -132,13 +136,96 @@ static latch_status connect_dynamodb(latch_ctx *cx, latch_stores *out) {
     return LATCH_OK;
 }
 
-static latch_status open_dynamodb(latch_ctx *cx, const char *name, latch_stores *out) {
+/* ── a table that isn't there ───────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Asked of the client itself: store/tables.h does more, and would be in every function for what none does on Lambda. */
+static latch_status ask_client(latch_ctx *cx, const char *operation, latch_str request, latch_answer *answer) {
+    const latch_call call = {.operation = operation, .request = request, .repeatable = true};
+    *answer = (latch_answer){.body = {cx, NULL}};
+    return latch_client_call(cx, &call, answer);
+}
+
+static bool is_error(const latch_answer *answer, const char *name) { return latch_str_eq(answer->error, latch_str_of(name)); }
+
+static latch_status create_it(latch_ctx *cx, const char *name) {
+    latch_answer answer;
+    latch_str request;
+    LATCH_TRY(latch_dynamodb_schema_request(cx, name, &latch_dynamodb_schema_default, &request));
+    latch_status status = ask_client(cx, "CreateTable", request, &answer);
+    if (status == LATCH_OK) latch_info(cx, "the table is created", "table", name);
+    return is_error(&answer, "ResourceInUseException") ? LATCH_OK : status;
+}
+
+static latch_status check_keys(latch_ctx *cx, const char *name, latch_json table) {
+    const latch_dynamodb_schema *want = &latch_dynamodb_schema_default;
+    latch_str pk, sk;
+    LATCH_TRY(latch_read(table, "KeySchema[0].AttributeName", &pk, "KeySchema[1].AttributeName", latch_optional(&sk)));
+    if (latch_str_eq(pk, latch_str_of(want->pk.name)) && latch_str_eq(sk, latch_str_of(want->sk.name))) return LATCH_OK;
+    return latch_err_set(&cx->err, LATCH_E_MISUSE,
+                         "LATCH_ENSURE_TABLE: table %s is there, and has the key %.*s%s%.*s: `latch table describe %s` says what differs",
+                         name, LATCH_ARG(pk), sk.len > 0 ? ", " : "", LATCH_ARG(sk), name);
+}
+
+static latch_status await_it(latch_ctx *cx, const char *name) {
+    latch_wait wait = latch_wait_begin(cx, ENSURE_MS, FIRST_LOOK_MS, LOOK_MS);
+    latch_str request = latch_ctx_text(cx, "{\"TableName\":\"%s\"}", name), status;
+    if (request.ptr == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "LATCH_ENSURE_TABLE: the arena is full");
+    for (;;) {
+        size_t mark = latch_arena_mark(cx->arena);
+        latch_answer answer;
+        latch_status asked = ask_client(cx, "DescribeTable", request, &answer);
+        bool coming = is_error(&answer, "ResourceNotFoundException"); /* right after its creation, for a moment */
+        if (!coming) LATCH_TRY(asked);
+        if (!coming) LATCH_TRY(latch_read(answer.body, "Table.TableStatus", &status));
+        latch_json table;
+        if (!coming && !latch_str_eq(status, LATCH_STR("CREATING"))) {
+            LATCH_TRY(latch_read(answer.body, "Table", &table));
+            return check_keys(cx, name, table);
+        }
+        latch_arena_rewind(cx->arena, mark);
+        if (!latch_wait_more(cx, &wait, 0))
+            return latch_err_set(&cx->err, LATCH_E_TIMEOUT, "LATCH_ENSURE_TABLE: table %s isn't ACTIVE yet: start again later", name);
+    }
+}
+
+/* Where it is on already, that is refused: so be it. */
+static latch_status turn_ttl_on(latch_ctx *cx, const char *name) {
+    latch_answer answer;
+    latch_str request;
+    LATCH_TRY(latch_dynamodb_ttl_request(cx, name, latch_dynamodb_schema_default.ttl, &request));
+    latch_status status = ask_client(cx, "UpdateTimeToLive", request, &answer);
+    return is_error(&answer, "ValidationException") ? LATCH_OK : status;
+}
+
+static latch_status ensure_table(latch_ctx *cx, latch_stores *out) {
+    size_t mark = latch_arena_mark(cx->arena);
+    cx->table = &out->table;
+    LATCH_TRY(create_it(cx, out->table.name));
+    LATCH_TRY(await_it(cx, out->table.name));
+    LATCH_TRY(turn_ttl_on(cx, out->table.name));
+    latch_arena_rewind(cx->arena, mark);
+    return LATCH_OK;
+}
+
+static latch_status wants_table(latch_ctx *cx, bool *out) {
+    *out = false;
+    LATCH_TRY(read_truth(cx, "LATCH_ENSURE_TABLE", out));
+    if (!*out || !latch_settings_on_lambda()) return LATCH_OK;
+    return latch_err_set(
+        &cx->err, LATCH_E_MISUSE,
+        "LATCH_ENSURE_TABLE is set, and this is Lambda: a function doesn't create its table, a template does (`latch table "
+        "schema` prints it): unset it");
+}
+
+static latch_status open_dynamodb(latch_ctx *cx, const char *name, bool ensure, latch_stores *out) {
     const latch_clock local = cx->clock;
     latch_skew_init(&out->skew, local);
     cx->clock = latch_skew_clock(&out->skew);
     out->table = (latch_table){.name = name, .client = &out->client};
     latch_status status = connect_dynamodb(cx, out);
+    if (status == LATCH_OK && ensure) status = ensure_table(cx, out);
     if (status == LATCH_OK) return status;
+    cx->table = NULL;
     latch_stores_close(out);
     cx->clock = local;
     return status;
@@ -154,8 +241,10 @@ static latch_status check_name(latch_ctx *cx, const char *name) {
 
 latch_status latch_stores_open(latch_ctx *cx, bool needed, latch_stores *out) {
     const char *name = latch_env_get("LATCH_TABLE") != NULL ? latch_env_get("LATCH_TABLE") : LATCH_DYNAMODB_TABLE;
+    bool ensure;
     place at;
     *out = (latch_stores){0};
+    LATCH_TRY(wants_table(cx, &ensure));
     LATCH_TRY(choose(cx, &at));
     LATCH_TRY(check_name(cx, name));
     if (at == NOWHERE && needed) {
@@ -165,7 +254,7 @@ latch_status latch_stores_open(latch_ctx *cx, bool needed, latch_stores *out) {
             "name; LATCH_STORE=embedded would give each sandbox its own locks and limits");
     }
     if (at == EMBEDDED) LATCH_TRY(open_embedded(cx, name, out));
-    if (at == DYNAMODB && needed) LATCH_TRY(open_dynamodb(cx, name, out));
+    if (at == DYNAMODB && needed) LATCH_TRY(open_dynamodb(cx, name, ensure, out));
     cx->table = out->table.client != NULL ? &out->table : NULL;
     return LATCH_OK;
 }

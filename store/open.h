@@ -12,6 +12,10 @@
  * LATCH_TABLE   the table's name; unset or empty: "latch"
  * LATCH_EMBEDDED_MAX_MB   the embedded store's bound, 1 to 65536; unset: 256
  *
+ * LATCH_ENSURE_TABLE      true, 1, false, 0: on DynamoDB, where there is no such table, it is created when the process starts, as
+ *                         latch_dynamodb_schema_default has it, and waited for, 60 s at most; time to live is turned on. Default false. For a
+ *                         desk: on real Lambda it is an error. 3 requests where the table is there.
+ *
  * Where DynamoDB is and who signs: store/dynamodb/settings.h, credentials.h. How it is called, each unset or empty by default:
  *
  * DYNAMODB_MAX_RETRIES      repeats of a call, 0 to 20; default 3
@@ -40,7 +44,8 @@ typedef struct latch_stores {
  *
  * needed   the handler says that it uses stores: where none can be had, that is an error; else DynamoDB is left alone: no TLS, no
  *          connection (a store call then says so)
- * LATCH_E_MISUSE   the environment asks for what can't be: the message says what to set
+ * LATCH_E_MISUSE   the environment asks for what can't be: the message says what to set; LATCH_ENSURE_TABLE finds a table of other keys
+ * LATCH_E_*        the table that LATCH_ENSURE_TABLE asks for can't be had: why not
  * LATCH_E_DENIED   DynamoDB is wanted, and there are no credentials: the message says where they were looked for
  * LATCH_E_NOMEM    no memory
  */

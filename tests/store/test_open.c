@@ -54,6 +54,7 @@ static const char *const names[] = {
     "DYNAMODB_CONNECTION_TIMEOUT",
     "DYNAMODB_MAX_SOCKETS",
     "DYNAMODB_ENABLE_LOGGING",
+    "LATCH_ENSURE_TABLE",
 };
 
 typedef struct desk { /* a process that opens its stores */
@@ -182,6 +183,13 @@ static void says_what_to_set(void **state) {
          LATCH_E_MISUSE,
          {"DYNAMODB_REQUEST_TIMEOUT is \"1s\", want a whole number from 0 to 900000", NULL}},
         {TABLE "DYNAMODB_MAX_SOCKETS=0", LATCH_E_MISUSE, {"DYNAMODB_MAX_SOCKETS", NULL}},
+        {TABLE "LATCH_ENSURE_TABLE=yes", LATCH_E_MISUSE, {"LATCH_ENSURE_TABLE is \"yes\", want true or false", NULL}},
+        {TABLE "LATCH_ENSURE_TABLE=true AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+         LATCH_E_MISUSE,
+         {"LATCH_ENSURE_TABLE is set, and this is Lambda", "latch table schema", NULL}},
+        {"LATCH_STORE=embedded LATCH_ENSURE_TABLE=1 AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+         LATCH_E_MISUSE,
+         {"LATCH_ENSURE_TABLE is set, and this is Lambda", NULL}},
         {TABLE "DYNAMODB_ENABLE_LOGGING=yes", LATCH_E_MISUSE, {"DYNAMODB_ENABLE_LOGGING is \"yes\", want true or false", NULL}},
     };
     (void)state;
@@ -317,6 +325,45 @@ static void logs_its_calls_where_told_to(void **state) {
     assert_null(strstr(log, "orders"));
 }
 
+/* What a table that is asked for answers, and what becomes of the start. tests/tools/test_ensure.c has it on real ones. */
+static void a_table_is_made_sure_of(void **state) {
+#define TABLE_IS(status, pk, sk)                                                                                                           \
+    "{\"Table\":{\"TableStatus\":\"" status "\",\"KeySchema\":[{\"AttributeName\":\"" pk "\"},{\"AttributeName\":\"" sk "\"}]}}"
+    static const struct {
+        const char *body;
+        latch_status status;
+        size_t least, most; /* requests */
+        const char *says;
+    } rows[] = {
+        {TABLE_IS("ACTIVE", "pk", "sk"), LATCH_OK, 4, 4, ""},
+        {TABLE_IS("UPDATING", "pk", "sk"), LATCH_OK, 4, 4, ""},
+        {TABLE_IS("ACTIVE", "id", "sk"), LATCH_E_MISUSE, 3, 3,
+         "table orders is there, and has the key id, sk: `latch table describe orders`"},
+        {TABLE_IS("CREATING", "pk", "sk"), LATCH_E_TIMEOUT, 4, 20, "table orders isn't ACTIVE yet: start again later"},
+        {"{}", LATCH_E_DATA, 3, 3, "Table.TableStatus"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        http_server *server = serve(0, rows[i].body);
+        char text[512];
+        snprintf(text, sizeof text, TABLE "AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:%d LATCH_ENSURE_TABLE=true", server_port(server));
+        afresh(text);
+        d.cx.deadline_at_ms = latch_now_ms(&d.cx) + 800;
+        latch_status status = latch_stores_open(&d.cx, true, &d.stores);
+        d.cx.deadline_at_ms = INT64_MAX;
+        size_t requests = server_requests(server);
+        bool creates = strstr(server_request(server, 1), "DynamoDB_20120810.CreateTable\r\n") != NULL;
+        bool turns = rows[i].status != LATCH_OK || strstr(server_request(server, 3), "DynamoDB_20120810.UpdateTimeToLive\r\n") != NULL;
+        latch_stores_close(&d.stores);
+        server_stop(server);
+        if (status != rows[i].status) fail_msg("%zu: %d, %s", i, (int)status, d.cx.err.message);
+        assert_true(creates && turns);
+        assert_in_range(requests, rows[i].least, rows[i].most);
+        if (status != LATCH_OK) assert_non_null(strstr(d.cx.err.message, rows[i].says));
+        assert_int_equal(d.cx.table != NULL, status == LATCH_OK);
+    }
+}
+
 /* Nothing is opened for a handler that needs none: not even what can't be opened is looked at. */
 static void a_handler_without_stores_opens_nothing(void **state) {
     http_server *server = serve(0, "{}");
@@ -342,5 +389,6 @@ static const struct CMUnitTest tests[] = {
     ROW(options_are_the_variables),        ROW(the_connection_is_warm_before_the_first_call),
     ROW(the_clock_is_dynamodbs),           ROW(what_can_not_be_reached_is_told_later),
     ROW(logs_its_calls_where_told_to),     ROW(a_handler_without_stores_opens_nothing),
+    ROW(a_table_is_made_sure_of),
 };
 CHECK_MAIN(tests)

@@ -34,6 +34,7 @@ static void set_profile(const char *profile) {
 latch_status latch_session_connect(latch_session *s, const latch_connection *connection, const char *table) {
     set("LATCH_TABLE", latch_session_table(table));
     set("LATCH_STORE", "dynamodb");
+    unsetenv("LATCH_ENSURE_TABLE"); /* a function's: no command creates what it isn't told to */
     if (connection->region != NULL) set("AWS_REGION", connection->region);
     if (connection->profile != NULL) set_profile(connection->profile);
     if (connection->endpoint != NULL) {
