@@ -25,6 +25,7 @@ static const drive_field fields[] = {
     {.name = "max", .kind = DRIVE_UINT32, .offset = offsetof(latch_attempts, max)},
     {.name = "window_ms", .kind = DRIVE_INT, .offset = offsetof(latch_attempts, window_ms)},
     {.name = "timeout_ms", .kind = DRIVE_INT, .offset = offsetof(latch_attempts, timeout_ms)},
+    {.name = "paradoxical_table", .kind = DRIVE_TEXT, .offset = offsetof(latch_attempts, paradoxical_table)},
     DRIVE_END,
 };
 static const drive_verb verbs[] = {{"take", take}, {"clear", clear}, {NULL, NULL}};

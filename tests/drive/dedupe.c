@@ -37,7 +37,7 @@ static latch_status complete(drive_call *call, latch_json *out) {
 static latch_status fail(drive_call *call, latch_json *out) {
     latch_str job, error;
     *out = LATCH_NULL;
-    LATCH_TRY(latch_read(call->line, "job", &job, "error", latch_optional(&error)));
+    LATCH_TRY(latch_read(call->line, "job", &job, "error", drive_text(&error)));
     return latch_dedupe_fail(call->cx, call->policy, call->key, job, error);
 }
 
@@ -55,6 +55,7 @@ static const drive_field fields[] = {
     {.name = "wait_ms", .kind = DRIVE_INT, .offset = offsetof(latch_dedupe, wait_ms)},
     {.name = "timeout_ms", .kind = DRIVE_INT, .offset = offsetof(latch_dedupe, timeout_ms)},
     {.name = "rerun_completed", .kind = DRIVE_TRUTH, .offset = offsetof(latch_dedupe, rerun_completed)},
+    {.name = "toolkit_table", .kind = DRIVE_TEXT, .offset = offsetof(latch_dedupe, toolkit_table)},
     DRIVE_END,
 };
 static const drive_verb verbs[] = {{"enter", enter},

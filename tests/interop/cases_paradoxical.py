@@ -268,16 +268,69 @@ def cleared_either_way(w):
     same(manager(w).do_once(user, "welcome", lambda: 1)["did"], True)
 
 
+# ── limited attempt ──
+
+def attempt(w, partition, sort, status="OK", most=3, window_ms=60000, name="login", **more):
+    return ok(w.latch("attempts", "take", {"name": name, "max": most, "window_ms": window_ms, "paradoxical_table": partitioned(w)},
+                      f"{partition}#{sort}", **more), status)
+
+
+def their_attempt(w, partition, sort, most=3, validity_ms=60000, name="login", context=None):
+    try:
+        return paradoxical.LimitedAttempt(their_pkv(w, name)).attempt(partition, sort, most, validity_ms, context)
+    except paradoxical.AttemptsError:
+        return "refused"
+
+
+def attempts_count_together(w):
+    user = w.key("user")
+    same(their_attempt(w, user, "pin", context="first"), "first")
+    out = attempt(w, user, "pin", context="second")
+    same([out["used"], out["context"]], [2, "first"])
+    same(their_attempt(w, user, "pin"), "first")
+    attempt(w, user, "pin", "Limited")
+    same(their_attempt(w, user, "pin"), "refused")
+    attempt(w, w.key("user"), "pin")
+
+
+def attempts_of_ours_are_refused_there(w):
+    user = w.key("user")
+    for i in range(3):
+        same(attempt(w, user, "pin", context={"n": 1})["used"], i + 1)
+    same(their_attempt(w, user, "pin"), "refused")
+    same(their_attempt(w, user, "pin", most=4), {"n": 1})
+
+
+def windows_of_theirs_end_here(w):
+    user = w.key("user")
+    their_pkv(w, "login").set(user, "pin", {"created": int(time.time() * 1000) - 61000, "attempts": 3})
+    same(attempt(w, user, "pin")["used"], 1)
+    their_pkv(w, "login").set(user, "pin", {"created": int(time.time() * 1000) - 61000, "attempts": 3})
+    same(their_attempt(w, user, "pin", context="new"), "new")
+    same(attempt(w, user, "pin")["context"], "new")
+
+
+def a_window_of_theirs_is_cleared_here(w):
+    user = w.key("user")
+    for _ in range(3):
+        out = attempt(w, user, "pin")
+    ok(w.latch("attempts", "clear", {"name": "login", "max": 3, "window_ms": 60000, "paradoxical_table": partitioned(w)}, f"{user}#pin",
+               window=out["window"], created_at_ms=out["created_at_ms"]))
+    same(their_attempt(w, user, "pin", context="again"), "again")
+
+
 CASES = [kv_both_ways, kv_without_a_namespace_has_bare_keys, kv_deleted_either_way, kv_batch_of_both_in_order, kv_list_is_of_its_namespace,
          pkv_both_ways, pkv_set_if_not_exists_either_way, pkv_lists_hold_both, pkv_exists_and_is_deleted_either_way, sets_grow_from_both_sides,
          sets_shrink_from_both_sides, sets_are_updated_from_both_sides, sets_without_a_hash_are_taken_over, sets_lose_nothing_between_both,
          counters_count_together, counters_keep_their_bounds, partitioned_counters_count_together, a_value_under_a_counter_keeps_it,
-         done_here_is_done_there, done_there_is_done_here, cleared_either_way]
-COUNT = 21
+         done_here_is_done_there, done_there_is_done_here, cleared_either_way, attempts_count_together, attempts_of_ours_are_refused_there,
+         windows_of_theirs_end_here, a_window_of_theirs_is_cleared_here]
+COUNT = 25
 TWINS = [
     ("data is called value", [('"data"', '"value"')], ["kv_both_ways", "pkv_both_ways"]),
     ("keys have no namespace", [("global.", "globe.")], ["kv_both_ways", "kv_deleted_either_way"]),
     ("count is called n", [('"count"', '"n"')], ["counters_count_together", "partitioned_counters_count_together"]),
     ("md5 is not written", [('"md5"', '"md6"')], ["sets_lose_nothing_between_both"]),
+    ("attempts is called tries", [('\\"attempts\\"', '\\"tries\\"')], ["attempts_count_together", "attempts_of_ours_are_refused_there"]),
     ("the marker is another", [("do_once.", "once.")], ["done_here_is_done_there", "done_there_is_done_here"]),
 ]
