@@ -13,7 +13,7 @@ static void settle(worker *w, const latch_dedupe *dedupe, latch_str key, int64_t
          LATCH_ARG(id), fails, latch_status_name(status), unknown(w, status), now_us());
 }
 
-static void join(worker *w, bool rerun) {
+static void join(worker *w, bool rerun, bool overruns) {
     char key[24];
     const latch_dedupe dedupe = {
         .name = rerun ? "rerun" : "race", .job_timeout_ms = w->options.lease_ms, .result_ms = RESULT_MS, .rerun_completed = rerun};
@@ -33,11 +33,13 @@ static void join(worker *w, bool rerun) {
         return;
     }
     pause_us(roll(w, 800));
+    if (overruns && roll(w, 8) == 0) pause_us((uint32_t)(w->options.lease_ms * 1000) + roll(w, 600000));
     bool left = w->options.crash_in > 0 && roll(w, (uint32_t)w->options.crash_in) == 0;
     if (!left) settle(w, &dedupe, latch_str_of(key), k, job.id);
 }
 
-static void dedupe(worker *w) { join(w, false); }
-static void dedupe_rerun(worker *w) { join(w, true); }
+static void dedupe(worker *w) { join(w, false, false); }
+static void dedupe_rerun(worker *w) { join(w, true, false); }
+static void dedupe_overrun(worker *w) { join(w, true, true); } /* settled after its deadline, now and then */
 
-const race races_dedupe[] = {{"dedupe", dedupe}, {"dedupe-rerun", dedupe_rerun}, {NULL, NULL}};
+const race races_dedupe[] = {{"dedupe", dedupe}, {"dedupe-rerun", dedupe_rerun}, {"dedupe-overrun", dedupe_overrun}, {NULL, NULL}};

