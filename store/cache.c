@@ -157,14 +157,20 @@ latch_cache_item latch_cache_item_of(latch_ctx *cx, const latch_cache_call *c, l
     return item;
 }
 
+static latch_cache_put_fn *put_of(const latch_cache *cache) {
+    if (cache->strict != NULL) return cache->strict->put;
+    return cache->tagging != NULL ? cache->tagging->calls->put : NULL;
+}
+
 latch_status latch_cache_write(latch_ctx *cx, const latch_cache_call *c, latch_str text, int64_t ttl_ms, const latch_cache_found *over) {
-    const latch_cache_item item = latch_cache_item_of(cx, c, text, ttl_ms);
+    latch_cache_item item = latch_cache_item_of(cx, c, text, ttl_ms);
     const latch_cache_found none = {.ttl = latch_int(0)}, *f = over != NULL ? over : &none;
     latch_status status;
     latch_json ignored;
     uint64_t stamp = latch_cache_writing(c->cache, c->pk);
-    if (over != NULL && c->cache->strict != NULL) {
-        status = c->cache->strict->put(cx, c, &item, over);
+    latch_cache_put_fn *put = over != NULL ? put_of(c->cache) : NULL;
+    if (put != NULL) {
+        status = put(cx, c, &item, over);
     } else {
         const latch_request request = {.operation = LATCH_PUT_ITEM,
                                        .returns = LATCH_RETURNS_NOTHING,

@@ -33,6 +33,8 @@ static latch_status load(latch_ctx *cx, latch_cache_call *c, latch_job_key *job,
     *out = LATCH_NULL;
     status = c->cache->load(cx, &work);
     bool remembers = status == LATCH_MISSING && c->cache->missing_ttl_ms != 0;
+    c->tagged = status == LATCH_OK && c->cache->tagging != NULL;
+    c->loaded = work.result;
     if (status == LATCH_OK || remembers) keep(cx, c, status, work.result, &f);
     if (status == LATCH_OK) *out = work.result;
     latch_job_settle(cx, job, remembers ? LATCH_OK : status);

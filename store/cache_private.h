@@ -17,6 +17,8 @@ typedef struct latch_cache_call { /* what the requests of one call share */
     bool shared; /* in the toolkit's table */
     bool eventual;
     int64_t generation; /* of a strict load, before it computes; 0: there is none */
+    latch_json loaded;  /* what tagging looks at */
+    bool tagged;        /* there is that */
 } latch_cache_call;
 
 /* The policy is checked, the key made. */
@@ -95,12 +97,22 @@ LATCH_NODISCARD latch_status latch_cache_load(latch_ctx *cx, latch_cache_call *c
 LATCH_NODISCARD latch_status latch_cache_write(latch_ctx *cx, const latch_cache_call *c, latch_str text, int64_t ttl_ms,
                                                const latch_cache_found *over);
 
+/* What a load's set is, where it is more than one put. */
+typedef latch_status latch_cache_put_fn(latch_ctx *cx, const latch_cache_call *c, latch_cache_item *item, const latch_cache_found *over);
+
 struct latch_cache_strict {
+    latch_cache_put_fn *put;
     latch_status (*look)(latch_ctx *cx, latch_cache_call *c); /* a strong read of the generation, into the call */
-    latch_status (*put)(latch_ctx *cx, const latch_cache_call *c, const latch_cache_item *item, const latch_cache_found *over);
     latch_status (*remove)(latch_ctx *cx, const latch_cache_call *c);
-    latch_status (*raise)(latch_ctx *cx, const latch_cache_call *c);                               /* alone */
-    latch_status (*raising)(latch_ctx *cx, const latch_cache_call *c, latch_dynamodb_action *out); /* in a transaction with others */
+    latch_status (*raise)(latch_ctx *cx, const latch_cache_call *c);                                /* alone */
+    latch_status (*raising)(latch_ctx *cx, const latch_cache_call *c, latch_dynamodb_action *out);  /* in a transaction with others */
+    latch_status (*checking)(latch_ctx *cx, const latch_cache_call *c, latch_dynamodb_action *out); /* that it is the call's */
+};
+
+struct latch_cache_tagging_calls {
+    latch_cache_put_fn *put;
+    /* The tags of what was loaded: into the item, and an action each into `actions`, which has room for LATCH_CACHE_TAGS_MAX. */
+    latch_status (*tag)(latch_ctx *cx, const latch_cache_call *c, latch_cache_item *item, latch_dynamodb_action *actions, size_t *count);
 };
 
 /* ── transactions ───────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -109,6 +121,9 @@ latch_json latch_cache_key(latch_ctx *cx, const latch_cache_call *c, latch_str p
 
 /* Puts the item at pk and sk. */
 latch_dynamodb_action latch_cache_putting(latch_ctx *cx, const latch_cache_call *c, latch_str pk, latch_str sk, const latch_pair *pairs);
+
+/* The put of a load, in one transaction with what strict and tagging have to say. */
+latch_cache_put_fn latch_cache_put;
 
 /* Those of `all` that the expression uses, into `out`, which has as much room and a place for the end. */
 const latch_pair *latch_cache_used(const char *expression, const latch_pair *all, latch_pair *out);

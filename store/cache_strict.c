@@ -62,22 +62,20 @@ static latch_status raising(latch_ctx *cx, const latch_cache_call *c, latch_dyna
     return LATCH_OK;
 }
 
-static latch_status put(latch_ctx *cx, const latch_cache_call *c, const latch_cache_item *item, const latch_cache_found *over) {
-    const latch_cache_names names = latch_cache_names_of(cx, c);
-    latch_pair used_names[3], used_values[6];
-    latch_dynamodb_action actions[2];
+static latch_status checking(latch_ctx *cx, const latch_cache_call *c, latch_dynamodb_action *out) {
+    latch_pair *values = latch_arena_alloc(cx->arena, 2 * sizeof *values);
     latch_str pk;
+    *out = (latch_dynamodb_action){0};
+    if (values == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "cache %s: the arena is full", c->cache->name);
     LATCH_TRY(generation_pk(cx, c, &pk));
-    actions[0] = latch_cache_putting(cx, c, c->pk, c->pk, item->pairs);
-    actions[0].condition = over->unchanged;
-    actions[0].names = latch_cache_used(over->unchanged, LATCH_NAMES("#pk", names.pk, "#ttl", names.ttl), used_names);
-    actions[0].values = latch_cache_used(over->unchanged, LATCH_CACHE_SEEN(over), used_values);
-    actions[1] = (latch_dynamodb_action){.kind = LATCH_ACTION_CHECK,
-                                         .table = names.table,
-                                         .key = latch_cache_key(cx, c, pk, pk),
-                                         .condition = c->generation != 0 ? "#gen = :gen" : "attribute_not_exists(#gen)",
-                                         .values = c->generation != 0 ? LATCH_VALUES(":gen", c->generation) : NULL};
-    return latch_cache_transact(cx, c, actions, 2, NULL);
+    values[0] = (latch_pair){":gen", latch_int(c->generation)};
+    values[1] = (latch_pair){NULL, latch_int(0)};
+    *out = (latch_dynamodb_action){.kind = LATCH_ACTION_CHECK,
+                                   .table = latch_cache_names_of(cx, c).table,
+                                   .key = latch_cache_key(cx, c, pk, pk),
+                                   .condition = c->generation != 0 ? "#gen = :gen" : "attribute_not_exists(#gen)",
+                                   .values = c->generation != 0 ? values : NULL};
+    return LATCH_OK;
 }
 
 static latch_status remove_key(latch_ctx *cx, const latch_cache_call *c) {
@@ -87,4 +85,4 @@ static latch_status remove_key(latch_ctx *cx, const latch_cache_call *c) {
     return latch_cache_transact(cx, c, actions, 2, NULL);
 }
 
-const latch_cache_strict latch_cache_strict_calls = {look, put, remove_key, raise, raising};
+const latch_cache_strict latch_cache_strict_calls = {latch_cache_put, look, remove_key, raise, raising, checking};

@@ -31,18 +31,25 @@ static latch_json set_of(latch_ctx *cx, const tag_list *list) {
     return latch_object(cx, "$strings", tags);
 }
 
-/* In two steps, a crash or an invalidation between them would leave a value that no later invalidation finds. */
-static latch_status put_tagged(latch_ctx *cx, const latch_cache_call *c, latch_cache_item *item, const tag_list *list) {
-    latch_dynamodb_action actions[1 + LATCH_CACHE_TAGS_MAX];
+/* The tags into the item, and an action each. */
+static latch_status put_tags(latch_ctx *cx, const latch_cache_call *c, latch_cache_item *item, const tag_list *list,
+                             latch_dynamodb_action *actions) {
     latch_str gen = latch_uuid(cx);
     size_t n = 0;
     if (gen.ptr == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "cache %s: the arena is full", c->cache->name);
     while (item->pairs[n].name != NULL)
         n++;
     item->pairs[n] = (latch_pair){"tags", latch_v_json_(set_of(cx, list))};
-    actions[0] = latch_cache_putting(cx, c, c->pk, c->pk, item->pairs);
     for (size_t i = 0; i < list->count; i++)
-        actions[1 + i] = latch_cache_putting(cx, c, list->pks[i], c->pk, LATCH_VALUES("ttl", item->ttl_s, "gen", gen));
+        actions[i] = latch_cache_putting(cx, c, list->pks[i], c->pk, LATCH_VALUES("ttl", item->ttl_s, "gen", gen));
+    return LATCH_OK;
+}
+
+/* In two steps, a crash or an invalidation between them would leave a value that no later invalidation finds. */
+static latch_status put_tagged(latch_ctx *cx, const latch_cache_call *c, latch_cache_item *item, const tag_list *list) {
+    latch_dynamodb_action actions[1 + LATCH_CACHE_TAGS_MAX];
+    LATCH_TRY(put_tags(cx, c, item, list, actions + 1));
+    actions[0] = latch_cache_putting(cx, c, c->pk, c->pk, item->pairs);
     return latch_cache_transact(cx, c, actions, 1 + list->count, NULL);
 }
 
@@ -62,6 +69,28 @@ latch_status latch_cache_set_tagged(latch_ctx *cx, const latch_cache *cache, lat
     latch_cache_wrote(cx, cache, c.pk, stamp, status, text, item.until_s);
     return status;
 }
+
+/* ── what was loaded ────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* With the check of a strict policy, one action less is left. */
+static latch_status tag_loaded(latch_ctx *cx, const latch_cache_call *c, latch_cache_item *item, latch_dynamodb_action *actions,
+                               size_t *count) {
+    const latch_cache *cache = c->cache;
+    const size_t most = LATCH_CACHE_TAGS_MAX - (cache->strict != NULL);
+    latch_str tags[LATCH_CACHE_TAGS_MAX];
+    tag_list list = {.count = 0};
+    *count = 0;
+    size_t n = cache->tagging->tags(cx, c->key, c->loaded, tags, most);
+    if (n > most)
+        return latch_err_set(&cx->err, LATCH_E_MISUSE, "cache %s: .tagging gave %zu tags, want at most %zu", cache->name, n, most);
+    for (size_t i = 0; i < n; i++)
+        LATCH_TRY(add_tag(cx, cache, tags[i], &list));
+    if (list.count > 0) LATCH_TRY(put_tags(cx, c, item, &list, actions));
+    *count = list.count;
+    return LATCH_OK;
+}
+
+const struct latch_cache_tagging_calls latch_cache_tagging_calls = {latch_cache_put, tag_loaded};
 
 /* ── invalidation ───────────────────────────────────────────────────────────────────────────────────────────────────────── */
 

@@ -34,3 +34,18 @@ latch_status latch_cache_transact(latch_ctx *cx, const latch_cache_call *c, cons
     return latch_dynamodb_transact_write(
         cx, &(latch_dynamodb_transact_write_request){.actions = actions, .count = count, .timeout_ms = timeout_ms}, why);
 }
+
+latch_status latch_cache_put(latch_ctx *cx, const latch_cache_call *c, latch_cache_item *item, const latch_cache_found *over) {
+    const latch_cache *cache = c->cache;
+    const latch_cache_names names = latch_cache_names_of(cx, c);
+    latch_pair used_names[3], used_values[6];
+    latch_dynamodb_action actions[1 + LATCH_CACHE_TAGS_MAX];
+    size_t count = 1, tags = 0;
+    if (cache->strict != NULL) LATCH_TRY(cache->strict->checking(cx, c, &actions[count++]));
+    if (c->tagged) LATCH_TRY(cache->tagging->calls->tag(cx, c, item, actions + count, &tags));
+    actions[0] = latch_cache_putting(cx, c, c->pk, c->pk, item->pairs);
+    actions[0].condition = over->unchanged;
+    actions[0].names = latch_cache_used(over->unchanged, LATCH_NAMES("#pk", names.pk, "#ttl", names.ttl), used_names);
+    actions[0].values = latch_cache_used(over->unchanged, LATCH_CACHE_SEEN(over), used_values);
+    return latch_cache_transact(cx, c, actions, count + tags, NULL);
+}

@@ -311,6 +311,102 @@ static void survives_a_failure_at_every_request(void **state) {
     }
 }
 
+/* ── what was loaded ────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static struct {
+    int64_t runs;
+    size_t count;
+    const char *tag;
+    void (*meanwhile)(void);
+} load;
+
+static latch_status load_price(latch_ctx *cx, latch_work *work) {
+    void (*meanwhile)(void) = load.meanwhile;
+    load.meanwhile = NULL;
+    load.runs++;
+    if (meanwhile != NULL) meanwhile();
+    work->result = latch_object(cx, "n", load.runs, "tag", load.tag);
+    return LATCH_OK;
+}
+
+static size_t tags_of(latch_ctx *cx, latch_str key, latch_json value, latch_str *tags, size_t most) {
+    assert_true(latch_str_eq(key, LATCH_STR("tea")));
+    assert_true(most >= LATCH_CACHE_TAGS_MAX - 1);
+    for (size_t i = 0; i < load.count && i < most; i++) {
+        tags[i] = latch_ctx_text(cx, "%s%s", load.tag, i > 0 ? "x" : "");
+        if (i == 0) assert_int_equal(latch_read(value, "tag", latch_optional(latch_bytes(&tags[i], 0, 64))), LATCH_OK);
+    }
+    return load.count;
+}
+
+static const latch_cache_tagging tagging = LATCH_CACHE_TAGGING(tags_of);
+static const latch_cache loading = {.name = "price", .load = load_price, .tagging = &tagging};
+static const latch_cache loading_strictly = {.name = "price", .load = load_price, .tagging = &tagging, .strict = LATCH_CACHE_STRICT};
+
+static void tags_what_was_loaded(void **state) {
+    static const latch_cache *const rows[] = {&loading, &loading_strictly};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        latch_json v;
+        uint64_t removed;
+        pair_again(sound);
+        load.tag = "hot";
+        load.count = 2;
+        load.runs = 0;
+        assert_int_equal(latch_cache_get(&ann.cx, rows[i], LATCH_STR("tea"), &v), LATCH_OK);
+        assert_int_equal(ann.requests, 5 + i);
+        assert_true(has_tag("hot", "tea") && has_tag("hotx", "tea") && has("tea"));
+        assert_int_equal(latch_cache_get(&bob.cx, rows[i], LATCH_STR("tea"), &v), LATCH_OK);
+        assert_int_equal(latch_cache_invalidate_by_tag(&bob.cx, rows[i], LATCH_STR("hotx"), &removed), LATCH_OK);
+        assert_int_equal(removed, 1);
+        load.count = 0;
+        assert_int_equal(latch_cache_get(&bob.cx, rows[i], LATCH_STR("tea"), &v), LATCH_OK);
+        assert_int_equal(load.runs, 2);
+        assert_true(has("tea"));
+        assert_false(has_tag("hotx", "tea"));
+        orphan("tea");
+    }
+}
+
+static void bob_invalidates(void) {
+    uint64_t removed;
+    assert_int_equal(latch_cache_invalidate_by_tag(&bob.cx, &loading_strictly, LATCH_STR("hot"), &removed), LATCH_OK);
+}
+
+/* The value's second life: it had expired, and is loaded when its tag is invalidated. */
+static void stores_nothing_tagged_that_is_older(void **state) {
+    latch_json v;
+    (void)state;
+    load.tag = "hot";
+    load.count = 1;
+    assert_int_equal(latch_cache_get(&ann.cx, &loading_strictly, LATCH_STR("tea"), &v), LATCH_OK);
+    rig_pass(&world, 300000);
+    load.meanwhile = bob_invalidates;
+    assert_int_equal(latch_cache_get(&ann.cx, &loading_strictly, LATCH_STR("tea"), &v), LATCH_OK);
+    assert_false(has("tea"));
+    assert_false(has_tag("hot", "tea"));
+}
+
+/* It is right, but it is not stored: neither whole nor in part. */
+static void gives_what_has_bad_tags(void **state) {
+    static const struct {
+        const char *tag;
+        size_t count;
+    } rows[] = {{"", 1}, {"a\n", 1}, {"hot", LATCH_CACHE_TAGS_MAX + 1}};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        latch_json v;
+        pair_again(sound);
+        load.tag = rows[i].tag;
+        load.count = rows[i].count;
+        assert_int_equal(latch_cache_get(&ann.cx, &loading, LATCH_STR("tea"), &v), LATCH_OK);
+        assert_non_null(v.node);
+        assert_false(has("tea"));
+        assert_false(has_tag("hot", "tea"));
+        assert_int_equal(ann.requests, 4);
+    }
+}
+
 /* ── npm's package ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void finds_what_npms_package_tagged(void **state) {
@@ -390,6 +486,9 @@ static const struct CMUnitTest tests[] = {
     ROW(removes_by_the_tags_a_value_has),
     ROW(sets_value_and_tags_at_once_or_not_at_all),
     ROW(survives_a_failure_at_every_request),
+    ROW(tags_what_was_loaded),
+    ROW(stores_nothing_tagged_that_is_older),
+    ROW(gives_what_has_bad_tags),
     ROW(finds_what_npms_package_tagged),
     ROW(refuses_bad_tags_without_sending),
 };
