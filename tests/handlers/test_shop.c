@@ -212,6 +212,104 @@ static void orders_come_again_where_the_store_is_down(void **state) {
     assert_int_equal(latch_test_logged(o, "shipped"), 2);
 }
 
+/* ── purchases ──────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static const latch_test_outcome *place(const char *order_id, const char *sku, int qty, const char *address) {
+    char body[200];
+    snprintf(body, sizeof body, "{\"order_id\":\"%s\",\"sku\":\"%s\",\"qty\":%d,\"address\":\"%s\"}", order_id, sku, qty, address);
+    return latch_test_http(t, "api", &(latch_test_request){.path = "/orders", .body = body});
+}
+
+static const latch_test_outcome *look_at(const char *path) {
+    return latch_test_http(t, "api", &(latch_test_request){.path = path, .method = "GET"});
+}
+
+static void a_purchase_goes_through_its_steps(void **state) {
+    char parcel[64];
+    (void)state;
+    const latch_test_outcome *first = place("o-1", "tea", 2, "12 Oak Street");
+    assert_int_equal(first->http_status, 201);
+    assert_string_equal(latch_test_text(first, "steps.order.total_cents"), "900");
+    assert_int_equal(strlen(latch_test_text(first, "steps.payment.payment")), 36);
+    assert_int_equal(latch_test_logged(first, "charged"), 1);
+    snprintf(parcel, sizeof parcel, "%s", latch_test_text(first, "steps.shipping.parcel"));
+    const latch_test_outcome *again = place("o-1", "tea", 2, "12 Oak Street");
+    assert_int_equal(again->http_status, 201);
+    assert_string_equal(latch_test_text(again, "steps.shipping.parcel"), parcel);
+    assert_int_equal(latch_test_logged(again, "charged"), 0);
+    assert_int_equal(place("o-1", "tea", 3, "12 Oak Street")->http_status, 422);
+    const latch_test_outcome *seen = look_at("/dashboard");
+    assert_string_equal(seen->body, "{\"placed\":1,\"undone\":0,\"sold_cents\":900}");
+}
+
+static void a_purchase_that_fails_is_undone_backwards(void **state) {
+    (void)state;
+    const latch_test_outcome *declined = place("o-1", "pot", 10, "12 Oak Street");
+    assert_int_equal(declined->http_status, 409);
+    assert_string_equal(latch_test_text(declined, "refused_by"), "payment");
+    assert_int_equal(latch_test_logged(declined, "order cancelled"), 1);
+    assert_int_equal(latch_test_logged(declined, "refunded"), 0);
+    const latch_test_outcome *nowhere = place("o-2", "cup", 1, "the moon");
+    assert_int_equal(nowhere->http_status, 409);
+    assert_string_equal(latch_test_text(nowhere, "refused_by"), "shipping");
+    assert_int_equal(latch_test_logged(nowhere, "charged"), 1);
+    assert_int_equal(latch_test_logged(nowhere, "refunded"), 1);
+    assert_int_equal(latch_test_logged(nowhere, "order cancelled"), 1);
+    const latch_test_outcome *again = place("o-2", "cup", 1, "the moon");
+    assert_int_equal(again->http_status, 409);
+    assert_int_equal(latch_test_logged(again, "refunded"), 0);
+    assert_string_equal(look_at("/dashboard")->body, "{\"placed\":0,\"undone\":2,\"sold_cents\":0}");
+}
+
+/* Whatever one request of it comes to, the next call ends it, and the customer pays once or is told that it may be twice. */
+static void a_purchase_goes_on_where_it_was(void **state) {
+    static const latch_test_fault faults[] = {LATCH_TEST_ANSWER_LOST, LATCH_TEST_DOWN, LATCH_TEST_LOST};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(faults); i++) {
+        for (size_t nth = 1; nth <= 8; nth++) {
+            char id[16];
+            snprintf(id, sizeof id, "o-%zu-%zu", i, nth);
+            latch_test_pass(t, 2 * LATCH_HOUR_MS); /* the limit, and a breaker that opened */
+            latch_test_fail(t, faults[i], nth, 6);
+            const latch_test_outcome *first = place(id, "tea", 1, "12 Oak Street");
+            int charged = (int)latch_test_logged(first, "charged"), told = 0;
+            latch_test_pass(t, 2 * LATCH_HOUR_MS);
+            const latch_test_outcome *second = place(id, "tea", 1, "12 Oak Street");
+            assert_int_equal(second->http_status, 201);
+            charged += (int)latch_test_logged(second, "charged");
+            told = (int)latch_test_logged(second, "charged before, perhaps: ask the service");
+            assert_in_range(charged, 1, 1 + told);
+        }
+    }
+}
+
+static void a_client_may_order_so_often(void **state) {
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        const latch_test_outcome *o = place("o-1", "tea", 1, "12 Oak Street");
+        assert_int_equal(o->http_status, 201);
+        assert_int_equal(atoi(latch_test_header(o, "RateLimit-Remaining")), 4 - i);
+        latch_test_pass(t, LATCH_MINUTE_MS);
+    }
+    const latch_test_outcome *sixth = place("o-1", "tea", 1, "12 Oak Street");
+    assert_int_equal(sixth->http_status, 429);
+    assert_in_range(atoi(latch_test_header(sixth, "Retry-After")), 3600 - 300 - 1, 3600 - 300 + 1); /* when the first leaves the window */
+    latch_test_pass(t, (3600 - 300 + 1) * LATCH_SECOND_MS);
+    assert_int_equal(place("o-1", "tea", 1, "12 Oak Street")->http_status, 201);
+    assert_int_equal(place("o-1", "tea", 1, "12 Oak Street")->http_status, 429);
+}
+
+static void categories_are_a_tree(void **state) {
+    (void)state;
+    const latch_test_outcome *all = look_at("/categories/all");
+    assert_int_equal(all->http_status, 200);
+    assert_string_equal(all->body, "{\"categories\":[{\"id\":\"all\",\"name\":\"Everything\",\"depth\":0},{\"id\":\"drinks\",\"name\":\"To "
+                                   "drink\",\"depth\":1},{\"id\":\"ware\",\"name\":\"For the table\",\"depth\":1},{\"id\":\"tea\",\"name\":"
+                                   "\"Tea\",\"depth\":2}]}");
+    assert_string_equal(look_at("/categories/tea")->body, "{\"categories\":[{\"id\":\"tea\",\"name\":\"Tea\",\"depth\":0}]}");
+    assert_int_equal(look_at("/categories/sofas")->http_status, 404);
+}
+
 /* ── sweep, echo ────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void a_second_sweep_finds_the_lock_held(void **state) {
@@ -246,6 +344,11 @@ static const struct CMUnitTest tests[] = {
     ROW(a_login_clears_what_was_tried),
     ROW(orders_that_come_twice_are_shipped_once),
     ROW(orders_come_again_where_the_store_is_down),
+    ROW(a_purchase_goes_through_its_steps),
+    ROW(a_purchase_that_fails_is_undone_backwards),
+    ROW(a_purchase_goes_on_where_it_was),
+    ROW(a_client_may_order_so_often),
+    ROW(categories_are_a_tree),
     ROW(a_second_sweep_finds_the_lock_held),
     ROW(echo_gives_back_what_came),
 };
