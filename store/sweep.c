@@ -10,7 +10,8 @@
 #include "store/marshal.h"
 #include "store/parallel.h"
 
-#define SCOPE_MAX_BYTES 2048 /* of a pk */
+#define SCOPE_MAX_BYTES 2048                /* of a pk */
+#define KEYS_ARENA_BYTES ((size_t)32 << 20) /* of a segment that reads keys alone: a page has up to 30 000; whole items have the default's */
 
 typedef struct counters {
     atomic_uint_least64_t scanned, items, expired, bytes, removed, requests;
@@ -265,8 +266,13 @@ latch_status latch_sweep_run(latch_ctx *cx, latch_sweep_kind kind, const latch_s
     j.now_s = latch_seconds_passed(latch_now_ms(cx));
     j.ended_s = latch_seconds_passed(latch_now_ms(cx) - latch_table_skew_ms(cx));
     j.segments = sweep->segments > 1 ? (size_t)sweep->segments : 1;
-    latch_status status =
-        latch_parallel_run(cx, &(latch_parallel){.run = run_segment, .arg = &j, .count = j.segments, .connections = (int)j.segments}, &all);
+    latch_status status = latch_parallel_run(cx,
+                                             &(latch_parallel){.run = run_segment,
+                                                               .arg = &j,
+                                                               .count = j.segments,
+                                                               .connections = (int)j.segments,
+                                                               .arena_bytes = kind != LATCH_SWEEP_STATS ? KEYS_ARENA_BYTES : 0},
+                                             &all);
     *out = read_counts(&j.counts);
     return status;
 }
