@@ -51,8 +51,8 @@ typedef struct latch_map {
 
 /*
  * Fills the members that the table names, and no others: from the item's attributes, with zero where an attribute is absent or NULL. Text
- * may be empty, and lives as long as cx, as JSON does. LATCH_E_DATA names an attribute of another type ("item.qty: is …"); then all that the
- * table names are zero. LATCH_E_MISUSE: over LATCH_MAP_MAX members.
+ * may be empty, and lives as long as cx, as JSON does. LATCH_E_DATA names an attribute of another type ("item.qty: is …"; of what came with
+ * the event it is LATCH_E_INPUT); then all that the table names are zero. LATCH_E_MISUSE: over LATCH_MAP_MAX members.
  */
 LATCH_NODISCARD latch_status latch_map_read(latch_ctx *cx, const latch_map *map, latch_json item, void *out) LATCH_NONNULL;
 
