@@ -8,7 +8,7 @@ import time
 import paradoxical
 from world import LOCKS, PARADOXICAL_LOCKS, SORTED_LOCKS, must, ok, same
 
-LEASE_MS = 600
+LEASE_MS = 800
 
 
 class Library:
