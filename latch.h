@@ -24,6 +24,7 @@
 #include "runtime/handler.h"
 #include "runtime/http_event.h"
 #include "runtime/record.h"
+#include "store/adaptive.h"
 #include "store/attempts.h"
 #include "store/bulk.h"
 #include "store/cache.h"

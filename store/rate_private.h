@@ -27,12 +27,15 @@ typedef struct latch_rate_refusal {
 
 #define LATCH_ADAPTIVE_BUCKETS 12 /* of a monitoring window; each third has as many as another */
 
+#define LATCH_ADAPTIVE_OLD_MAX 8 /* removed by one request */
+
 typedef struct latch_adaptive_seen { /* of an adaptive limit: its item, as last seen */
     bool seen, exists;
     int64_t tat_us, background_us; /* 0: absent */
     int64_t user_at_ms;            /* the last user grant; 0: none was */
     int64_t newest;                /* the number of counts[LATCH_ADAPTIVE_BUCKETS - 1] */
-    uint32_t counts[LATCH_ADAPTIVE_BUCKETS];
+    int64_t counts[LATCH_ADAPTIVE_BUCKETS];
+    int64_t old[LATCH_ADAPTIVE_OLD_MAX]; /* numbers of buckets that have left the window, to be removed; the rest 0 */
 } latch_adaptive_seen;
 
 typedef struct latch_rate_known { /* of one key in this process; zero: nothing */
@@ -108,5 +111,40 @@ LATCH_NODISCARD latch_status latch_slots_take(latch_ctx *cx, latch_slots *slots,
 LATCH_NODISCARD latch_status latch_slots_look(latch_ctx *cx, const latch_slots *slots, latch_rate_state *out) LATCH_NONNULL;
 LATCH_NODISCARD latch_status latch_slots_event(latch_ctx *cx, latch_slots *slots) LATCH_NONNULL;
 LATCH_NODISCARD latch_status latch_slots_forget(latch_ctx *cx, const latch_slots *slots, const char *partition) LATCH_NONNULL;
+
+/* ── the split of an adaptive limit ─────────────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct latch_activity {  /* user grants in the monitoring window */
+    bool any;                    /* the key has been used by anybody */
+    int64_t all, recent, before; /* recent: its last third; before: the third before */
+    int64_t user_at_ms;          /* the last of them; 0: none is known */
+} latch_activity;
+
+/* `policy` has its defaults filled in. Into out: reserve, background_max, activity, rising, falling, paused, reason. */
+void latch_adaptive_divide(const latch_adaptive *policy, const latch_activity *activity, int64_t now_ms,
+                           latch_adaptive_state *out) LATCH_NONNULL;
+
+typedef struct latch_adaptive_call {
+    const latch_adaptive *policy;
+    latch_adaptive rule; /* with its defaults */
+    latch_str pk;        /* in a toolkit_table the key as it is */
+    latch_priority priority;
+    int64_t window_us, interval_us;
+    int64_t deadline_at_ms;
+    latch_adaptive_state split;
+    bool records, maybe;
+    latch_rate_known *known;
+} latch_adaptive_call;
+
+/* The split that was computed less than recalculation_ms ago, by this policy; false: it is to be computed. */
+bool latch_adaptive_split_holds(const latch_ctx *cx, const latch_adaptive_call *call) LATCH_NONNULL;
+void latch_adaptive_split_keep(const latch_ctx *cx, latch_adaptive_call *call) LATCH_NONNULL;
+
+/* Background that is paused, or has no share: *out says until when. */
+bool latch_adaptive_is_shut(const latch_ctx *cx, const latch_adaptive_call *call, latch_adaptive_state *out) LATCH_NONNULL;
+
+LATCH_NODISCARD latch_status latch_adaptive_slots_take(latch_ctx *cx, latch_adaptive_call *call, latch_adaptive_state *out) LATCH_NONNULL;
+LATCH_NODISCARD latch_status latch_adaptive_slots_read(latch_ctx *cx, latch_adaptive_call *call, latch_adaptive_state *out) LATCH_NONNULL;
+LATCH_NODISCARD latch_status latch_adaptive_slots_reset(latch_ctx *cx, const latch_adaptive_call *call) LATCH_NONNULL;
 
 #endif

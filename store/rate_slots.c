@@ -150,7 +150,7 @@ static void report_future(latch_ctx *cx, const latch_slots *s, int64_t ahead_ms)
 }
 
 static latch_status describe(latch_ctx *cx, const latch_slots *s, const board *b, latch_rate_state *out) {
-    int64_t *stamps, free = b->live < s->limit ? s->limit - b->live : 0;
+    int64_t *stamps = NULL, free = b->live < s->limit ? s->limit - b->live : 0;
     *out = (latch_rate_state){.limit = s->limit, .window_ms = s->window_ms, .remaining = free, .reset_at_ms = b->now_ms};
     if (b->live == 0) return LATCH_OK;
     LATCH_TRY(stamps_of(cx, s, b, &stamps));
@@ -244,7 +244,7 @@ latch_status latch_slots_take(latch_ctx *cx, latch_slots *s, latch_rate_state *o
     LATCH_TRY(read_board(cx, s, &b));
     for (int tries = 0; tries < TRIES_MAX; tries++) {
         latch_dynamodb_cancelled why;
-        int64_t *slots;
+        int64_t *slots = NULL;
         LATCH_TRY(describe(cx, s, &b, out));
         if (out->retry_at_ms != 0) return LATCH_LIMITED;
         LATCH_TRY(pick(cx, s, &b, &slots));
