@@ -1,0 +1,3 @@
+module latch/model/sets
+
+go 1.24
