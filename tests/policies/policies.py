@@ -317,16 +317,20 @@ def test_the_page_has_each_functions_rights():
 # Not in the pages' rows: what sends nothing itself, or is told there in words.
 NO_ROW = {"latch_dynamodb_next", "latch_dynamodb_next_page", "latch_dynamodb_count", "latch_dynamodb_token", "latch_dynamodb_table_fits",
           "latch_dynamodb_call", "latch_dynamodb_writer_open", "latch_dynamodb_writer_add", "latch_dynamodb_writer_put",
-          "latch_dynamodb_writer_delete", "latch_dynamodb_writer_flush", "latch_dynamodb_writer_close"}
+          "latch_dynamodb_writer_delete", "latch_dynamodb_writer_flush", "latch_dynamodb_writer_close", "latch_layout_explain",
+          "latch_dynamo_table_name", "latch_dynamo_table_check", "latch_map_read", "latch_parallel_run"}
+
+
+def public_calls():
+    """What latch.h's store headers declare; the underscore behind the function of a macro isn't part of its name."""
+    headers = re.findall(r'^#include "(store/\w+\.h)"$', (ROOT / "latch.h").read_text(encoding="utf-8"), re.MULTILINE)
+    texts = [(ROOT / header).read_text(encoding="utf-8") for header in headers]
+    return {call.rstrip("_") for text in texts for call in re.findall(r"^LATCH_NODISCARD latch_status (latch_\w+)\(", text, re.MULTILINE)}
 
 
 def test_no_call_is_missing_on_the_pages():
-    headers = ("attempts", "bulk", "cache", "dedupe", "dynamodb", "items", "lock", "once", "tables", "transact", "tree", "writer")
-    calls = set()
-    for header in headers:
-        text = (ROOT / f"store/{header}.h").read_text(encoding="utf-8")
-        calls |= set(re.findall(r"^LATCH_NODISCARD latch_status (latch_\w+)\(", text, re.MULTILINE))
-    assert NO_ROW <= calls and len(calls) > 45, (NO_ROW - calls, len(calls))
+    calls = public_calls()
+    assert NO_ROW <= calls and len(calls) > 120, (NO_ROW - calls, len(calls))
     for page in ("costs.md", "permissions.md"):
         rows = set(re.findall(r"^\| `(latch_\w+)`", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.MULTILINE))
         assert rows == calls - NO_ROW, (page, rows ^ (calls - NO_ROW))
@@ -343,6 +347,9 @@ SHOP_COSTS = {  # a row of docs/costs.md: who is played, and what
     "`POST /checkout`": ("api", http_event("POST", "/checkout", '{"sku":"tea","qty":1}', idempotency_key="k")),
     "`POST /login`, wrong": ("api", http_event("POST", "/login", '{"user":"ann","password":"wrong one"}')),
     "`POST /login`, right": ("api", http_event("POST", "/login", '{"user":"ann","password":"opensesame"}')),
+    "`POST /orders`": ("api", http_event("POST", "/orders", '{"order_id":"o-1","sku":"tea","qty":1,"address":"12 Oak Street"}')),
+    "`GET /dashboard`": ("api", http_event("GET", "/dashboard")),
+    "`GET /categories/all`": ("api", http_event("GET", "/categories/all")),
     "an order in a queue": ("orders", one_order()),
     "`sweep`": ("sweep", (ROOT / "events/sweep-schedule-1.json").read_bytes()),
 }
