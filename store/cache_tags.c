@@ -285,7 +285,7 @@ static latch_status invalidate(latch_ctx *cx, latch_cache_call *c, latch_str tag
                                         .names = LATCH_NAMES("#pk", in.names.pk, "#sk", in.names.sk, "#ttl", in.names.ttl),
                                         .values = LATCH_VALUES(":pk", in.tag_pk),
                                         .passing = true,
-                                        .timeout_ms = c->cache->timeout_ms > 0 ? c->cache->timeout_ms : LATCH_TABLE_TIMEOUT_MS},
+                                        .timeout_ms = c->cache->timeout_ms != 0 ? c->cache->timeout_ms : LATCH_TABLE_TIMEOUT_MS},
         &pages));
     latch_status status = LATCH_OK;
     for (bool more = true; more && status == LATCH_OK;) {
