@@ -1,8 +1,4 @@
 """Locks, with amazon-dynamodb-lock-client (Java), dynamolock (Go) and paradoxical-io's DynamoLock: held, released, expired, in both directions."""
-import os
-import random
-import tempfile
-import threading
 import time
 
 import paradoxical
@@ -251,71 +247,18 @@ def dynamo_lock_taken_over_is_not_released_by_us(w):
     must(not theirs.try_acquire(key, 30), "we released their lock")
 
 
-# ── one lock for all ──
-
-class Contender(threading.Thread):
-    """Latch's process: takes, makes the witness file, waits, removes it, releases."""
-
-    def __init__(self, library, drive, key, witness, seconds):
-        super().__init__()
-        self.library, self.drive, self.key, self.witness, self.seconds = library, drive, key, witness, seconds
-        self.held, self.overlaps, self.failure = 0, 0, None
-
-    def run(self):
-        try:
-            self.contend()
-        except Exception as e:  # pylint: disable=broad-except
-            self.failure = e
-
-    def contend(self):
-        end = time.monotonic() + self.seconds
-        while time.monotonic() < end:
-            answer = self.drive.call(store="lock", do="take", policy=self.library.policy(wait_ms=1000), key=self.key, session="contend")
-            must(answer["status"] in ("OK", "Held"), answer)
-            if answer["status"] == "OK":
-                self.held += 1
-                self.hold()
-                ok(self.drive.call(do="end", session="contend"))
-                time.sleep(random.uniform(0, 0.02))  # so that the other comes to it
-
-    def hold(self):
-        try:
-            os.close(os.open(self.witness, os.O_CREAT | os.O_EXCL))
-        except FileExistsError:
-            self.overlaps += 1
-            return
-        time.sleep(0.003)
-        os.unlink(self.witness)
-
-
-def contend(p, w):
-    """Their process and ours take turns, as they come: never two at once, and both have theirs."""
-    with tempfile.TemporaryDirectory() as folder:
-        key, witness = w.key(), os.path.join(folder, "witness")
-        line = p.peer.send(do="contend", on=p.client(), key=key, ms=int(w.seconds * 1000), hold_ms=3, refresh_ms=5, witness=witness, wait_ms=0, **p.acquire_sort())
-        ours = Contender(p, w.drive, key, witness, w.seconds)
-        ours.start()
-        ours.join()
-        theirs = p.peer.receive(line, timeout_s=w.seconds + 60)
-    print(f"       {p.flavour}: in {w.seconds:g} s held {ours.held} times by Latch, {theirs['held']} times by the other; two at once {ours.overlaps + theirs['overlaps']} times")
-    must(ours.failure is None, ours.failure)
-    same([ours.overlaps, theirs["overlaps"], theirs["lost"]], [0, 0, 0])
-    must(min(ours.held, theirs["held"]) >= 2, "one of them hardly came to it:", ours.held, theirs["held"])
-
-
 EITHER = [held_there_is_held_here, held_here_is_held_there, released_there_but_kept_is_free_here, the_end_of_a_session_releases_it_there,
           theirs_that_died_is_taken_over_here, theirs_that_died_is_watched_across_invocations, ours_that_died_is_taken_over_there, heartbeats_there_keep_it,
-          extensions_here_keep_it, a_late_holder_here_releases_nothing, a_late_holder_there_releases_nothing, leases_are_written_as_they_read_them, contend]
+          extensions_here_keep_it, a_late_holder_here_releases_nothing, a_late_holder_there_releases_nothing, leases_are_written_as_they_read_them]
 SORTED = [held_there_is_held_here, held_here_is_held_there, theirs_that_died_is_watched_across_invocations]
 CASES = [for_library(library, case) for library in (ForJava, ForGo) for case in EITHER] + \
         [for_library(library, case) for library in (ForJavaSorted, ForGoSorted) for case in SORTED] + \
         [each_reads_the_others_lease, dynamo_lock_held_there_is_held_here, dynamo_lock_held_here_is_held_there, dynamo_lock_expired_is_free,
          dynamo_lock_taken_over_is_not_released_by_us]
-COUNT = 2 * 13 + 2 * 3 + 5
+COUNT = 2 * 12 + 2 * 3 + 5
 TWINS = [
     ("recordVersionNumber is called version", [('"recordVersionNumber"', '"version"')], ["java_held_there_is_held_here", "go_held_there_is_held_here"]),
     ("isReleased is called released", [('"isReleased"', '"released"')], ["java_released_there_but_kept_is_free_here", "go_held_here_is_held_there"]),
     ("leaseDuration is called lease", [('"leaseDuration"', '"lease"')], ["java_theirs_that_died_is_watched_across_invocations", "go_theirs_that_died_is_watched_across_invocations"]),
     ("expiresAt is called until", [('"expiresAt"', '"until"')], ["dynamo_lock_held_there_is_held_here", "dynamo_lock_held_here_is_held_there"]),
-    ("the key is another", [('"k-', '"K-')], ["java_contend", "go_contend"]),
 ]

@@ -1,7 +1,4 @@
 """Do-once, with AWS Lambda Powertools' idempotency for Python and for TypeScript: what one does the other replays, in both directions."""
-import os
-import random
-import tempfile
 import time
 
 from boto3.dynamodb.conditions import Attr
@@ -277,66 +274,6 @@ def too_long_a_response_completes_nothing(p, w):
     p.throws(p.in_progress, prefix, event)  # it would be replayed as nothing there
 
 
-class Race:
-    """A process of the library and one of Latch, for one key after another: one does it, the other replays."""
-
-    def __init__(self, p, w, witness):
-        self.p, self.w, self.prefix, self.witness = p, w, w.key("fn"), witness
-        self.did, self.keys, self.overlaps, self.waited = {"theirs": 0, "ours": 0}, 0, 0, 0
-
-    def begin(self, side, event):
-        make = self.p.begin if side == "theirs" else self.p.begin_ours
-        return make(self.prefix, event, sleep_ms=random.choice((0, 3)), result={"by": side, "n": self.keys}, **({"witness": self.witness} if self.p.witnesses else {}))
-
-    def end(self, side, line):
-        """Whether it did it, and the response; None: another is at it."""
-        if side == "ours":
-            answer = self.w.drive.receive(line)
-            must(answer["status"] in ("OK", "Busy"), answer)
-            self.overlaps += (answer["out"]["worked"] or {"overlaps": 0})["overlaps"]
-            return None if answer["status"] == "Busy" else (answer["out"]["did"], answer["out"]["response"])
-        try:
-            answer = self.p.end(line)
-        except PeerError as e:
-            must(e.name == self.p.in_progress, e)
-            return None
-        self.overlaps += answer.get("overlaps", 0)
-        return answer["did"], answer["response"]
-
-    def run_one(self):
-        self.keys += 1
-        event = event_of(self.w)
-        sides = random.sample(("theirs", "ours"), 2)
-        answers = {}
-        lines = {sides[0]: self.begin(sides[0], event)}
-        time.sleep(random.uniform(0, 0.02))  # the slower one gets a start, now and then
-        lines[sides[1]] = self.begin(sides[1], event)
-        while lines:
-            for side, line in list(lines.items()):
-                answers[side] = self.end(side, line)
-                lines.pop(side)
-                if answers[side] is None:
-                    self.waited += 1
-                    lines[side] = self.begin(side, event)
-        did = [side for side in sides if answers[side][0]]
-        must(len(did) == 1, "done by", did, event)
-        self.did[did[0]] += 1
-        same(answers["theirs"][1], answers["ours"][1])
-        same(answers["ours"][1], {"by": did[0], "n": self.keys})
-
-
-def race(p, w):
-    with tempfile.TemporaryDirectory() as folder:
-        r = Race(p, w, os.path.join(folder, "witness"))
-        r.run_one()  # starts the processes
-        end = time.monotonic() + w.seconds
-        while time.monotonic() < end:
-            r.run_one()
-    print(f"       {p.flavour}: {r.keys} keys in {w.seconds:g} s, done by Latch {r.did['ours']}, by the other {r.did['theirs']}, asked again {r.waited} times, two at once {r.overlaps} times")
-    same(r.overlaps, 0)
-    must(min(r.did.values()) >= 1, "one of them never came first")
-
-
 def for_library(library, case):
     def run(w):
         case(library(w), w)
@@ -349,9 +286,9 @@ EITHER = [replayed_here, replayed_there, in_progress_there_is_busy_here, in_prog
           a_late_owner_here_leaves_theirs_alone, another_payload_is_refused_here, another_payload_is_refused_there, payloads_of_all_kinds_hash_the_same,
           keys_of_all_kinds_hash_the_same, keys_of_several_parts_hash_the_same, without_validation_any_payload_is_the_same,
           work_that_failed_there_is_done_here, work_that_refused_here_is_done_there, work_that_broke_here_is_done_there,
-          done_elsewhere_is_seen_by_both, what_is_cleared_here_is_done_again_there, too_long_a_response_completes_nothing, race]
+          done_elsewhere_is_seen_by_both, what_is_cleared_here_is_done_again_there, too_long_a_response_completes_nothing]
 CASES = [for_library(library, case) for library in (ForPython, ForTypeScript) for case in EITHER]
-COUNT = 2 * 22
+COUNT = 2 * 21
 TWINS = [
     ("data is called response", [('"data"', '"response"')], ["python_replayed_here", "typescript_replayed_there"]),
     ("status is written otherwise", [('"COMPLETED"', '"DONE"')], ["python_replayed_there", "typescript_replayed_there"]),
@@ -359,6 +296,5 @@ TWINS = [
      ["python_a_dead_owner_there_is_succeeded_here", "typescript_a_dead_owner_there_is_succeeded_here"]),
     ("keys are made otherwise", [("fn-", "nf-")],
      ["python_keys_of_several_parts_hash_the_same", "typescript_keys_of_all_kinds_hash_the_same"]),
-    ("another key is claimed", [('fn-', 'nf-')], ["python_race", "typescript_race"]),
     ("payloads are hashed otherwise", [('"validation"', '"validated"')], ["python_another_payload_is_refused_here", "typescript_another_payload_is_refused_there"]),
 ]

@@ -77,7 +77,7 @@ def main():
     module = importlib.import_module(f"cases_{args.group}")
 
     def make_world():
-        return World(args.program, args.tools, url, args.seconds or (1 if args.twin else 5))
+        return World(args.program, args.tools, url, args.seconds or (2 if args.twin else 5))
 
     if args.twin:
         run_twins(module, make_world)
