@@ -35,6 +35,7 @@ static const play_group groups[] = {
     {"store/saga.h", saga_plays},
     {"store/saga_run.h", saga_run_plays},
     {"store/rate.h", rate_plays},
+    {"store/adaptive.h", adaptive_plays},
     {"store/cooldown.h", cooldown_plays},
     {NULL, item_plays},
     {NULL, table_plays},

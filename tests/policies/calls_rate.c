@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "core/ctx.h"
+#include "store/adaptive.h"
 #include "store/cooldown.h"
 #include "store/rate.h"
 #include "tests/policies/calls.h"
@@ -126,6 +127,87 @@ const play rate_plays[] = {
     {CALL(rate_clear, SMALL_TABLE), .own_table = true, .prepare = bob_takes_of_three, .go = rate_clear},
     {CALL(rate_cleanup, SMALL_TABLE), .own_table = true, .prepare = bob_takes_of_three, .go = rate_cleanup},
     {CALL(rate_stats, SMALL_TABLE), .own_table = true, .prepare = bob_takes_of_three, .go = rate_stats},
+    {0},
+};
+
+/* ── adaptive ── */
+
+static latch_adaptive_state split;
+
+static const latch_adaptive adaptive = {.name = "d", .limit = 10, .window_ms = LATCH_HOUR_MS},
+                            narrow = {.name = "d", .limit = 1, .window_ms = LATCH_HOUR_MS, .min_user_reserved = LATCH_ADAPTIVE_NONE};
+
+static latch_status share(rig *r, const latch_adaptive *policy, latch_priority priority) {
+    return latch_adaptive_acquire(&r->cx, policy, key, priority, &split);
+}
+
+static latch_status user_acquires(rig *r) { return share(r, &adaptive, LATCH_USER); }
+static latch_status background_acquires(rig *r) { return share(r, &adaptive, LATCH_BACKGROUND); }
+static latch_status narrow_acquires(rig *r) { return share(r, &narrow, LATCH_USER); }
+static latch_status bob_acquires(void) { return user_acquires(bob); }
+static latch_status ann_acquires(void) { return user_acquires(alice); }
+static latch_status bob_acquires_the_last(void) { return narrow_acquires(bob); }
+
+static latch_status ann_acquires_twice(void) {
+    LATCH_TRY(narrow_acquires(alice));
+    return narrow_acquires(alice) == LATCH_LIMITED ? LATCH_OK : LATCH_E_DATA;
+}
+
+static latch_status adaptive_status(rig *r) { return latch_adaptive_status(&r->cx, &adaptive, key, LATCH_USER, &split); }
+static latch_status adaptive_record(rig *r) { return latch_adaptive_record(&r->cx, &adaptive, key, LATCH_USER); }
+static latch_status adaptive_reset(rig *r) { return latch_adaptive_reset(&r->cx, &adaptive, key); }
+
+static latch_status adaptive_can_proceed(rig *r) {
+    bool can;
+    return latch_adaptive_can_proceed(&r->cx, &adaptive, key, LATCH_USER, &can);
+}
+
+static latch_status adaptive_wait_time(rig *r) {
+    int64_t wait_ms;
+    return latch_adaptive_wait_time(&r->cx, &adaptive, key, LATCH_USER, &wait_ms);
+}
+
+static latch_status bob_acquires_of_three(void) {
+    for (int i = 0; i < 3; i++)
+        LATCH_TRY(latch_adaptive_acquire(&bob->cx, &adaptive, numbered(bob, i), LATCH_USER, &split));
+    rig_pass(bob->world, 3 * LATCH_DAY_MS); /* these are past their time to live */
+    return LATCH_OK;
+}
+
+static latch_status adaptive_clear(rig *r) {
+    latch_swept swept;
+    return latch_adaptive_clear(&r->cx, &adaptive, &all_of_it, &swept);
+}
+
+static latch_status adaptive_cleanup(rig *r) {
+    latch_swept swept;
+    LATCH_TRY(latch_adaptive_cleanup(&r->cx, &adaptive, &all_of_it, &swept));
+    return swept.removed == 3 ? LATCH_OK : LATCH_E_DATA;
+}
+
+static latch_status adaptive_stats(rig *r) {
+    latch_swept swept;
+    return latch_adaptive_stats(&r->cx, &adaptive, &all_of_it, &swept);
+}
+
+const play adaptive_plays[] = {
+    {CALL(adaptive_acquire, "a user, granted, the first of its key"), .go = user_acquires},
+    {CALL(adaptive_acquire, "a user, granted, on a key that this process knows"), .prepare = ann_acquires, .go = user_acquires},
+    {CALL(adaptive_acquire, "a user, granted, on a key that this process doesn't know"), .prepare = bob_acquires, .go = user_acquires},
+    {CALL(adaptive_acquire, "background, granted, on a key that this process knows"), .prepare = ann_acquires, .go = background_acquires},
+    {CALL(adaptive_acquire, "background, granted, on a key that this process doesn't know"), .prepare = bob_acquires,
+     .go = background_acquires},
+    {CALL(adaptive_acquire, "refused"), .prepare = bob_acquires_the_last, .go = narrow_acquires, .wants = LATCH_LIMITED},
+    {CALL(adaptive_acquire, "refused, and the process knows since the call before"), .prepare = ann_acquires_twice, .go = narrow_acquires,
+     .wants = LATCH_LIMITED},
+    {CALL(adaptive_status, "always"), .prepare = bob_acquires, .go = adaptive_status},
+    {CALL(adaptive_can_proceed, "always"), .prepare = bob_acquires, .go = adaptive_can_proceed},
+    {CALL(adaptive_wait_time, "always"), .prepare = bob_acquires, .go = adaptive_wait_time},
+    {CALL(adaptive_record, "always"), .go = adaptive_record},
+    {CALL(adaptive_reset, "always"), .prepare = bob_acquires, .go = adaptive_reset},
+    {CALL(adaptive_clear, SMALL_TABLE), .own_table = true, .prepare = bob_acquires_of_three, .go = adaptive_clear},
+    {CALL(adaptive_cleanup, SMALL_TABLE), .own_table = true, .prepare = bob_acquires_of_three, .go = adaptive_cleanup},
+    {CALL(adaptive_stats, SMALL_TABLE), .own_table = true, .prepare = bob_acquires_of_three, .go = adaptive_stats},
     {0},
 };
 
