@@ -14,6 +14,7 @@ static latch_keyed keyed_of(const latch_counter *c) {
 
 static latch_keyed keyed_two(const latch_counter *c) {
     return (latch_keyed){.store = "pcounter",
+                         .sort = "pcounter's sort key",
                          .prefix = "PKV",
                          .name = c->name,
                          .table = c->paradoxical_table,
@@ -85,7 +86,7 @@ static latch_status look(latch_ctx *cx, const latch_counter *c, const latch_keye
     LATCH_TRY(latch_ctx_deadline(cx, c->timeout_ms, LATCH_TABLE_TIMEOUT_MS, &request.deadline_at_ms));
     LATCH_TRY(latch_table_call(cx, &request, &found));
     out->found = found.node != NULL;
-    return read_count(found, &out->count);
+    return latch_keyed_blame(cx, item, read_count(found, &out->count));
 }
 
 /* A transaction tells what it was refused for, and nothing when it is applied. */
@@ -145,7 +146,7 @@ static latch_status add(latch_ctx *cx, const latch_counter *c, const latch_keyed
     bool maybe = !no_room || cx->err.maybe_applied;
     latch_status read = c->exact ? read_plain(cx, found, count) : read_count(found, count);
     cx->err.maybe_applied = maybe;
-    if (read != LATCH_OK) return read;
+    if (read != LATCH_OK) return latch_keyed_blame(cx, item, read);
     return no_room ? refuse(cx, c, item, by, *count) : LATCH_OK;
 }
 
@@ -204,14 +205,13 @@ latch_status latch_pcounter_decr(latch_ctx *cx, const latch_pcounter *c, latch_p
 
 static latch_status get(latch_ctx *cx, const latch_counter *c, const latch_str *keys, size_t count, latch_counted *out) {
     const latch_dynamodb_keys names = {.table = c->paradoxical_table, .pk = "key"};
-    size_t bytes = count < SIZE_MAX / 2 / sizeof(latch_dynamodb_read) ? count * sizeof(latch_dynamodb_read) : SIZE_MAX / 2;
-    latch_dynamodb_read *reads = latch_arena_alloc(cx->arena, bytes);
+    latch_dynamodb_read *reads = latch_keyed_room(cx, "counter", count, sizeof *reads);
     latch_dynamodb_gotten got;
-    if (reads == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "counter: the arena is full");
+    if (reads == NULL) return cx->err.status;
     for (size_t i = 0; i < count; i++) {
         latch_keyed_item item;
         LATCH_TRY(find(cx, c, keys[i], &item));
-        reads[i] = (latch_dynamodb_read){.key = latch_keyed_json(cx, &item, false, NULL)};
+        reads[i].key = latch_keyed_json(cx, &item, false, NULL);
     }
     LATCH_TRY(latch_dynamodb_batch_get(cx,
                                        &(latch_dynamodb_batch_get_request){.reads = reads,
@@ -291,9 +291,8 @@ latch_status latch_scoped_counter_get(latch_ctx *cx, const latch_scoped_counter 
                                       latch_counted *out) {
     forget(out, keys_count);
     if (keys_count == 0) return LATCH_OK;
-    size_t bytes = keys_count < SIZE_MAX / 2 / sizeof(latch_str) ? keys_count * sizeof(latch_str) : SIZE_MAX / 2;
-    latch_str *made = latch_arena_alloc(cx->arena, bytes);
-    if (made == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "counter: the arena is full");
+    latch_str *made = latch_keyed_room(cx, "counter", keys_count, sizeof *made);
+    if (made == NULL) return cx->err.status;
     for (size_t i = 0; i < keys_count; i++)
         made[i] = scoped->key(cx, keys[i]);
     return latch_counter_get(cx, scoped->counter, made, keys_count, out);

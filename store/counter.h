@@ -25,8 +25,8 @@
  * call, counted once. A get is repeated; a delete only with .exact, as it has the same result twice unless somebody counts meanwhile.
  *
  * Statuses, beside what a call lists: LATCH_E_INPUT, a bad key; LATCH_E_MISUSE, a bad policy, no such table, a `count` that is no number;
- * LATCH_E_DATA, a count that is no whole number of 64 bits, or would not be (nothing was changed: it never wraps); LATCH_E_NOMEM; LATCH_E_*,
- * no answer, or one that says no.
+ * LATCH_E_DATA, a count that is no whole number of 64 bits, or would not be (it never wraps; with err.maybe_applied a fraction that was there
+ * already was counted on); LATCH_E_NOMEM; LATCH_E_*, no answer, or one that says no.
  *
  * Source: UpdateItem (ADD) and TransactWriteItems of the DynamoDB API reference; the layouts and rule of KeyValueCounter,
  * PartitionedKeyValueCounter and KeyValueScopedCounter.

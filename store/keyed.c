@@ -75,13 +75,8 @@ latch_status latch_keyed_find_all(latch_ctx *cx, const latch_keyed *k, latch_key
     return check(cx, k, &of, LATCH_STR("all"));
 }
 
-/* The message says which part: "pkv's sort key carts: the key is empty". */
-static const char *sort_shown(const latch_keyed *k) {
-    return k->store[0] == 'p' && k->store[1] == 'k' ? "pkv's sort key" : "pcounter's sort key";
-}
-
 latch_status latch_keyed_find_two(latch_ctx *cx, const latch_keyed *k, latch_pkv_key key, latch_keyed_item *out) {
-    const latch_table_key of = {.store = sort_shown(k), .prefix = "KEY", .max_bytes = SK_MAX_BYTES};
+    const latch_table_key of = {.store = k->sort, .prefix = "KEY", .max_bytes = SK_MAX_BYTES};
     latch_decimal number;
     LATCH_TRY(latch_keyed_find_partition(cx, k, key.partition, out));
     LATCH_TRY(latch_table_check_key(cx, &of, shown_name(k), key.sort));
@@ -92,6 +87,24 @@ latch_status latch_keyed_find_two(latch_ctx *cx, const latch_keyed *k, latch_pkv
     out->sk = latch_key(cx, LATCH_STR("KEY"), key.sort);
     if (out->sk.ptr == NULL) return full(cx, k);
     return out->sk.len <= of.max_bytes ? LATCH_OK : too_long(cx, &of, k, key.sort, out->sk);
+}
+
+/* The message cut where it must be: a long key leaves little of it. */
+latch_status latch_keyed_blame(latch_ctx *cx, const latch_keyed_item *item, latch_status status) {
+    bool maybe = cx->err.maybe_applied;
+    latch_str pk = latch_str_cut(item->pk, 100);
+    if (status != LATCH_E_DATA) return status;
+    (void)latch_err_set(&cx->err, status, "%.*s: %s", LATCH_ARG(pk), cx->err.message);
+    cx->err.maybe_applied = maybe;
+    return status;
+}
+
+void *latch_keyed_room(latch_ctx *cx, const char *store, size_t count, size_t size) {
+    size_t bytes = count < SIZE_MAX / 2 / size ? count * size : SIZE_MAX / 2;
+    void *room = latch_arena_alloc(cx->arena, bytes > 0 ? bytes : 1);
+    if (room != NULL) memset(room, 0, bytes);
+    if (room == NULL) (void)latch_err_set(&cx->err, LATCH_E_NOMEM, "%s: the arena is full", store);
+    return room;
 }
 
 /* ── what typed requests and lists want ─────────────────────────────────────────────────────────────────────────────────── */

@@ -10,6 +10,7 @@
 
 typedef struct latch_keyed { /* of one policy */
     const char *store;       /* "kv": begins messages */
+    const char *sort;        /* "pkv's sort key": begins those of a partition's second part */
     const char *prefix;      /* "KV": begins the native pk, and is the sk where there is no partition */
     const char *name;        /* natively a part of the pk; in the model's table the namespace, which may be empty or NULL */
     const char *table;       /* the model's; NULL: the stores' own */
@@ -35,6 +36,12 @@ LATCH_NODISCARD latch_status latch_keyed_find_all(latch_ctx *cx, const latch_key
 
 /* The key attributes' names in the table that the item is in; *sk is NULL where there is none. */
 void latch_keyed_names(latch_ctx *cx, const latch_keyed_item *item, const char **pk, const char **sk);
+
+/* `status`; the message of an LATCH_E_DATA begins with the item's key. */
+latch_status latch_keyed_blame(latch_ctx *cx, const latch_keyed_item *item, latch_status status);
+
+/* `count` of `size` bytes each, zeroed; NULL: LATCH_E_NOMEM is set. */
+LATCH_NODISCARD void *latch_keyed_room(latch_ctx *cx, const char *store, size_t count, size_t size);
 
 /* The item's key as plain JSON, for typed requests, with up to 3 attributes more. `more` may be NULL. */
 latch_json latch_keyed_json(latch_ctx *cx, const latch_keyed_item *item, bool sort_is_number, const latch_pair *more);

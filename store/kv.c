@@ -39,8 +39,8 @@ latch_status latch_kv_get(latch_ctx *cx, const latch_kv *kv, latch_str key, latc
     LATCH_TRY(call(cx, kv, &item, &(latch_request){.operation = LATCH_GET_ITEM, .eventual = kv->eventual}, &found));
     if (found.node == NULL || !latch_item_has(found, "data"))
         return latch_err_set(&cx->err, LATCH_MISSING, "%.*s: there is no such value", LATCH_ARG(item.pk));
-    LATCH_TRY(latch_item_text(found, "data", &text));
-    return latch_json_parse(cx, LATCH_E_DATA, "data", text, out);
+    LATCH_TRY(latch_keyed_blame(cx, &item, latch_item_text(found, "data", &text)));
+    return latch_keyed_blame(cx, &item, latch_json_parse(cx, LATCH_E_DATA, "data", text, out));
 }
 
 latch_status latch_kv_set_(latch_ctx *cx, const latch_kv *kv, latch_str key, latch_value v) {
@@ -71,22 +71,14 @@ latch_status latch_kv_delete(latch_ctx *cx, const latch_kv *kv, latch_str key) {
 
 static latch_status full(latch_ctx *cx) { return latch_err_set(&cx->err, LATCH_E_NOMEM, "kv: the arena is full"); }
 
-/* `count` of `size` bytes each, zeroed. */
-static void *room_for(latch_ctx *cx, size_t count, size_t size) {
-    size_t bytes = count < SIZE_MAX / 2 / size ? count * size : SIZE_MAX / 2;
-    void *room = latch_arena_alloc(cx->arena, bytes > 0 ? bytes : 1);
-    if (room != NULL) memset(room, 0, bytes);
-    return room;
-}
-
 static latch_dynamodb_keys keys_of(const latch_kv *kv) { return (latch_dynamodb_keys){.table = kv->paradoxical_table, .pk = "key"}; }
 
 static latch_status get_batch(latch_ctx *cx, const latch_kv *kv, const latch_str *keys, size_t count, latch_kv_entry *out) {
     const latch_keyed k = keyed_of(kv);
     const latch_dynamodb_keys names = keys_of(kv);
-    latch_dynamodb_read *reads = room_for(cx, count, sizeof *reads);
+    latch_dynamodb_read *reads = latch_keyed_room(cx, "kv", count, sizeof *reads);
     latch_dynamodb_gotten got;
-    if (reads == NULL) return full(cx);
+    if (reads == NULL) return cx->err.status;
     for (size_t i = 0; i < count; i++) {
         latch_keyed_item item;
         LATCH_TRY(latch_keyed_find(cx, &k, keys[i], &item));
@@ -126,8 +118,8 @@ latch_status latch_kv_set_batch(latch_ctx *cx, const latch_kv *kv, const latch_k
     const latch_dynamodb_keys names = keys_of(kv);
     *out = (latch_dynamodb_written){0};
     if (count == 0) return LATCH_OK;
-    latch_dynamodb_write *writes = room_for(cx, count, sizeof *writes);
-    if (writes == NULL) return full(cx);
+    latch_dynamodb_write *writes = latch_keyed_room(cx, "kv", count, sizeof *writes);
+    if (writes == NULL) return cx->err.status;
     for (size_t i = 0; i < count; i++) {
         latch_keyed_item item;
         latch_str text;
@@ -230,8 +222,8 @@ latch_status latch_kv_list(latch_ctx *cx, const latch_kv *kv, const latch_kv_lis
         return latch_err_set(&cx->err, LATCH_E_MISUSE, "kv: .limit is %" PRId64 ", want 0 to %d", request->limit, LIMIT_MAX);
     latch_dynamodb_scan_request r = {.page_items = limit > PAGE_LEAST ? (int64_t)limit : PAGE_LEAST, .from = request->from};
     LATCH_TRY(begin(cx, kv, request->contains, &r, &s));
-    latch_kv_entry *entries = room_for(cx, limit, sizeof *entries);
-    if (entries == NULL) return full(cx);
+    latch_kv_entry *entries = latch_keyed_room(cx, "kv", limit, sizeof *entries);
+    if (entries == NULL) return cx->err.status;
     latch_status status = list(cx, &s, limit, entries, out);
     out->entries = entries;
     if (status != LATCH_OK) *out = (latch_kv_page){.token = LATCH_STR("")};
@@ -240,8 +232,8 @@ latch_status latch_kv_list(latch_ctx *cx, const latch_kv *kv, const latch_kv_lis
 
 static latch_status give_page(latch_ctx *cx, const scanning *s, latch_kv_page_fn *page, void *arg, uint64_t *seen) {
     size_t count = 0;
-    latch_kv_entry *entries = room_for(cx, latch_count(s->pages.items), sizeof *entries);
-    if (entries == NULL) return full(cx);
+    latch_kv_entry *entries = latch_keyed_room(cx, "kv", latch_count(s->pages.items), sizeof *entries);
+    if (entries == NULL) return cx->err.status;
     for (latch_each each = latch_each_in(s->pages.items); latch_each_next(&each);) {
         bool taken;
         LATCH_TRY(take(cx, s, latch_each_value(&each), &entries[count], &taken));

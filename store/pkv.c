@@ -14,6 +14,7 @@
 
 latch_keyed latch_pkv_keyed(const latch_pkv *pkv) {
     return (latch_keyed){.store = "pkv",
+                         .sort = "pkv's sort key",
                          .prefix = "PKV",
                          .name = pkv->name,
                          .table = pkv->paradoxical_table,
@@ -45,8 +46,8 @@ latch_status latch_pkv_get(latch_ctx *cx, const latch_pkv *pkv, latch_pkv_key ke
     LATCH_TRY(look(cx, pkv, key, &item, &found));
     if (found.node == NULL || !latch_item_has(found, "data"))
         return latch_err_set(&cx->err, LATCH_MISSING, "%.*s, %.*s: there is no such value", LATCH_ARG(item.pk), LATCH_ARG(item.sk));
-    LATCH_TRY(latch_item_text(found, "data", &text));
-    return latch_json_parse(cx, LATCH_E_DATA, "data", text, out);
+    LATCH_TRY(latch_keyed_blame(cx, &item, latch_item_text(found, "data", &text)));
+    return latch_keyed_blame(cx, &item, latch_json_parse(cx, LATCH_E_DATA, "data", text, out));
 }
 
 latch_status latch_pkv_exists(latch_ctx *cx, const latch_pkv *pkv, latch_pkv_key key, bool *out) {
@@ -125,13 +126,6 @@ latch_status latch_pkv_delete(latch_ctx *cx, const latch_pkv *pkv, latch_pkv_key
 
 static latch_status full(latch_ctx *cx) { return latch_err_set(&cx->err, LATCH_E_NOMEM, "pkv: the arena is full"); }
 
-static void *room_for(latch_ctx *cx, size_t count, size_t size) {
-    size_t bytes = count < SIZE_MAX / 2 / size ? count * size : SIZE_MAX / 2;
-    void *room = latch_arena_alloc(cx->arena, bytes > 0 ? bytes : 1);
-    if (room != NULL) memset(room, 0, bytes);
-    return room;
-}
-
 static latch_status write_all(latch_ctx *cx, const latch_pkv *pkv, const latch_dynamodb_write *writes, size_t count,
                               latch_dynamodb_written *out) {
     const latch_dynamodb_keys names = {.table = pkv->paradoxical_table, .pk = "partitionKey", .sk = "sortKey"};
@@ -151,8 +145,8 @@ latch_status latch_pkv_set_batch(latch_ctx *cx, const latch_pkv *pkv, const latc
     const latch_keyed k = latch_pkv_keyed(pkv);
     *out = (latch_dynamodb_written){0};
     if (count == 0) return LATCH_OK;
-    latch_dynamodb_write *writes = room_for(cx, count, sizeof *writes);
-    if (writes == NULL) return full(cx);
+    latch_dynamodb_write *writes = latch_keyed_room(cx, "pkv", count, sizeof *writes);
+    if (writes == NULL) return cx->err.status;
     for (size_t i = 0; i < count; i++) {
         latch_keyed_item item;
         latch_pkv_write w;
@@ -194,8 +188,8 @@ static latch_status begin(latch_ctx *cx, const latch_pkv *pkv, latch_str partiti
 }
 
 static latch_status list(latch_ctx *cx, finding *f, size_t limit, latch_kv_page *out) {
-    latch_kv_entry *entries = room_for(cx, limit, sizeof *entries);
-    if (entries == NULL) return full(cx);
+    latch_kv_entry *entries = latch_keyed_room(cx, "pkv", limit, sizeof *entries);
+    if (entries == NULL) return cx->err.status;
     while (out->count < limit) {
         latch_kv_entry *entry = &entries[out->count];
         latch_json item;
@@ -237,8 +231,8 @@ static latch_status clear_page(latch_ctx *cx, const latch_pkv *pkv, latch_str pa
     LATCH_TRY(begin(cx, pkv, partition, true, &(latch_dynamodb_query_request){.page_items = CLEAR_PAGE}, &f));
     LATCH_TRY(latch_dynamodb_next_page(&f.pages, &page));
     size_t count = latch_count(f.pages.items);
-    latch_dynamodb_write *writes = room_for(cx, count, sizeof *writes);
-    if (writes == NULL) return full(cx);
+    latch_dynamodb_write *writes = latch_keyed_room(cx, "pkv", count, sizeof *writes);
+    if (writes == NULL) return cx->err.status;
     for (size_t i = 0; i < count; i++)
         writes[i].delete_key = latch_at(f.pages.items, i);
     latch_status status = count > 0 ? write_all(cx, pkv, writes, count, &written) : LATCH_OK;

@@ -140,7 +140,7 @@ static latch_status fingerprint(latch_ctx *cx, next *out) {
 
 static latch_status read_set(latch_ctx *cx, const change *c, const seen *s, element **out, size_t *count) {
     latch_json list = {cx, NULL};
-    if (s->data) LATCH_TRY(latch_json_parse(cx, LATCH_E_DATA, "data", s->text, &list));
+    if (s->data) LATCH_TRY(latch_keyed_blame(cx, &c->item, latch_json_parse(cx, LATCH_E_DATA, "data", s->text, &list)));
     if (s->data && s->text.ptr[strspn(s->text.ptr, " \t\r\n")] != '[')
         return latch_err_set(&cx->err, LATCH_E_DATA, "%.*s, %.*s: what is stored is no list", LATCH_ARG(c->item.pk), LATCH_ARG(c->item.sk));
     return elements_of(cx, list, c->rule == NULL && c->given_count > 0, out, count);

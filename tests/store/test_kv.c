@@ -75,7 +75,8 @@ static void shares_the_models_table(void **state) {
     is_json(value_of(&bare, "users.a"), "{\"n\":1}");
     assert_int_equal(latch_kv_get(&ann.cx, &theirs, LATCH_STR("c"), &v), LATCH_MISSING);
     assert_int_equal(latch_kv_get(&ann.cx, &theirs, LATCH_STR("x"), &v), LATCH_E_DATA);
-    assert_string_equal(latch_error(&ann.cx)->message, "data: is not JSON, byte 1: unexpected character, expected a string for object key");
+    assert_string_equal(latch_error(&ann.cx)->message,
+                        "users.x: data: is not JSON, byte 1: unexpected character, expected a string for object key");
     assert_int_equal(latch_kv_get(&ann.cx, &theirs, LATCH_STR("y"), &v), LATCH_E_DATA);
     put(&theirs, "c", "[true]"); /* a set leaves the count alone, where the model's drops it */
     stands(KEYS, "{\"key\":{\"S\":\"users.c\"}}", "{\"data\":{\"S\":\"[true]\"},\"count\":{\"N\":\"7\"},\"key\":{\"S\":\"users.c\"}}");
