@@ -2,7 +2,7 @@
 
 Times are microseconds of one monotonic clock: t0 before a call, t1 after it. What a call did, it did in between: only what holds for every
 such moment is a violation. A process may be killed anywhere: a line may have no successor."""
-import bisect, collections, json, pathlib
+import bisect, collections, json, pathlib, re
 
 MS = 1000
 EARLY = 2 * MS  # a clock read in whole milliseconds, at both ends
@@ -14,6 +14,11 @@ class Verdict:
 
     def violated(self, what, *events):
         self.violations.append(what + ": " + "; ".join(json.dumps(e) for e in events))
+
+
+def kind_of(violation):
+    """What it is, without its numbers: "two holders at once"."""
+    return re.sub(r"\d[\d-]*|None", "…", violation.partition(": ")[0]).removeprefix("… ")
 
 
 def read(folder):
@@ -146,7 +151,7 @@ def once_key(verdict, works, calls, clears):
             done[work["n"]] = index
             following = works[index + 1] if index + 1 < len(works) else None
             if following is not None and not cleared_between(clears, work["ended"], following["t1"]):
-                verdict.violated("done twice", work, following)
+                verdict.violated("done twice" if work["ended"] <= following["t1"] else "completed after another took over", work, following)
     replays(verdict, works, calls, done)
 
 
@@ -223,9 +228,11 @@ def dedupe(processes):
 # ── limits ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def attempt(processes, complete=True):
-    """Never more than max in a window; windows don't overlap; and a window that refused was full."""
+def attempt(processes):
+    """Never more than max in a window; windows don't overlap; and a window that refused was full, unless somebody was killed who may have
+    counted."""
     verdict, windows = Verdict(), collections.defaultdict(list)
+    complete = all(process and process[-1]["e"] == "bye" for process in processes)
     for process in processes:
         tally(verdict, process, "attempt")
         for e in process:

@@ -43,9 +43,10 @@ class Store:
             self.process.stdout.close()
         self.folder.cleanup()
 
-    def ask(self, operation, request):
+    def ask(self, operation, request, key="local"):
+        """DynamoDB Local has a database for each access key."""
         headers = {"X-Amz-Target": "DynamoDB_20120810." + operation, "Content-Type": "application/x-amz-json-1.0",
-                   "Authorization": "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0"}
+                   "Authorization": f"AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0"}
         return json.loads(urllib.request.urlopen(urllib.request.Request(self.url, json.dumps(request).encode(), headers), timeout=30).read())
 
     @property
@@ -56,15 +57,15 @@ class Store:
 class Stage:
     """A table of its own in a store, and a folder of journals."""
 
-    def __init__(self, store, keys=KEYS, url=None):
-        self.store, self.keys, self.url = store, keys, url or store.url
+    def __init__(self, store, keys=KEYS, url=None, access_key="local"):
+        self.store, self.keys, self.url, self.access_key = store, keys, url or store.url, access_key
         self.table, self.processes, self.started = "races-" + uuid.uuid4().hex, [], 0
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory()
-        self.store.ask("CreateTable", {"TableName": self.table, "BillingMode": "PAY_PER_REQUEST",
-                                       "AttributeDefinitions": [{"AttributeName": n, "AttributeType": "S"} for n, _ in self.keys],
-                                       "KeySchema": [{"AttributeName": n, "KeyType": t} for n, t in self.keys]})
+        self.ask("CreateTable", {"BillingMode": "PAY_PER_REQUEST",
+                                 "AttributeDefinitions": [{"AttributeName": n, "AttributeType": "S"} for n, _ in self.keys],
+                                 "KeySchema": [{"AttributeName": n, "KeyType": t} for n, t in self.keys]})
         return self
 
     def __exit__(self, *_):
@@ -72,13 +73,16 @@ class Stage:
             if process.poll() is None:
                 process.kill()
             process.wait()
-        self.store.ask("DeleteTable", {"TableName": self.table})
+        self.ask("DeleteTable", {})
         self.folder.cleanup()
+
+    def ask(self, operation, request):
+        return self.store.ask(operation, {"TableName": self.table, **request}, self.access_key)
 
     @property
     def environment(self):
         return {**quiet_environment(), "LATCH_STORE": "dynamodb", "LATCH_TABLE": self.table, "AWS_ENDPOINT_URL_DYNAMODB": self.url,
-                "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_REGION": "us-east-1",
+                "AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": "local", "AWS_REGION": "us-east-1",
                 "ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
 
     def start(self, race, command=None, **options):
@@ -114,5 +118,4 @@ class Stage:
             assert status in (0, -signal.SIGKILL), f"a worker ended with {status}"
 
     def item(self, pk, sk):
-        answer = self.store.ask("GetItem", {"TableName": self.table, "ConsistentRead": True, "Key": {"pk": {"S": pk}, "sk": {"S": sk}}})
-        return answer.get("Item")
+        return self.ask("GetItem", {"ConsistentRead": True, "Key": {"pk": {"S": pk}, "sk": {"S": sk}}}).get("Item")
