@@ -76,10 +76,10 @@ static bool add_part(latch_str text, size_t *at, int64_t *ns) {
     for (size_t i = 0; digits > 0 && digits < 18 && i < sizeof units / sizeof *units; i++) {
         size_t len = strlen(units[i].name);
         if (text.len - *at < len || memcmp(text.ptr + *at, units[i].name, len) != 0) continue;
-        double part = number / scale * (double)units[i].ns + 1;
+        double part = number / scale * (double)units[i].ns;
         if (part > (double)LATCH_AT_MS_MAX * 1e3) return false;
         *at += len;
-        *ns += (int64_t)part;
+        *ns += (int64_t)part + ((double)(int64_t)part < part);
         return true;
     }
     return false;
