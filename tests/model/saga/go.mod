@@ -1,0 +1,3 @@
+module sagamodel
+
+go 1.24
