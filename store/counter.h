@@ -8,8 +8,8 @@
  *     LATCH_TRY(latch_counter_incr(cx, &visits, page, 1, &count));
  *     LATCH_TRY_BUT(LATCH_LIMITED, sold_out, latch_counter_decr(cx, &stock, sku, qty, NULL));
  *
- * Bound: a counter's bounds hold at each moment, under any number of callers, crashes, lost and late requests: a change is checked and applied
- * in one. What a call that returned LATCH_OK counted is counted once.
+ * Bound: a counter's bounds hold at each moment, under any number of callers, crashes, lost and late requests: a change is checked and
+ * applied in one. What a call that returned LATCH_OK counted is counted once.
  *
  * Item: pk COUNTER#<name>#<key>, sk COUNTER; in partitions pk PKV#<name>#<partition>, sk KEY#<sort>, beside what store/pkv.h keeps there;
  * joined and escaped by latch_key
@@ -25,8 +25,8 @@
  * call, counted once. A get is repeated; a delete only with .exact, as it has the same result twice unless somebody counts meanwhile.
  *
  * Statuses, beside what a call lists: LATCH_E_INPUT, a bad key; LATCH_E_MISUSE, a bad policy, no such table, a `count` that is no number;
- * LATCH_E_DATA, a count that is no whole number of 64 bits, or would not be (it never wraps; with err.maybe_applied a fraction that was there
- * already was counted on); LATCH_E_NOMEM; LATCH_E_*, no answer, or one that says no.
+ * LATCH_E_DATA, a count that is no whole number of 64 bits, or would not be (it never wraps; with err.maybe_applied a fraction that was
+ * there already was counted on); LATCH_E_NOMEM; LATCH_E_*, no answer, or one that says no.
  *
  * Source: UpdateItem (ADD) and TransactWriteItems of the DynamoDB API reference; the layouts and rule of KeyValueCounter,
  * PartitionedKeyValueCounter and KeyValueScopedCounter.
@@ -69,8 +69,8 @@ LATCH_NODISCARD latch_status latch_counter_decr(latch_ctx *cx, const latch_count
     __attribute__((nonnull(1, 2))); /* subtracts */
 
 /*
- * `keys_count` of them, in any number, strongly consistent: out[i] is that of keys[i]; a key that comes twice is asked for once. Requests: 1
- * per 100. A failure leaves all of `out` as not found.
+ * `keys_count` of them, in any number, strongly consistent: out[i] is that of keys[i]; a key that comes twice is asked for once. Requests:
+ * 1 per 100. A failure leaves all of `out` as not found.
  */
 LATCH_NODISCARD latch_status latch_counter_get(latch_ctx *cx, const latch_counter *counter, const latch_str *keys, size_t keys_count,
                                                latch_counted *out) LATCH_NONNULL;
@@ -78,7 +78,7 @@ LATCH_NODISCARD latch_status latch_counter_get(latch_ctx *cx, const latch_counte
 /* LATCH_OK also where there is none. It deletes the item, whatever else is in it. */
 LATCH_NODISCARD latch_status latch_counter_delete(latch_ctx *cx, const latch_counter *counter, latch_str key) LATCH_NONNULL;
 
-/* ── in partitions: as these; latch_pkv_list of the same name shows them, latch_pkv_clear deletes them ───────────────────────── */
+/* ── in partitions: as these; latch_pkv_list of the same name shows them, latch_pkv_clear deletes them ──────────────────────── */
 
 typedef latch_counter latch_pcounter;
 LATCH_NODISCARD latch_status latch_pcounter_add(latch_ctx *cx, const latch_pcounter *counter, latch_pkv_key key, int64_t by, int64_t *count)
@@ -91,7 +91,7 @@ LATCH_NODISCARD latch_status latch_pcounter_get(latch_ctx *cx, const latch_pcoun
                                                 latch_counted *out) LATCH_NONNULL;
 LATCH_NODISCARD latch_status latch_pcounter_delete(latch_ctx *cx, const latch_pcounter *counter, latch_pkv_key key) LATCH_NONNULL;
 
-/* ── scoped: a function in front that makes the counter's key of the caller's ────────────────────────────────────────────────── */
+/* ── scoped: a function in front that makes the counter's key of the caller's ───────────────────────────────────────────────── */
 
 /* In cx's memory, by latch_key or latch_copy; empty: refused as an empty key is. */
 typedef latch_str latch_scope_key_fn(latch_ctx *cx, latch_str key);

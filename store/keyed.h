@@ -1,6 +1,6 @@
 /*
- * store/keyed.h - where key-value tables and counters keep an item: in the stores' own table, or in one that the model's library writes too.
- * For store/kv.c, pkv.c, sets.c and counter.c.
+ * store/keyed.h - where key-value tables and counters keep an item: in the stores' own table, or in one that the model's library writes
+ * too. For store/kv.c, pkv.c, sets.c and counter.c.
  */
 #ifndef LATCH_STORE_KEYED_H
 #define LATCH_STORE_KEYED_H
@@ -46,7 +46,7 @@ LATCH_NODISCARD void *latch_keyed_room(latch_ctx *cx, const char *store, size_t 
 /* The item's key as plain JSON, for typed requests, with up to 3 attributes more. `more` may be NULL. */
 latch_json latch_keyed_json(latch_ctx *cx, const latch_keyed_item *item, bool sort_is_number, const latch_pair *more);
 
-/* What every stored key of the policy begins with (of the pk, of the sk where there are partitions); empty: nothing. ptr NULL: no memory. */
+/* What each stored key of the policy begins with (its pk, its sk where there are partitions); empty: nothing. ptr NULL: no memory. */
 latch_str latch_keyed_prefix(latch_ctx *cx, const latch_keyed *k);
 
 /* The key as the caller knows it: without the prefix, and natively unescaped. ptr NULL: no memory. */

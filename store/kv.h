@@ -11,8 +11,9 @@
  *
  * Item: pk KV#<name>#<key>, joined and escaped by latch_key; sk KV
  *   data  S  JSON text, at most 390 KB
- * In a table of @paradoxical-io/common-aws KeyValueTable (.paradoxical_table): key S `<name>.<key>`, or the bare key where .name is empty; data
- * as here. Other attributes of an item (a counter's) are left alone by set, which that library's own set drops.
+ * In a table of @paradoxical-io/common-aws KeyValueTable (.paradoxical_table): key S `<name>.<key>`, or the bare key where .name is
+ * empty; data as here. There `a` has in it what the name `a.b` has: "a.b.k" is its key "b.k". Other attributes of an item (a counter's)
+ * are left alone by set, which that library's own set drops.
  *
  * Requests: 1 a call; of lists 1 a page, of batches 1 per 25 writes or 100 reads. A write costs a write unit per KB of item begun, a read 1
  * read unit per 4 KB, half of it .eventual. One key bears about 1 000 writes and 3 000 reads of such units a second.
@@ -25,9 +26,9 @@
  *   LATCH_E_NOMEM   the arena is full
  *   LATCH_E_*       no answer, or one that says no
  *
- * Repeating. Reads are repeated where no answer comes. Set and delete aren't, unless .repeat: nothing can recognise one that comes late, over
- * what another wrote meanwhile. Then they end with err.maybe_applied: applied, or still to be. Calling again is harmless where nobody else
- * writes that key.
+ * Repeating. Reads are repeated where no answer comes. Set and delete aren't, unless .repeat: nothing can recognise one that comes late,
+ * over what another wrote meanwhile. Then they end with err.maybe_applied: applied, or still to be. Calling again is harmless where nobody
+ * else writes that key.
  *
  * Source: GetItem, UpdateItem, Scan, BatchGetItem and BatchWriteItem of the DynamoDB API reference; the layout and rule of KeyValueTable.
  */
@@ -58,8 +59,8 @@ typedef struct latch_kv_entry {
 LATCH_NODISCARD latch_status latch_kv_get(latch_ctx *cx, const latch_kv *kv, latch_str key, latch_json *out) LATCH_NONNULL;
 
 /*
- * `count` keys at once, in any number: out[i] is that of keys[i], found or not; a key that comes twice is asked for once. Requests: 1 per 100
- * keys, and 1 for each time that DynamoDB gives some back. A failure leaves all of `out` as not found.
+ * `count` keys at once, in any number: out[i] is that of keys[i], found or not; a key that comes twice is asked for once. Requests: 1 per
+ * 100 keys, and 1 for each time that DynamoDB gives some back. A failure leaves all of `out` as not found.
  */
 LATCH_NODISCARD latch_status latch_kv_get_batch(latch_ctx *cx, const latch_kv *kv, const latch_str *keys, size_t count,
                                                 latch_kv_entry *out) LATCH_NONNULL;
@@ -74,9 +75,9 @@ typedef struct latch_kv_pair {
 } latch_kv_pair;
 
 /*
- * `count` values, in any number, without a condition and without a transaction: *out says how many are written (of a key that comes twice the
- * last), and with what isn't LATCH_OK how many are left. Whole items are put: a counter's attribute under the same key of a model's table is
- * dropped. Requests: 1 per 25, and 1 for each time that DynamoDB gives some back.
+ * `count` values, in any number, without a condition and without a transaction: *out says how many are written (of a key that comes twice
+ * the last), and with what isn't LATCH_OK how many are left. Whole items are put: a counter's attribute under the same key of a model's
+ * table is dropped. Requests: 1 per 25, and 1 for each time that DynamoDB gives some back.
  */
 LATCH_NODISCARD latch_status latch_kv_set_batch(latch_ctx *cx, const latch_kv *kv, const latch_kv_pair *pairs, size_t count,
                                                 latch_dynamodb_written *out) LATCH_NONNULL;
@@ -108,7 +109,7 @@ typedef struct latch_kv_page {
 LATCH_NODISCARD latch_status latch_kv_list(latch_ctx *cx, const latch_kv *kv, const latch_kv_list_request *request,
                                            latch_kv_page *out) LATCH_NONNULL;
 
-/* A page of entries, perhaps none; they, and what is made with cx here, are gone when this returns. Another status than LATCH_OK ends it all. */
+/* A page of entries, perhaps none; they, and what is made with cx here, are gone when this returns. A status but LATCH_OK ends it all. */
 typedef latch_status latch_kv_page_fn(latch_ctx *cx, void *arg, const latch_kv_entry *entries, size_t count);
 
 typedef struct latch_kv_stream_request {
@@ -118,8 +119,8 @@ typedef struct latch_kv_stream_request {
 } latch_kv_stream_request;
 
 /*
- * All entries of this name, page by page, in memory that stays flat. Requests and price as above. LATCH_E_TIMEOUT: the deadline comes before
- * the delay is over. *seen counts the entries that were given.
+ * All entries of this name, page by page, in memory that stays flat. Requests and price as above. LATCH_E_TIMEOUT: the deadline comes
+ * before the delay is over. *seen counts the entries that were given.
  */
 LATCH_NODISCARD latch_status latch_kv_stream(latch_ctx *cx, const latch_kv *kv, const latch_kv_stream_request *request,
                                              latch_kv_page_fn *page, void *arg, uint64_t *seen) __attribute__((nonnull(1, 2, 3, 4, 6)));

@@ -8,7 +8,8 @@
  *
  *     LATCH_TRY(latch_dynamodb_get(cx, &(latch_dynamodb_get_request){.table = "orders", .key = key}, &item));
  *     LATCH_TRY(latch_map_read(cx, orders, item, &mine));
- *     LATCH_TRY(latch_dynamodb_put(cx, &(latch_dynamodb_put_request){.table = "orders", .item = latch_map_write(cx, orders, &mine)}, NULL));
+ *     latch_json changed = latch_map_write(cx, orders, &mine);
+ *     LATCH_TRY(latch_dynamodb_put(cx, &(latch_dynamodb_put_request){.table = "orders", .item = changed}, NULL));
  *
  * Members are latch_str, int64_t, double, bool and latch_json; another type doesn't compile. Of store/items.h's plain JSON, so also of any
  * other JSON object. No requests.
@@ -57,8 +58,8 @@ typedef struct latch_map {
 LATCH_NODISCARD latch_status latch_map_read(latch_ctx *cx, const latch_map *map, latch_json item, void *out) LATCH_NONNULL;
 
 /*
- * An item of these members. Text whose ptr is NULL and JSON that is null are left out, so what was absent stays so; numbers and truth always
- * go. What could not be built is told by the call that uses it, as with latch_object.
+ * An item of these members. Text whose ptr is NULL and JSON that is null are left out, so what was absent stays so; numbers and truth
+ * always go. What could not be built is told by the call that uses it, as with latch_object.
  */
 latch_json latch_map_write(latch_ctx *cx, const latch_map *map, const void *from) LATCH_NONNULL;
 

@@ -10,8 +10,8 @@
 LATCH_BEGIN_C
 
 /*
- * *out = paradox.<env>.<name>, with a NUL behind it; `local` is called `dev`. In cx's memory. LATCH_E_MISUSE: `env` or `name` is empty or has
- * anything but a-z, A-Z, 0-9, _ and - (`name` also .), or both are too long for a table's 255 bytes. LATCH_E_NOMEM.
+ * *out = paradox.<env>.<name>, with a NUL behind it; `local` is called `dev`. In cx's memory. LATCH_E_MISUSE: `env` or `name` is empty or
+ * has anything but a-z, A-Z, 0-9, _ and - (`name` also .), or both are too long for a table's 255 bytes. LATCH_E_NOMEM.
  */
 LATCH_NODISCARD latch_status latch_dynamo_table_name(latch_ctx *cx, const char *env, const char *name, latch_str *out) LATCH_NONNULL;
 

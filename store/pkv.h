@@ -12,11 +12,11 @@
  *   data  S  JSON text, at most 390 KB
  *   md5   S  of the value with its members sorted: what the model's sets are conditioned on (store/sets.h)
  *   ver   S  a UUID per write: what ours are
- * In a table of @paradoxical-io/common-aws PartitionedKeyValueTable (.paradoxical_table): partitionKey S, sortKey S `<name>.<sort>`, the bare
- * sort key where .name is empty, or N with .sort_is_number; data, md5 and ver as here.
+ * In a table of @paradoxical-io/common-aws PartitionedKeyValueTable (.paradoxical_table): partitionKey S, sortKey S `<name>.<sort>`, the
+ * bare sort key where .name is empty, or N with .sort_is_number; data, md5 and ver as here.
  *
- * Requests: 1 a call; of a list 1 a page. A write costs a write unit per KB of item begun, a read 1 read unit per 4 KB, half of it .eventual.
- * One partition bears about 1 000 such writes and 3 000 such reads a second, over all its keys.
+ * Requests: 1 a call; of a list 1 a page. A write costs a write unit per KB of item begun, a read 1 read unit per 4 KB, half of it
+ * .eventual. One partition bears about 1 000 such writes and 3 000 such reads a second, over all its keys.
  *
  * Statuses and repeating as in store/kv.h; LATCH_E_INPUT also for a partition of over 2 048 bytes or a sort key of over 1 024, as stored.
  *
@@ -55,8 +55,8 @@ LATCH_NODISCARD latch_status latch_pkv_get(latch_ctx *cx, const latch_pkv *pkv, 
 LATCH_NODISCARD latch_status latch_pkv_set_(latch_ctx *cx, const latch_pkv *pkv, latch_pkv_key key, latch_value v) LATCH_NONNULL;
 
 /*
- * LATCH_OK: it was not there, and now is. LATCH_CONFLICT: it was there, a counter too, and stays; with err.maybe_applied, a try of this call
- * got no answer, so it may be another's that came after this one's was removed. A lost reply is repeated, and recognised by `ver`.
+ * LATCH_OK: it was not there, and now is. LATCH_CONFLICT: it was there, a counter too, and stays; with err.maybe_applied, a try of this
+ * call got no answer, so it may be another's that came after this one's was removed. A lost reply is repeated, and recognised by `ver`.
  */
 #define latch_pkv_set_if_not_exists(cx, pkv, key, v) latch_pkv_set_if_not_exists_((cx), (pkv), (key), LATCH_V_(v))
 LATCH_NODISCARD latch_status latch_pkv_set_if_not_exists_(latch_ctx *cx, const latch_pkv *pkv, latch_pkv_key key,
@@ -90,8 +90,8 @@ LATCH_NODISCARD latch_status latch_pkv_list(latch_ctx *cx, const latch_pkv *pkv,
                                             latch_kv_page *out) LATCH_NONNULL;
 
 /*
- * Deletes all of the partition, of this name alone, counters too. *deleted counts them, also where it fails on the way. What is set meanwhile
- * may be deleted or stay. Requests: 1 query per MB and 1 batch per 25; write units: 1 per KB of each begun. Repeating: harmless.
+ * Deletes all of the partition, of this name alone, counters too. *deleted counts them, also where it fails on the way. What is set
+ * meanwhile may be deleted or stay. Requests: 1 query per MB and 1 batch per 25; write units: 1 per KB of each begun. Repeating: harmless.
  */
 LATCH_NODISCARD latch_status latch_pkv_clear(latch_ctx *cx, const latch_pkv *pkv, latch_str partition, uint64_t *deleted) LATCH_NONNULL;
 

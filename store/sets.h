@@ -7,20 +7,22 @@
  *     LATCH_TRY(latch_pkv_add_to_set(cx, &tags, latch_pkv_at(user, LATCH_STR("seen")), sku, NULL, &change));
  *     if (change.added == 0) …                                  it was there already
  *
- * An element is JSON of any kind. Elements are the same where they are equal as JSON: members in any order, numbers by value (1 and 1.0), or
- * where a latch_set_rule says so. The set keeps the order in which they came; an empty one stays, as [].
+ * An element is JSON of any kind. Elements are the same where they are equal as JSON: members in any order, numbers by value (1 and 1.0),
+ * or where a latch_set_rule says so. The set keeps the order in which they came; an empty one stays, as [].
  *
- * Bound: what a call that returned LATCH_OK added stays until somebody removes it, what it removed is gone until somebody adds it, under any
- * number of callers, lost and late requests. Where the model's own library writes the same item, that holds among Latch's callers and
+ * Bound: what a call that returned LATCH_OK added stays until somebody removes it, what it removed is gone until somebody adds it, under
+ * any number of callers, lost and late requests. Where the model's own library writes the same item, that holds among Latch's callers and
  * against its set operations, as long as no request of ours comes late: it keeps no `ver`.
  *
  * Item: as in store/pkv.h; `data` is a list. A change is conditioned on the md5 and the ver that were read, and writes new ones. md5 alone
  * would not do: a late request would find the same contents again and bring back what was removed. An item without md5 is conditioned on
  * its data, one that isn't there on that.
  *
- * Requests: 2 a change, 1 where nothing is to be changed; at most 2 more for each time that another comes between, with a pause that grows from
- * the second on, at most LATCH_SET_TRIES_MAX times. 1 to ask. Write units: 1 per KB of the whole set begun, read units 1 per 4 KB. One
- * set bears some 30 changes a second, less the more are at it: for counting there is store/counter.h, for many elements a key each.
+ * Requests: 2 a change, 1 where nothing is to be changed; at most 2 more for each time that another comes between, with a pause that
+ * grows from the second on, at most LATCH_SET_TRIES_MAX times. 1 to ask. Write units: 1 per KB of the whole set begun, read units 1 per
+ * 4 KB. A change takes two round trips, and of those who are at one set at the same time one gets through: it bears as many changes a
+ * second as one caller can make one after another, and fewer the more are at it. For counting there is store/counter.h, for many
+ * elements a key each.
  *
  * Source: the rule of @paradoxical-io/common-aws PartitionedKeyValueTable (addToSet, removeFromSet, existsInSet, updateInSet), which reads
  * eventually, tries for ever, and goes by md5 alone.
@@ -78,8 +80,8 @@ LATCH_NODISCARD latch_status latch_pkv_remove_from_set_if(latch_ctx *cx, const l
                                                           void *arg, latch_set_change *out) __attribute__((nonnull(1, 2, 4, 6)));
 
 /*
- * Removes each element that `match` says (NULL: those that equal `given`), and puts `given`, one element, at the end: also where none matched.
- * LATCH_MISSING: there is no set; nothing was changed.
+ * Removes each element that `match` says (NULL: none) or that equals `given`, and puts `given`, one element, at the end: also where none
+ * did. LATCH_MISSING: there is no set; nothing was changed.
  */
 #define latch_pkv_update_in_set(cx, pkv, key, given, match, arg, out)                                                                      \
     latch_pkv_update_in_set_((cx), (pkv), (key), LATCH_V_(given), (match), (arg), (out))
