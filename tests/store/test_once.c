@@ -23,12 +23,14 @@ static struct work {
     size_t response_bytes; /* 0: {"n":<runs>} */
     void (*meanwhile)(void);
     bool fills_arena, breaks_response;
+    int64_t keep_ms;
     bool maybe_applied, says_no_more; /* of its error; the error is only returned, not set */
 } work;
 
 static latch_status ship(latch_ctx *cx, latch_work *w) {
     work.runs++;
     work.takeovers = w->takeovers;
+    w->keep_ms = work.keep_ms;
     assert_true(latch_str_eq(w->key, LATCH_STR("o-1")));
     rig_pass(&world, work.takes_ms);
     void (*meanwhile)(void) = work.meanwhile;
@@ -1059,6 +1061,58 @@ static void says_what_an_unreadable_item_leaves_open(void **state) {
     assert_int_equal(work.runs, 0);
 }
 
+/* What of the payload makes it another is the policy's to say. */
+static void compares_the_parts_that_it_is_told(void **state) {
+    static const char *const sku[] = {"sku", NULL}, *const two[] = {"sku", "to.zip", NULL}, *const none[] = {NULL};
+    static const struct {
+        const char *const *validate;
+        const char *first, *second;
+        latch_status wants;
+    } rows[] = {
+        {sku, "{\"sku\":\"x\",\"at\":1}", "{\"sku\":\"x\",\"at\":2}", LATCH_OK},
+        {sku, "{\"sku\":\"x\",\"at\":1}", "{\"sku\":\"y\",\"at\":1}", LATCH_MISMATCH},
+        {sku, "{\"sku\":\"x\"}", "{}", LATCH_MISMATCH},
+        {sku, "{}", "{\"sku\":null}", LATCH_OK},
+        {sku, "[]", "7", LATCH_OK}, /* nothing stands there, in either */
+        {two, "{\"sku\":1,\"to\":{\"zip\":\"1\"}}", "{\"to\":{\"zip\":\"1\",\"st\":\"a\"},\"sku\":1}", LATCH_OK},
+        {two, "{\"sku\":1,\"to\":{\"zip\":\"1\"}}", "{\"sku\":1,\"to\":{\"zip\":\"2\"}}", LATCH_MISMATCH},
+        {two, "{\"sku\":1}", "{\"to\":{\"zip\":1}}", LATCH_MISMATCH}, /* the same value elsewhere */
+        {none, "{\"a\":1}", "{\"a\":2}", LATCH_OK},
+        {NULL, "{\"a\":1}", "{\"a\":2}", LATCH_MISMATCH},
+    };
+    latch_once_result out;
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const latch_once once = {.name = "order", .work = ship, .validate = rows[i].validate};
+        begin_again(sound);
+        assert_int_equal(do_with(&ann, &once, rows[i].first, &out), LATCH_OK);
+        latch_status status = do_with(&bob, &once, rows[i].second, &out);
+        if (status != rows[i].wants) fail_msg("row %zu: %d", i, status);
+        assert_int_equal(work.runs, 1);
+    }
+    begin_again(sound); /* a payload that could not be built is refused, whatever is compared */
+    const latch_once once = {.name = "order", .work = ship, .validate = sku};
+    latch_json broken = latch_object(&ann.cx, "sku", LATCH_STR("\xFF"));
+    assert_int_equal(latch_once_do(&ann.cx, &once, LATCH_STR("o-1"), broken, &out), LATCH_E_MISUSE);
+    assert_int_equal(ann.requests, 0);
+}
+
+/* A record's end may be the work's to say, of its own key. */
+static void keeps_a_record_as_long_as_its_work_says(void **state) {
+    static const struct {
+        int64_t keep_ms, kept_s;
+    } rows[] = {{0, 3600}, {-5, 3600}, {1, 1}, {90000, 90}, {90001, 91}, {INT64_MAX, 366 * 86400}};
+    latch_once_result out;
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        begin_again(sound);
+        work.keep_ms = rows[i].keep_ms;
+        assert_int_equal(run(&ann, &out), LATCH_OK);
+        assert_int_equal(stored("expiration"), T0 / 1000 + rows[i].kept_s);
+        assert_int_equal(stored("ttl"), T0 / 1000 + rows[i].kept_s);
+    }
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, pair_tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -1099,6 +1153,8 @@ static const struct CMUnitTest tests[] = {
     ROW(refuses_bad_arguments_without_sending),
     ROW(names_what_is_wrong_with_an_item),
     ROW(says_what_an_unreadable_item_leaves_open),
+    ROW(compares_the_parts_that_it_is_told),
+    ROW(keeps_a_record_as_long_as_its_work_says),
 };
 
 CHECK_MAIN(tests)
