@@ -26,6 +26,7 @@ static const char if_no_item[] = "attribute_not_exists(#pk)";
 typedef struct element {
     latch_json json;
     latch_str canon; /* empty where a rule compares */
+    uint32_t hash;   /* of that: each is compared with each */
 } element;
 
 typedef struct change {
@@ -54,6 +55,14 @@ static latch_status full(latch_ctx *cx) { return latch_err_set(&cx->err, LATCH_E
 
 /* ── elements ───────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
+/* FNV-1a. */
+static uint32_t hash_of(latch_str s) {
+    uint32_t hash = 2166136261;
+    for (size_t i = 0; i < s.len; i++)
+        hash = (hash ^ (uint8_t)s.ptr[i]) * 16777619;
+    return hash;
+}
+
 static latch_status elements_of(latch_ctx *cx, latch_json list, bool canonical, element **out, size_t *count) {
     size_t n = latch_count(list), i = 0;
     element *made = latch_arena_alloc(cx->arena, (n + 1) * sizeof *made);
@@ -63,6 +72,7 @@ static latch_status elements_of(latch_ctx *cx, latch_json list, bool canonical, 
     for (latch_each each = latch_each_in(list); latch_each_next(&each); i++) {
         made[i] = (element){.json = latch_each_value(&each)};
         if (canonical) LATCH_TRY(latch_canon_text(cx, made[i].json, &made[i].canon));
+        made[i].hash = hash_of(made[i].canon);
     }
     return i == n ? LATCH_OK : full(cx);
 }
@@ -83,7 +93,8 @@ static latch_status read_given(latch_ctx *cx, change *c, latch_value given, bool
 }
 
 static bool same(const change *c, const element *a, const element *given) {
-    return c->rule != NULL ? c->rule->same(c->rule->arg, a->json, given->json) : latch_str_eq(a->canon, given->canon);
+    if (c->rule != NULL) return c->rule->same(c->rule->arg, a->json, given->json);
+    return a->hash == given->hash && latch_str_eq(a->canon, given->canon);
 }
 
 static bool is_among(const change *c, const element *of, size_t count, const element *given) {
