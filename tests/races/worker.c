@@ -55,9 +55,10 @@ void note(worker *w, const char *fmt, ...) {
     va_start(args, fmt);
     int body = vsnprintf(line + head, sizeof line - (size_t)head - 3, fmt, args);
     va_end(args);
-    need(body > 0 && (size_t)(head + body) < sizeof line - 3, "a line is too long for the journal");
+    need(body > 0 && (size_t)head + (size_t)body < sizeof line - 3, "a line is too long for the journal");
     memcpy(line + head + body, "}\n", 2);
-    need(write(w->journal, line, (size_t)(head + body) + 2) == head + body + 2, "the journal can't be written");
+    size_t len = (size_t)head + (size_t)body + 2;
+    need(write(w->journal, line, len) == (ssize_t)len, "the journal can't be written");
 }
 
 bool unknown(const worker *w, latch_status status) { return status != LATCH_OK && w->cx.err.maybe_applied; }
