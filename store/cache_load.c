@@ -1,4 +1,7 @@
-/* Get-or-compute: one loads at a time, through a job of store/dedupe.h; the others wait, or are given what is stale. */
+/*
+ * Get-or-compute: one loads at a time, through a job of store/dedupe.h; the others wait, or are given what is stale. Whoever has waited reads
+ * the table, strongly: no result travels with the job, so none can be older than a delete that came before.
+ */
 #include "core/ctx.h"
 #include "core/ctx_private.h"
 #include "store/cache_private.h"

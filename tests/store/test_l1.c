@@ -45,7 +45,7 @@ static void pause_now_and_then(runner *me) {
     if (roll(me, 3) == 0) sched_yield();
 }
 
-static latch_str key_of(uint32_t key) { return (latch_str){"abc" + key, 1}; }
+static latch_str key_of(uint32_t key) { return (latch_str){&"abc"[key], 1}; }
 
 static latch_l1_value value_of(char text[24], long long version) {
     int len = snprintf(text, 24, "%lld", version);
