@@ -22,6 +22,33 @@ latch_str latch_saga_index_key(latch_ctx *cx, const latch_saga_place *place, lat
 /* A plain item (store/marshal.h). LATCH_E_DATA names the field; *out is written but for an error. */
 LATCH_NODISCARD latch_status latch_saga_read(latch_json item, const latch_saga_place *place, latch_saga_instance *out) LATCH_NONNULL;
 
+latch_str latch_saga_update_id(latch_json item); /* whose write it was; empty where a saga bus's own is all there was */
+
+/* ── what is written ────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct latch_saga_key {
+    latch_str pk, sk;
+} latch_saga_key;
+
+typedef struct latch_saga_dates { /* as text; gsi2's key is one of them */
+    char created[LATCH_TIMESTAMP_BYTES], updated[LATCH_TIMESTAMP_BYTES], expires[LATCH_TIMESTAMP_BYTES];
+} latch_saga_dates;
+
+typedef struct latch_saga_written { /* what an insert and an update have in common */
+    latch_saga_instance as;         /* what it will be */
+    latch_saga_dates dates;
+    latch_json state;
+    latch_str update_id;
+    bool indexed; /* in the second index, by: */
+    latch_str gsi2pk, gsi2sk;
+} latch_saga_written;
+
+/* `w` stays where it is: it has texts of its own. LATCH_E_NOMEM, LATCH_E_MISUSE, LATCH_E_DATA: a saga bus's metadata is no object. */
+LATCH_NODISCARD latch_status latch_saga_write_as(latch_ctx *cx, const latch_saga_place *place, const latch_saga_instance *as,
+                                                 latch_saga_written *w) LATCH_NONNULL;
+latch_json latch_saga_item(latch_ctx *cx, const latch_saga_place *place, const latch_saga_key *k,
+                           const latch_saga_written *w) LATCH_NONNULL;
+
 /*
  * Deletes a saga whose item fulfils `condition`, of these values, and its correlation id in one transaction. As latch_dynamodb_transact_write;
  * *why has the item that made the condition false.
