@@ -43,8 +43,9 @@ typedef struct policy {
     void *made;
 } policy;
 
-static const drive_store *const stores[] = {&drive_attempts, &drive_cache, &drive_cooldown, &drive_counter, &drive_dedupe, &drive_kv,
-                                            &drive_lock,     &drive_once,  &drive_pcounter, &drive_pkv,     &drive_rate,   &drive_saga};
+static const drive_store *const stores[] = {&drive_adaptive, &drive_attempts, &drive_cache, &drive_cooldown, &drive_counter,
+                                            &drive_dedupe,   &drive_kv,       &drive_lock,  &drive_once,     &drive_pcounter,
+                                            &drive_pkv,      &drive_rate,     &drive_saga};
 #define STORES (sizeof stores / sizeof stores[0])
 
 static latch_stores opened;

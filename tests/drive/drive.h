@@ -58,8 +58,8 @@ typedef struct drive_store {
     const drive_verb *verbs; /* ends with a NULL name */
 } drive_store;
 
-extern const drive_store drive_attempts, drive_cache, drive_cooldown, drive_counter, drive_dedupe, drive_kv, drive_lock, drive_once,
-    drive_pcounter, drive_pkv, drive_rate, drive_saga;
+extern const drive_store drive_adaptive, drive_attempts, drive_cache, drive_cooldown, drive_counter, drive_dedupe, drive_kv, drive_lock,
+    drive_once, drive_pcounter, drive_pkv, drive_rate, drive_saga;
 
 /* The work that a policy's "work": true or "load": true asks for: does what the line's "work" says. */
 latch_status drive_work(latch_ctx *cx, latch_work *work);
