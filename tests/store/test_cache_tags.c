@@ -311,6 +311,97 @@ static void survives_a_failure_at_every_request(void **state) {
     }
 }
 
+/* ── callers by chance ──────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static uint32_t seed;
+
+static uint32_t roll(uint32_t sides) {
+    seed ^= seed << 13, seed ^= seed >> 17, seed ^= seed << 5;
+    return seed % sides;
+}
+
+static fault roll_fault(void *arg) {
+    static const fault kinds[] = {LOST_BEFORE, LOST_AFTER, LATE, FAILS_500, ANSWERS_NO_JSON, NOT_SENT, FAILS_THROTTLED};
+    (void)arg;
+    return roll(12) == 0 ? kinds[roll(COUNT_OF(kinds))] : NO_FAULT;
+}
+
+static const char *const chance_keys[] = {"tea", "mate"}, *const chance_tags[] = {"hot", "leaf"};
+
+/* Whatever comes of it: what may be said of an answer that was lost is another test's. */
+static void do_something(rig *r) {
+    const latch_cache *cache = roll(3) == 0 ? &strict : &prices;
+    const latch_str tags[] = {LATCH_STR("hot"), LATCH_STR("leaf")}, key = latch_str_of(chance_keys[roll(2)]);
+    uint64_t removed;
+    rig_again(r, 0);
+    switch (roll(6)) {
+    case 0:
+        (void)!latch_cache_delete(&r->cx, cache, key);
+        break;
+    case 1:
+        (void)!latch_cache_set(&r->cx, cache, key, LATCH_NULL);
+        break;
+    case 2:
+    case 3:
+        (void)!latch_cache_invalidate_by_tag(&r->cx, cache, tags[roll(2)], &removed);
+        break;
+    case 4:
+        (void)!latch_cache_set_tagged(&r->cx, cache, key, LATCH_NULL, tags, 2);
+        break;
+    default:
+        (void)!latch_cache_set_tagged(&r->cx, cache, key, LATCH_NULL, &tags[roll(2)], 1);
+    }
+}
+
+static void bob_does_something(void *arg) {
+    (void)arg;
+    if (roll(3) == 0) do_something(&bob);
+    if (roll(6) == 0) rig_deliver(&bob);
+}
+
+/* Each value's tags find it, as far as somebody has set it with them. */
+static bool all_are_findable(void) {
+    for (size_t k = 0; k < COUNT_OF(chance_keys); k++) {
+        for (size_t t = 0; t < COUNT_OF(chance_tags); t++) {
+            char pk[64];
+            latch_json tags;
+            bool tagged = false;
+            snprintf(pk, sizeof pk, "CACHE#price#%s", chance_keys[k]);
+            latch_json item = rig_item(&world, pk, pk);
+            if (item.node == NULL || latch_read(item, "tags.SS", latch_optional(&tags)) != LATCH_OK) continue;
+            for (latch_each each = latch_each_in(tags); latch_each_next(&each);)
+                tagged = tagged || latch_str_eq(latch_each_text(&each), latch_str_of(chance_tags[t]));
+            if (tagged && !has_tag(chance_tags[t], chance_keys[k])) return false;
+        }
+    }
+    return true;
+}
+
+/* After how many calls of ann's a value isn't found; `calls`: it always was. */
+static int first_unfindable(rig_twin twin, int calls) {
+    pair_again(twin);
+    seed = 2463534242u;
+    ann.roll = bob.roll = roll_fault;
+    ann.before = bob_does_something;
+    int i = 0;
+    for (; i < calls && all_are_findable(); i++) {
+        do_something(&ann);
+        if (roll(6) == 0) rig_deliver(&ann);
+    }
+    ann.roll = bob.roll = NULL;
+    ann.before = NULL;
+    return i;
+}
+
+static void stays_findable_whatever_happens(void **state) {
+    const int calls = rig_is_engine() ? 1500 : 40;
+    (void)state;
+    assert_int_equal(first_unfindable(sound, calls), calls);
+    if (!rig_is_engine()) return;
+    assert_in_range(first_unfindable(forgets_gen, 4 * calls), 1, 4 * calls - 1);
+    assert_true(world.twisted > 0);
+}
+
 /* ── what was loaded ────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static struct {
@@ -486,6 +577,7 @@ static const struct CMUnitTest tests[] = {
     ROW(removes_by_the_tags_a_value_has),
     ROW(sets_value_and_tags_at_once_or_not_at_all),
     ROW(survives_a_failure_at_every_request),
+    ROW(stays_findable_whatever_happens),
     ROW(tags_what_was_loaded),
     ROW(stores_nothing_tagged_that_is_older),
     ROW(gives_what_has_bad_tags),
