@@ -373,6 +373,21 @@ static void what_was_left_behind_is_found(void **state) {
 
 /* ── what is refused ────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
+static void a_key_that_is_another_sagas_is_refused(void **state) {
+    latch_saga_instance other = {.id = LATCH_STR("x"), .correlation_id = LATCH_STR("a"), .state = latch_object(&bob.cx, "n", INT64_C(1))};
+    latch_saga_outcome out;
+    (void)state;
+    assert_int_equal(latch_saga_insert(&bob.cx, &own, &other, NULL), LATCH_OK);
+    assert_int_equal(go(&ann), LATCH_CONFLICT);
+    check_error(&ann, "saga order: correlation id a is already that of x");
+    rig_again(&ann, 0);
+    assert_int_equal(latch_saga_resume(&ann.cx, &plan, LATCH_STR("x"), &out), LATCH_E_DATA); /* no saga of a plan's */
+    check_error(&ann, "item.state.step: is missing");
+    assert_string_equal(diary, "");
+    rig_again(&ann, 0);
+    assert_int_equal(latch_saga_delete(&ann.cx, &own, &other, NULL), LATCH_OK);
+}
+
 static latch_status boasts(latch_ctx *cx, latch_work *work) {
     char *text = latch_arena_alloc(cx->arena, LATCH_SAGA_RESULT_MAX_BYTES);
     memset(text, 'x', LATCH_SAGA_RESULT_MAX_BYTES);
@@ -551,6 +566,7 @@ static const struct CMUnitTest tests[] = {
     ROW(goes_on_after_a_crash_anywhere),
     ROW(losses_are_made_good),
     ROW(what_was_left_behind_is_found),
+    ROW(a_key_that_is_another_sagas_is_refused),
     ROW(refuses_what_can_not_be),
     ROW(a_result_that_is_too_long_is_told),
     ROW(another_payload_is_refused),

@@ -183,6 +183,20 @@ static void missing_indexes_are_named_and_added(void **state) {
     expect(table("create", name, "--layout=saga-bus", "--add-indexes"), 0, "is there already", NULL);
 }
 
+static void time_to_live_that_is_off_is_named_and_turned_on(void **state) {
+    char remedy[192];
+    (void)state;
+    snprintf(remedy, sizeof remedy, "time to live   off: what has expired stays; `latch table create %s` turns it on", name);
+    local_run run = local_play((const char *const[]){"table", "create", name, "--endpoint", url, "--region", "eu-west-1",
+                                                     "--layout=saga-bus", "--pk=pk", "--sk=sk", "--no-indexes", NULL},
+                               NULL, NULL);
+    assert_int_equal(run.exit_status, 0);
+    local_forget(&run);
+    expect(table("describe", name, "--no-indexes", NULL), 0, remedy, NULL);
+    expect(table("create", name, "--no-indexes", NULL), 0, "time to live turned on", NULL);
+    expect(table("describe", name, "--no-indexes", NULL), 0, "time to live   ttl\n", NULL);
+}
+
 static void the_name_is_latch_tables_where_it_is_not_given(void **state) {
     char variable[96], endpoint[96];
     (void)state;
@@ -523,6 +537,7 @@ static const struct CMUnitTest tests[] = {
     ROW(other_attributes_are_created),
     ROW(tables_of_others_are_created),
     ROW(missing_indexes_are_named_and_added),
+    ROW(time_to_live_that_is_off_is_named_and_turned_on),
     ROW(the_name_is_latch_tables_where_it_is_not_given),
     ROW(what_can_not_be_reached_is_told),
     ROW(cloudformation_is_the_resource),
