@@ -31,9 +31,9 @@
  * version, dates, timeout), which is written anew here and whose other members stay. There two sagas may have one correlation id, for the
  * package doesn't look; its delete has no condition; updateId is ours, and stays when it updates.
  *
- * Cost, of a saga of up to 1 KB: a get 1 read unit (by correlation id 2); an insert 6 write units, with a timeout 8; an update 2, with a
- * timeout or once completed 3, and 1 more where that changes; a delete 6: transactions cost twice, and each index that it is in 1. In a saga
- * bus's table insert and delete are 4. One id bears some 300 updates a second, one name about 1 000 write units a second: its index is one
+ * Cost, of a saga of up to 1 KB: a get 1 read unit (by correlation id 2); an insert 5 write units, with a timeout 6; an update 2, with a
+ * timeout or once completed 3, and 1 more where that changes; a delete what an insert costs: transactions cost a table twice, and each index
+ * that it is in 1. In a saga bus's table insert and delete are 3. One id bears some 300 updates a second, one name about 1 000 write units a second: its index is one
  * partition, and there its table too.
  *
  * Source: TransactWriteItems and UpdateItem of the DynamoDB API reference; item, names and timeout fields of npm's @saga-bus/store-dynamodb.

@@ -70,7 +70,7 @@ void latch_usage_add_change(latch_usage *usage, const latch_stored *before, cons
     size_t old_bytes = before != NULL ? before->bytes : 0, new_bytes = after != NULL ? after->bytes : 0;
     usage->own += factor * latch_write_units(old_bytes > new_bytes ? old_bytes : new_bytes);
     for (size_t i = 0; before != after && i < usage->table->schema.index_count; i++)
-        usage->indexes[i] += factor * index_units(usage->table, i, before, after);
+        usage->indexes[i] += index_units(usage->table, i, before, after); /* a transaction's too: an index follows after it */
 }
 
 static bool write_units(latch_op *op, yyjson_mut_val *in, double units, const char *kind) {

@@ -197,6 +197,11 @@ static void answers_as_documented_where_local_differs(void **state) {
          "{'TransactItems':[{'ConditionCheck':{" KEY(
              1) ",'ConditionExpression':'attribute_exists(pk)'}}],'ReturnConsumedCapacity':'TOTAL'}",
          200, "{'ConsumedCapacity':[{'TableName':'tab','CapacityUnits':2.0,'WriteCapacityUnits':2.0}]}"},
+        /* A transaction costs the table twice what a write does, and each index once. */
+        {"TransactWriteItems",
+         "{'TransactItems':[{'Put':{'TableName':'tab','Item':{'pk':{'S':'t'},'sk':{'N':'1'},'g':{'S':'g'},'l':{'S':'l'}}}}],"
+         "'ReturnConsumedCapacity':'TOTAL'}",
+         200, "{'ConsumedCapacity':[{'TableName':'tab','CapacityUnits':4.0,'WriteCapacityUnits':4.0}]}"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++)
