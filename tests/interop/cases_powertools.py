@@ -4,7 +4,7 @@ import time
 from boto3.dynamodb.conditions import Attr
 
 from peers import PeerError
-from world import POWERTOOLS, must, ok, same
+from world import POWERTOOLS, SORTED_POWERTOOLS, must, ok, same
 
 RESPONSES = [{"charge": "c-1", "nested": {"list": [1, "two", None, True]}}, "text ü 😀", 42, 1.5, -7, True, False, None, 0, "", [], [1, [2]], {}, {"n": 12345678901234}]
 LOST = "the answer must not be lost"
@@ -13,12 +13,16 @@ LOST = "the answer must not be lost"
 class Library:
     """What both libraries can do, in one manner."""
 
+    sorted, static_pk = False, "idempotency#shared"  # a table whose keys have two parts
+
     def __init__(self, world):
-        self.w, self.table, self.functions = world, world.table("powertools", POWERTOOLS), 0
+        self.w = world
+        self.table = world.table("sorted-powertools", SORTED_POWERTOOLS) if self.sorted else world.table("powertools", POWERTOOLS)
 
     def policy(self, prefix, key_is_json=False, **more):
-        return {"name": "shared", "work": True, "in_progress_ms": 30000,
-                "powertools": {"table": self.table, "flavour": self.flavour, "key_prefix": prefix, "key_is_json": key_is_json}, **more}
+        parts = {"key_attribute": "pk", "sort_key_attribute": "sk", "static_pk": self.static_pk} if self.sorted else {}
+        powertools = {"table": self.table, "flavour": self.flavour, "key_prefix": prefix, "key_is_json": key_is_json, **parts}
+        return {"name": "shared", "work": True, "in_progress_ms": 30000, "powertools": powertools, **more}
 
     def ours(self, prefix, event, status="OK", key=None, validate=("amount",), deadline_ms=0, **work):
         """Latch's do-once of an event: its answer's `out`."""
@@ -33,7 +37,8 @@ class Library:
         """The one record of that prefix; `wait`: until there is one."""
         end = time.monotonic() + 10
         while True:
-            items = self.w.db.Table(self.table).scan(FilterExpression=Attr("id").begins_with(prefix + "#"), ConsistentRead=True)["Items"]
+            own = Attr("sk" if self.sorted else "id").begins_with(prefix + "#")
+            items = self.w.db.Table(self.table).scan(FilterExpression=own, ConsistentRead=True)["Items"]
             must(len(items) < 2, len(items), "records")
             if items or not wait or time.monotonic() > end:
                 return items[0] if items else None
@@ -41,6 +46,9 @@ class Library:
 
     def change(self, prefix, **attributes):
         self.w.set(self.table, {"id": self.record(prefix)["id"]}, **attributes)
+
+    def forget(self, prefix, attribute):
+        self.w.db.Table(self.table).update_item(Key={"id": self.record(prefix)["id"]}, UpdateExpression="REMOVE #a", ExpressionAttributeNames={"#a": attribute})
 
     def throws(self, name, prefix, event, **work):
         try:
@@ -57,7 +65,8 @@ class ForPython(Library):
 
     def function(self, prefix, key, validate):
         name = f"{prefix} {key} {validate}"
-        config = {"event_key_jmespath": key} | ({"payload_validation_jmespath": validate} if validate else {})
+        layer = {"key_attr": "pk", "sort_key_attr": "sk", "static_pk_value": self.static_pk} if self.sorted else {}
+        config = {"layer": layer, "event_key_jmespath": key} | ({"payload_validation_jmespath": validate} if validate else {})
         self.w.once(name, lambda: self.w.python.new(name, self.table, prefix, **config))
         return name
 
@@ -71,13 +80,18 @@ class ForPython(Library):
         return self.end(self.begin(prefix, event, **more))
 
 
+class ForPythonSorted(ForPython):
+    sorted = True
+
+
 class ForTypeScript(Library):
     witnesses = False
     flavour, in_progress, mismatch, failed = "typescript", "IdempotencyAlreadyInProgressError", "IdempotencyValidationError", "Error"
 
     def function(self, prefix, key, validate):
         name = f"{prefix} {key} {validate}"
-        config = {"eventKeyJmesPath": key} | ({"payloadValidationJmesPath": validate} if validate else {})
+        layer = {"keyAttr": "pk", "sortKeyAttr": "sk", "staticPkValue": self.static_pk} if self.sorted else {}
+        config = {"layer": layer, "eventKeyJmesPath": key} | ({"payloadValidationJmesPath": validate} if validate else {})
         self.w.once(name, lambda: self.w.node.new(name, "Once", table=self.table, prefix=prefix, **config))
         return name
 
@@ -93,6 +107,10 @@ class ForTypeScript(Library):
 
     def theirs(self, prefix, event, **more):
         return self.end(self.begin(prefix, event, **more))
+
+
+class ForTypeScriptSorted(ForTypeScript):
+    sorted = True
 
 
 def event_of(w):
@@ -267,6 +285,19 @@ def what_is_cleared_here_is_done_again_there(p, w):
     same(p.theirs(prefix, event, result=2)["did"], True)
 
 
+def work_of_theirs_without_a_time_lasts_as_long_as_its_record(p, w):
+    """Powertools that wasn't given Lambda's context writes no in_progress_expiration."""
+    prefix, event = w.key("fn"), event_of(w)
+    line = p.begin(prefix, event, sleep_ms=300, result=LOST)
+    p.record(prefix, wait=True)
+    p.forget(prefix, "in_progress_expiration")
+    p.ours(prefix, event, "Busy")
+    p.change(prefix, expiration=int(time.time()) - 10)
+    out = p.ours(prefix, event, result=2)
+    must(out["did"] and out["worked"]["takeovers"] == 1, out, "want a takeover")
+    p.end(line)
+
+
 def too_long_a_response_completes_nothing(p, w):
     prefix, event = w.key("fn"), event_of(w)
     out = p.ours(prefix, event, "Misuse", result="x" * (401 * 1024))
@@ -277,7 +308,7 @@ def too_long_a_response_completes_nothing(p, w):
 def for_library(library, case):
     def run(w):
         case(library(w), w)
-    run.__name__ = f"{library.flavour}_{case.__name__}"
+    run.__name__ = f"{library.flavour}{'_sorted' if library.sorted else ''}_{case.__name__}"
     return run
 
 
@@ -286,9 +317,11 @@ EITHER = [replayed_here, replayed_there, in_progress_there_is_busy_here, in_prog
           a_late_owner_here_leaves_theirs_alone, another_payload_is_refused_here, another_payload_is_refused_there, payloads_of_all_kinds_hash_the_same,
           keys_of_all_kinds_hash_the_same, keys_of_several_parts_hash_the_same, without_validation_any_payload_is_the_same,
           work_that_failed_there_is_done_here, work_that_refused_here_is_done_there, work_that_broke_here_is_done_there,
-          done_elsewhere_is_seen_by_both, what_is_cleared_here_is_done_again_there, too_long_a_response_completes_nothing]
-CASES = [for_library(library, case) for library in (ForPython, ForTypeScript) for case in EITHER]
-COUNT = 2 * 21
+          done_elsewhere_is_seen_by_both, what_is_cleared_here_is_done_again_there, work_of_theirs_without_a_time_lasts_as_long_as_its_record, too_long_a_response_completes_nothing]
+SORTED = [replayed_here, replayed_there, in_progress_here_is_in_progress_there, work_that_failed_there_is_done_here]
+CASES = [for_library(library, case) for library in (ForPython, ForTypeScript) for case in EITHER] + \
+        [for_library(library, case) for library in (ForPythonSorted, ForTypeScriptSorted) for case in SORTED]
+COUNT = 2 * 22 + 2 * 4
 TWINS = [
     ("data is called response", [('"data"', '"response"')], ["python_replayed_here", "typescript_replayed_there"]),
     ("status is written otherwise", [('"COMPLETED"', '"DONE"')], ["python_replayed_there", "typescript_replayed_there"]),

@@ -126,8 +126,8 @@ class Python(Peer):
     def __init__(self, tools, url):
         super().__init__([os.path.join(tools, "peers", "python", "bin", "python"), os.path.join(HERE, "python", "peer.py"), url])
 
-    def new(self, name, table, prefix, **config):
-        self.call(**{"do": "new", "as": name, "table": table, "prefix": prefix, "config": config})
+    def new(self, name, table, prefix, layer=None, **config):
+        self.call(**{"do": "new", "as": name, "table": table, "prefix": prefix, "config": config, "layer": layer or {}})
 
     def begin(self, name, event, left_ms=60000, **work):
         return self.send(do="run", on=name, event=event, left_ms=left_ms, work=work)

@@ -16,6 +16,7 @@ TOOLKIT = {"keys": {"pk": "S", "sk": "S"}, "indexes": {"gsi1": {"gsi1pk": "S", "
 SAGAS = {"keys": {"PK": "S", "SK": "S"}, "indexes": {"GSI1": {"GSI1PK": "S", "GSI1SK": "S"}, "GSI2": {"GSI2PK": "S", "GSI2SK": "S"}}}
 LATCH = {"keys": {"pk": "S", "sk": "S"}, "indexes": {"gsi1": {"gsi1pk": "S", "gsi1sk": "S"}, "gsi2": {"gsi2pk": "S", "gsi2sk": "S"}}}
 POWERTOOLS = {"keys": {"id": "S"}}
+SORTED_POWERTOOLS = {"keys": {"pk": "S", "sk": "S"}}
 LOCKS = {"keys": {"key": "S"}}
 SORTED_LOCKS = {"keys": {"key": "S", "sort": "S"}}
 PARADOXICAL_LOCKS = {"keys": {"key": "S"}}

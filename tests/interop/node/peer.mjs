@@ -37,8 +37,8 @@ const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /** A function made idempotent: run(event, work, leftMs) tells whether it did the work, and what came of it. */
 class Once {
-  constructor({ table, prefix, ...config }) {
-    this.persistenceStore = new DynamoDBPersistenceLayer({ tableName: table, awsSdkV3Client: client });
+  constructor({ table, prefix, layer, ...config }) {
+    this.persistenceStore = new DynamoDBPersistenceLayer({ tableName: table, awsSdkV3Client: client, ...layer });
     Object.assign(this, { prefix, config });
   }
 

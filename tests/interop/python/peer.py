@@ -1,6 +1,7 @@
 """peer.py URL - AWS Lambda Powertools' idempotency for Python, driven by lines of JSON:
 
-{"do": "new", "as": "f", "table": "t", "prefix": "p", "config": {"event_key_jmespath": "id", …}}      a function made idempotent
+{"do": "new", "as": "f", "table": "t", "prefix": "p", "config": {"event_key_jmespath": "id", …},
+ "layer": {"key_attr": "pk", …}}                                                                  a function made idempotent
 {"do": "run", "on": "f", "event": …, "work": {"result": …, "sleep_ms": 5, "fail": "text", "witness": "file"}, "left_ms": 60000}
 
 Answers: {"id", "result": {"did", "response", "overlaps"}} or {"id", "error": {"name", "message"}}; "did" and "overlaps" are there too.
@@ -29,10 +30,10 @@ class Context:
 
 
 class Once:
-    def __init__(self, table, prefix, config):
+    def __init__(self, table, prefix, config, layer):
         self.config = IdempotencyConfig(**config)
         self.did, self.overlaps, self.work = False, 0, {}
-        store = DynamoDBPersistenceLayer(table_name=table, boto3_client=client)
+        store = DynamoDBPersistenceLayer(table_name=table, boto3_client=client, **layer)
         self.call = idempotent_function(data_keyword_argument="event", persistence_store=store, config=self.config, key_prefix=prefix)(self.do)
 
     def do(self, event):
@@ -56,8 +57,8 @@ class Once:
         return self.call(event=event)
 
 
-def new(name, table, prefix, config):
-    functions[name] = Once(table, prefix, config)
+def new(name, table, prefix, config, layer=None):
+    functions[name] = Once(table, prefix, config, layer or {})
 
 
 def answer(line):
