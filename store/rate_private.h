@@ -143,6 +143,8 @@ void latch_adaptive_split_keep(const latch_ctx *cx, latch_adaptive_call *call) L
 /* Background that is paused, or has no share: *out says until when. */
 bool latch_adaptive_is_shut(const latch_ctx *cx, const latch_adaptive_call *call, latch_adaptive_state *out) LATCH_NONNULL;
 
+LATCH_NODISCARD latch_status latch_adaptive_item_take(latch_ctx *cx, latch_adaptive_call *call, latch_adaptive_state *out) LATCH_NONNULL;
+LATCH_NODISCARD latch_status latch_adaptive_item_read(latch_ctx *cx, latch_adaptive_call *call, latch_adaptive_state *out) LATCH_NONNULL;
 LATCH_NODISCARD latch_status latch_adaptive_slots_take(latch_ctx *cx, latch_adaptive_call *call, latch_adaptive_state *out) LATCH_NONNULL;
 LATCH_NODISCARD latch_status latch_adaptive_slots_read(latch_ctx *cx, latch_adaptive_call *call, latch_adaptive_state *out) LATCH_NONNULL;
 LATCH_NODISCARD latch_status latch_adaptive_slots_reset(latch_ctx *cx, const latch_adaptive_call *call) LATCH_NONNULL;
