@@ -1,0 +1,3 @@
+module latch/model/adaptive
+
+go 1.24
