@@ -35,7 +35,7 @@ static void history_counter(worker *w) {
     static const latch_counter counter = {.name = "history"};
     char key[24];
     latch_counted counted;
-    int64_t by = 1 + roll(w, 3), count = 0, t0 = now_us();
+    int64_t by = 1 + roll(w, 1000), count = 0, t0 = now_us();
     round_key(w, key);
     if (roll(w, 3) == 0) {
         const latch_str k = latch_str_of(key);
