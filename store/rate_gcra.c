@@ -43,7 +43,7 @@ static void describe(latch_ctx *cx, const latch_rate_call *c, int64_t tat_us, in
     if (free_us > now_us) out->retry_at_ms = up_ms(free_us);
     int64_t ahead_ms = (tat_us - now_us - full_us(c)) / 1000;
     if (ahead_ms > latch_table_skew_ms(cx))
-        latch_warn(cx, "rate: more is taken than a burst holds: a clock is wrong, or the limit was raised", "key", c->pk, "ahead_ms",
+        latch_warn(cx, "rate: more is taken than a burst holds: a clock is wrong, or the burst was lowered", "key", c->pk, "ahead_ms",
                    ahead_ms);
 }
 

@@ -1,7 +1,10 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/ctx.h"
+#include "core/log.h"
 #include "store/cooldown.h"
 #include "store/rate.h"
 #include "tests/check.h"
@@ -444,6 +447,39 @@ static void tells_what_is_wrong_with_an_item(void **state) {
         assert_int_equal(status, LATCH_E_DATA);
         assert_non_null(strstr(latch_error(&ann.cx)->message, rows[i].says));
         assert_int_equal(out.limit, 0);
+    }
+}
+
+/* A grant stamped so far ahead of ann's clock; whether her log tells of it. */
+static bool reports_a_stamp(int64_t ahead_ms, bool stamped) {
+    int ends[2];
+    char item[512], said[1024];
+    latch_rate_state out;
+    begin_again(sound);
+    snprintf(item, sizeof item,
+             "{\"pk\":{\"S\":\"%s\"},\"sk\":{\"S\":\"RATE\"},\"ts\":{\"L\":[{\"N\":\"%lld\"}]},\"tat\":{\"N\":\"%lld\"}}", pk,
+             (long long)(T0_US + ahead_ms * 1000), (long long)(T0_US + (WINDOW_MS + ahead_ms) * 1000));
+    rig_put(&world, item);
+    assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+    const latch_log log = {.fd = ends[1]};
+    ann.cx.log = &log;
+    latch_status status = latch_rate_status(&ann.cx, stamped ? &sliding : &gcra, LATCH_STR("ann"), &out);
+    ann.cx.log = NULL;
+    ssize_t len = read(ends[0], said, sizeof said - 1);
+    close(ends[0]);
+    close(ends[1]);
+    assert_int_equal(status, LATCH_OK);
+    said[len > 0 ? len : 0] = '\0';
+    if (len > 0) assert_non_null(strstr(said, "a clock is wrong"));
+    return len > 0;
+}
+
+static void reports_what_a_wrong_clock_stamped(void **state) {
+    (void)state;
+    for (int stamped = 0; stamped < 2; stamped++) {
+        assert_false(reports_a_stamp(0, stamped != 0));
+        assert_false(reports_a_stamp(2000, stamped != 0)); /* max_clock_skew_ms */
+        assert_true(reports_a_stamp(2001, stamped != 0));
     }
 }
 
@@ -1001,6 +1037,7 @@ static const struct CMUnitTest tests[] = {
     ROW(takes_what_is_just_allowed),
     ROW(refuses_bad_keys_without_sending),
     ROW(tells_what_is_wrong_with_an_item),
+    ROW(reports_what_a_wrong_clock_stamped),
     ROW(a_known_refusal_costs_no_request),
     ROW(what_is_known_ends_with_a_reset_or_another_limit),
     ROW(keys_do_not_mix_in_memory),
