@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/ctx.h"
+#include "store/layouts.h"
 #include "store/tables.h"
 
 rig *alice, *bob;
@@ -56,6 +57,8 @@ void plays_open(rig *anns, rig *bobs) {
     alice = anns;
     bob = bobs;
     items_open();
+    need(bob, latch_dynamodb_table_create(&bob->cx, "sagas", latch_layout_find("saga-bus")->schema));
+    need(bob, latch_dynamodb_table_wait(&bob->cx, "sagas", NULL));
     collect();
 }
 

@@ -48,6 +48,17 @@ static latch_status bob_updates_it(void) {
 
 static latch_status saga_delete(rig *r) { return latch_saga_delete(&r->cx, &orders, &ours, NULL); }
 
+/* In a table that a saga bus owns. */
+static const latch_saga bus = {.name = "s", .saga_bus_table = "sagas"};
+
+static latch_status saga_insert_of_bus(rig *r) {
+    ours = (latch_saga_instance){.id = key, .correlation_id = key, .state = some(r, "paid")};
+    return latch_saga_insert(&r->cx, &bus, &ours, NULL);
+}
+
+static latch_status bob_inserts_of_bus(void) { return saga_insert_of_bus(bob); }
+static latch_status saga_delete_of_bus(rig *r) { return latch_saga_delete(&r->cx, &bus, &ours, NULL); }
+
 /* ── finding ── */
 
 static latch_status bob_inserts_three(bool completed, int64_t timeout_ms) {
@@ -88,11 +99,13 @@ const play saga_plays[] = {
     {CALL(saga_get_by_correlation_id, "there is none"), .go = saga_get_by_correlation_id, .wants = LATCH_MISSING},
     {CALL(saga_insert, "always"), .go = saga_insert, TRANSACTS},
     {CALL(saga_insert, "with a timeout"), .go = saga_insert_with_timeout, TRANSACTS},
+    {CALL(saga_insert, "`.saga_bus_table`"), .go = saga_insert_of_bus, TRANSACTS},
     {CALL(saga_update, "always"), .prepare = bob_inserts, .go = saga_update},
     {CALL(saga_update, "with a timeout"), .prepare = bob_inserts_with_timeout, .go = saga_update},
     {CALL(saga_update, "it is completed"), .prepare = bob_inserts, .go = saga_complete},
     {CALL(saga_update, "another has changed it"), .prepare = bob_updates_it, .go = saga_update, .wants = LATCH_CONFLICT},
     {CALL(saga_delete, "always"), .prepare = bob_inserts, .go = saga_delete, TRANSACTS},
+    {CALL(saga_delete, "`.saga_bus_table`"), .prepare = bob_inserts_of_bus, .go = saga_delete_of_bus, TRANSACTS},
     {CALL(saga_find_by_name, OF_THREE), .own_table = true, .prepare = there_are_three, .go = saga_find_by_name},
     {CALL(saga_find_timed_out, OF_THREE), .own_table = true, .prepare = three_timed_out, .go = saga_find_timed_out},
     {CALL(saga_delete_completed_before, OF_THREE), .own_table = true, .prepare = three_are_completed, .go = saga_delete_completed_before,
