@@ -1,0 +1,3 @@
+module oncemodel
+
+go 1.24
