@@ -162,18 +162,27 @@ static latch_status status_named(latch_ctx *cx, latch_str name, latch_status *ou
     return latch_refuse(cx, LATCH_E_INPUT, "there is no such status", "status", name);
 }
 
+/* Until there is a file of this name, at most half a minute. */
+static void wait_for(const latch_ctx *cx, latch_str path) {
+    char *name = text_of(path);
+    for (int i = 0; i < 6000 && access(name, F_OK) != 0; i++)
+        latch_clock_sleep_ms(&cx->clock, 5);
+    free(name);
+}
+
 latch_status drive_work(latch_ctx *cx, latch_work *work) {
     drive_call *call = work_of.call, told = *call;
-    latch_str witness, status;
+    latch_str witness, status, until;
     int64_t sleep_ms;
     latch_status ends = LATCH_OK;
     work_of.runs++;
     work_of.takeovers = work->takeovers;
     told.line = drive_json(call, "work");
-    LATCH_TRY(latch_read(told.line, "witness", latch_optional(&witness), "sleep_ms", latch_range_or(&sleep_ms, 0, LATCH_HOUR_MS, 0),
-                         "status", latch_optional(&status)));
+    LATCH_TRY(latch_read(told.line, "witness", drive_text(&witness), "sleep_ms", latch_range_or(&sleep_ms, 0, LATCH_HOUR_MS, 0), "status",
+                         drive_text(&status), "until", drive_text(&until)));
     if (witness.len > 0) enter_witness(witness);
     latch_clock_sleep_ms(&cx->clock, sleep_ms);
+    if (until.len > 0) wait_for(cx, until);
     if (witness.len > 0) leave_witness(witness);
     if (status.len > 0) LATCH_TRY(status_named(cx, status, &ends));
     if (ends != LATCH_OK) return latch_err_set(&cx->err, ends, "the work says %.*s", LATCH_ARG(status));

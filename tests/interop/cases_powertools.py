@@ -136,19 +136,21 @@ def replayed_there(p, w):
 
 
 def in_progress_there_is_busy_here(p, w):
-    prefix, event = w.key("fn"), event_of(w)
-    line = p.begin(prefix, event, sleep_ms=600, result=1)
+    prefix, event, gate = w.key("fn"), event_of(w), w.gate()
+    line = p.begin(prefix, event, until=gate.path, result=1)
     p.record(prefix, wait=True)
     p.ours(prefix, event, "Busy")
+    gate.open()
     same(p.end(line)["response"], 1)
     same(p.ours(prefix, event)["response"], 1)
 
 
 def in_progress_here_is_in_progress_there(p, w):
-    prefix, event = w.key("fn"), event_of(w)
-    line = p.begin_ours(prefix, event, sleep_ms=600, result=1)
+    prefix, event, gate = w.key("fn"), event_of(w), w.gate()
+    line = p.begin_ours(prefix, event, until=gate.path, result=1)
     p.record(prefix, wait=True)
     p.throws(p.in_progress, prefix, event)
+    gate.open()
     same(ok(w.drive.receive(line))["did"], True)
     same(p.theirs(prefix, event)["response"], 1)
 
@@ -170,31 +172,34 @@ def expired_here_is_done_again_there(p, w):
 
 
 def a_dead_owner_there_is_succeeded_here(p, w):
-    prefix, event = w.key("fn"), event_of(w)
-    line = p.begin(prefix, event, sleep_ms=300, result=LOST)
+    prefix, event, gate = w.key("fn"), event_of(w), w.gate()
+    line = p.begin(prefix, event, until=gate.path, result=LOST)
     p.record(prefix, wait=True)
     p.change(prefix, in_progress_expiration=int(time.time() * 1000) - 3000)
     out = p.ours(prefix, event, result=2)
     must(out["did"] and out["worked"]["takeovers"] == 1, out, "want a takeover")
+    gate.open()
     p.end(line)
 
 
 def a_dead_owner_here_is_succeeded_there(p, w):
-    prefix, event = w.key("fn"), event_of(w)
-    line = p.begin_ours(prefix, event, sleep_ms=300, result=LOST)
+    prefix, event, gate = w.key("fn"), event_of(w), w.gate()
+    line = p.begin_ours(prefix, event, until=gate.path, result=LOST)
     p.record(prefix, wait=True)
     p.change(prefix, in_progress_expiration=int(time.time() * 1000) - 3000)
     same(p.theirs(prefix, event, result=2)["did"], True)
+    gate.open()
     ok(w.drive.receive(line), "Conflict")  # ours comes late, and is refused: theirs is what counts
     same(p.ours(prefix, event)["response"], 2)
 
 
 def a_late_owner_here_leaves_theirs_alone(p, w):
-    prefix, event = w.key("fn"), event_of(w)
-    line = p.begin_ours(prefix, event, sleep_ms=400, status="Missing")
+    prefix, event, gate = w.key("fn"), event_of(w), w.gate()
+    line = p.begin_ours(prefix, event, until=gate.path, status="Missing")
     p.record(prefix, wait=True)
     p.change(prefix, in_progress_expiration=int(time.time() * 1000) - 3000)
     same(p.theirs(prefix, event, result=2)["did"], True)
+    gate.open()
     w.drive.receive(line)  # its work refused: what it gives back is another's by now
     same(p.record(prefix)["status"], "COMPLETED")
 
@@ -287,14 +292,15 @@ def what_is_cleared_here_is_done_again_there(p, w):
 
 def work_of_theirs_without_a_time_lasts_as_long_as_its_record(p, w):
     """Powertools that wasn't given Lambda's context writes no in_progress_expiration."""
-    prefix, event = w.key("fn"), event_of(w)
-    line = p.begin(prefix, event, sleep_ms=300, result=LOST)
+    prefix, event, gate = w.key("fn"), event_of(w), w.gate()
+    line = p.begin(prefix, event, until=gate.path, result=LOST)
     p.record(prefix, wait=True)
     p.forget(prefix, "in_progress_expiration")
     p.ours(prefix, event, "Busy")
     p.change(prefix, expiration=int(time.time()) - 10)
     out = p.ours(prefix, event, result=2)
     must(out["did"] and out["worked"]["takeovers"] == 1, out, "want a takeover")
+    gate.open()
     p.end(line)
 
 

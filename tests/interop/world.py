@@ -1,6 +1,7 @@
 """world.py - what cases stand on: tables of their own on DynamoDB Local, the processes that share them, and a proxy that breaks Latch."""
 import http.client
 import os
+import tempfile
 import threading
 import zlib
 from contextlib import ExitStack
@@ -55,7 +56,7 @@ class World:
         self.stack, self.tables, self.opened, self.made, self.keys = ExitStack(), {}, {}, set(), 0
         self.db = boto3.resource("dynamodb", endpoint_url=url, region_name=peers.REGION, aws_access_key_id="peer", aws_secret_access_key="peer",
                                  config=Config(retries={"max_attempts": 2, "mode": "standard"}))
-        self.latch_url = url
+        self.latch_url, self.folder = url, None
 
     def __enter__(self):
         return self
@@ -93,6 +94,11 @@ class World:
             self.tables[what] = name
         return self.tables[what]
 
+    def gate(self):
+        """A file that work waits for ("until"): open() makes it."""
+        self.folder = self.folder or self.stack.enter_context(tempfile.TemporaryDirectory())
+        return Gate(os.path.join(self.folder, self.key("gate")))
+
     def item(self, table, **key):
         return self.db.Table(table).get_item(Key=key, ConsistentRead=True).get("Item")
 
@@ -126,6 +132,14 @@ class World:
     def latch(self, store, do, policy, key="", **more):
         """The whole answer to a call of a store."""
         return self.drive.call(store=store, do=do, policy=policy, key=key, **more)
+
+
+class Gate:
+    def __init__(self, path):
+        self.path = path
+
+    def open(self):
+        os.close(os.open(self.path, os.O_CREAT))
 
 
 class Proxy:

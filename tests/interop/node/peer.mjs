@@ -3,6 +3,7 @@
 //   {"do": "call", "on": "c", "method": "get", "args": […]}        a method of it
 // Answers: {"id", "result"} or {"id", "error": {"name", "message", …}}. What JSON hasn't: {"$undefined": true}, {"$date": "…"}, {"$map": [[k, v]]}.
 // Calls are begun in order and answered when they are done: one that waits keeps no other.
+import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
@@ -42,13 +43,14 @@ class Once {
     Object.assign(this, { prefix, config });
   }
 
-  async run(event, { result, sleepMs = 0, fail }, leftMs = 60_000) {
+  async run(event, { result, sleepMs = 0, until, fail }, leftMs = 60_000) {
     let did = false;
     const config = new IdempotencyConfig(this.config);
     config.registerLambdaContext({ getRemainingTimeInMillis: () => leftMs });
     const work = makeIdempotent(async () => {
       did = true;
       await sleep(sleepMs);
+      for (const end = Date.now() + 30_000; until && !existsSync(until) && Date.now() < end;) await sleep(5);
       if (fail) throw new Error(fail);
       return result;
     }, { persistenceStore: this.persistenceStore, config, keyPrefix: this.prefix });

@@ -2,7 +2,8 @@
 
 {"do": "new", "as": "f", "table": "t", "prefix": "p", "config": {"event_key_jmespath": "id", …},
  "layer": {"key_attr": "pk", …}}                                                                  a function made idempotent
-{"do": "run", "on": "f", "event": …, "work": {"result": …, "sleep_ms": 5, "fail": "text", "witness": "file"}, "left_ms": 60000}
+{"do": "run", "on": "f", "event": …, "work": {"result": …, "sleep_ms": 5, "until": "file", "fail": "text", "witness": "file"},
+ "left_ms": 60000}
 
 Answers: {"id", "result": {"did", "response", "overlaps"}} or {"id", "error": {"name", "message"}}; "did" and "overlaps" are there too.
 """
@@ -45,6 +46,9 @@ class Once:
             except FileExistsError:
                 self.overlaps += 1
         time.sleep(self.work.get("sleep_ms", 0) / 1000)
+        end = time.monotonic() + 30
+        while "until" in self.work and not os.path.exists(self.work["until"]) and time.monotonic() < end:
+            time.sleep(0.005)
         if witness and os.path.exists(witness):
             os.unlink(witness)
         if "fail" in self.work:
