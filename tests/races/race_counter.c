@@ -4,8 +4,8 @@
 #include "tests/races/worker.h"
 
 /* What an exact addition is told is read right after it, and may be another's: it isn't told. */
-static latch_status add_to(worker *w, const char *name, latch_str key, int64_t by, int64_t *count) {
-    const latch_counter counter = {.name = name, .exact = count == NULL};
+static latch_status add_to(worker *w, latch_str key, int64_t by, int64_t *count) {
+    const latch_counter counter = {.name = "race", .exact = count == NULL};
     return latch_counter_add(&w->cx, &counter, key, by, count);
 }
 
@@ -14,7 +14,7 @@ static void add(worker *w) {
     int64_t k = key_of(w, key), by = 1 + roll(w, 3), count = 0, t0 = now_us();
     bool exact = roll(w, 4) == 0;
     note(w, "\"e\":\"adding\",\"k\":%" PRId64 ",\"by\":%" PRId64, k, by);
-    latch_status status = add_to(w, "race", latch_str_of(key), by, exact ? NULL : &count);
+    latch_status status = add_to(w, latch_str_of(key), by, exact ? NULL : &count);
     if (!exact && status == LATCH_OK) snprintf(value, sizeof value, "%" PRId64, count);
     note(w,
          "\"e\":\"add\",\"k\":%" PRId64 ",\"by\":%" PRId64 ",\"status\":\"%s\",\"maybe\":%d,\"value\":%s,\"t0\":%" PRId64
@@ -31,19 +31,20 @@ static void op(worker *w, const char *name, latch_status status, int64_t n, int6
          name, w->round, latch_status_name(status), unknown(w, status), w->late, n, by, t0, now_us());
 }
 
+/* A partitioned one, whose get is one request over the connection that is open. */
 static void history_counter(worker *w) {
-    static const latch_counter counter = {.name = "history"};
+    static const latch_pcounter counter = {.name = "history"};
     char key[24];
     latch_counted counted;
     int64_t by = 1 + roll(w, 1000), count = 0, t0 = now_us();
     round_key(w, key);
+    const latch_pkv_key at = latch_pkv_at(latch_str_of(key), LATCH_STR("n"));
     if (roll(w, 3) == 0) {
-        const latch_str k = latch_str_of(key);
-        latch_status status = latch_counter_get(&w->cx, &counter, &k, 1, &counted);
+        latch_status status = latch_pcounter_get(&w->cx, &counter, at, &counted);
         op(w, "get", status, counted.count, 0, t0);
         return;
     }
-    latch_status status = add_to(w, "history", latch_str_of(key), by, &count);
+    latch_status status = latch_pcounter_add(&w->cx, &counter, at, by, &count);
     op(w, "add", status, count, by, t0);
 }
 

@@ -19,6 +19,9 @@ import argparse, json, os, pathlib, random, signal, subprocess, sys, time
 import judge
 from stage import ROOT, Stage, Store
 
+sys.path.insert(0, str(ROOT / "tests/faults"))
+import proxy as P
+
 SKEW_MS, LEASE_MS = 100, 300
 
 
@@ -127,12 +130,12 @@ def twins(store, o):
 # ── kills ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-KILL_EVERY_S, KILLED_AT_ONCE, SLACK_MS = 0.1, 8, 3000
+KILL_EVERY_S, SLACK_MS = 0.1, 3000
 
 
-def kill_for(stage, seconds, start):
+def kill_for(processes, seconds, start):
     """One of the processes is killed every 100 ms, and another begins. How many were."""
-    dice, kills, until, alive = random.Random(1), 0, time.monotonic() + seconds, [start() for _ in range(KILLED_AT_ONCE)]
+    dice, kills, until, alive = random.Random(1), 0, time.monotonic() + seconds, [start() for _ in range(processes)]
     while time.monotonic() < until:
         time.sleep(KILL_EVERY_S)
         at = dice.randrange(len(alive))
@@ -153,7 +156,7 @@ def kills(store, o):
         with Stage(store) as stage:
             begin = time.monotonic()
             options = {**race.options, "crash_in": None, "keys": race.kills, "seconds": 3600}
-            killed = kill_for(stage, o.seconds, lambda: stage.start(race.name, **options))
+            killed = kill_for(o.processes, o.seconds, lambda: stage.start(race.name, **options))
             verdict = race.judge(stage, judge.read(stage.folder.name))
             c = verdict.counts
             line(store, race.name, verdict, time.monotonic() - begin,
@@ -236,7 +239,7 @@ def late_owner(store, o):
 
 # ── linearizability ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-CLIENTS, FAULTS_IN = 5, {"engine": 12, "local": 30}
+CLIENTS, FAULTS_IN = 5, 30
 HISTORIES = {  # share of the histories; a rule broken, or one write in so many lost, which must be reported
     "lock": (0.4, {"from": "#expiresAt < :now_minus_skew", "to": "(#expiresAt < :now_minus_skew OR attribute_exists(#expiresAt))"}),
     "counter": (0.4, {"lost_in": 30}),
@@ -266,22 +269,39 @@ def record(store, model, count, operations, url=None, **more):
         return histories, *porcupine(model, histories, stage.folder.name), faults
 
 
+def told_of(store, o, what, count, begin, recorded):
+    """Prints what was recorded; whether it is as it should be."""
+    histories, wrong, undecided, faults = recorded
+    operations, together = sum(map(len, histories)), sum(map(judge.overlapping, histories))
+    unknown = sum(op["status"] == "?" for history in histories for op in history)
+    print(f"{store.name}: {what}: {len(histories)} histories, {operations:,} operations, {faults:,} faults, "
+          f"{100 * together // max(1, operations)} % of the operations overlap another, {unknown} nobody knows the outcome of, "
+          f"{time.monotonic() - begin:.1f} s; {len(wrong)} not linearizable, {len(undecided)} not decided in 3 s", flush=True)
+    for each in [*wrong, *undecided][:3] if not o.twin else ():
+        print("    " + each)
+    enough = operations >= 0.9 * count * o.operations and together * 2 >= operations and faults * 100 >= operations
+    if not enough:
+        print("    too little happened")
+    return enough and len(undecided) <= max(1, count // 4) and bool(wrong) == bool(o.twin)
+
+
+def through_a_proxy(store, model, count, operations):
+    """Connections that are reset, cut and closed, and answers that are replaced: one request in 20."""
+    actions = (P.RESET_BEFORE, P.RESET_AFTER, P.CUT, P.CLOSE, P.FAIL, P.FAIL_APPLIED, P.HTML)
+    with P.Proxy(store.url, lambda number, operation: actions[number // 20 % len(actions)] if number % 20 == 19 else P.PASS) as endpoint:
+        histories, wrong, undecided, _ = record(store, model, count, operations, endpoint.url)
+        return histories, wrong, undecided, sum(endpoint.done.values()) - endpoint.done.get(P.PASS, 0)
+
+
 def linearizability(store, o):
     good = True
     for model, (share, twin) in HISTORIES.items():
         begin, count = time.monotonic(), 5 if o.twin else max(1, round(o.histories * share))
-        histories, wrong, undecided, faults = record(store, model, count, o.operations, faults_in=FAULTS_IN[store.kind], **(twin if o.twin else {}))
-        operations, together = sum(map(len, histories)), sum(map(judge.overlapping, histories))
-        unknown = sum(op["status"] == "?" for history in histories for op in history)
-        print(f"{store.name}: {'broken ' if o.twin else ''}{model}: {len(histories)} histories, {operations:,} operations, {faults:,} faults, "
-              f"{100 * together // max(1, operations)} % of the operations overlap another, {unknown} nobody knows the outcome of, "
-              f"{time.monotonic() - begin:.1f} s; {len(wrong)} not linearizable, {len(undecided)} not decided in 20 s", flush=True)
-        for each in [*wrong, *undecided][:3] if not o.twin else ():
-            print("    " + each)
-        enough = operations >= 0.9 * count * o.operations and together * 2 >= operations and faults * 100 >= operations and len(undecided) <= max(1, count // 20)
-        if not enough:
-            print("    too little happened")
-        good = good and enough and bool(wrong) == bool(o.twin)
+        recorded = record(store, model, count, o.operations, faults_in=FAULTS_IN, **(twin if o.twin else {}))
+        good = told_of(store, o, ("broken " if o.twin else "") + model, count, begin, recorded) and good
+        if not o.twin:
+            begin, count = time.monotonic(), max(1, count // 20)
+            good = told_of(store, o, model + " through a proxy", count, begin, through_a_proxy(store, model, count, o.operations)) and good
     return good
 
 

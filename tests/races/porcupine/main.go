@@ -1,5 +1,5 @@
 // porcupine MODEL FILE - are the histories in FILE linearizable? One a line: a JSON list of operations. Prints "ok N" or which ones are not,
-// and ends with 1 where one isn't, or can't be decided within 20 s.
+// and ends with 1 where one isn't, or can't be decided within 3 s.
 //
 // An operation whose outcome nobody knows has t1 -1: it may have taken effect at any time since t0, and never. That it never did is told by
 // its place behind the end, an operation of ours: before that it must change something, or the checker would try each of them everywhere.
@@ -166,7 +166,7 @@ func main() {
 	lines, good, bad := bufio.NewScanner(file), 0, 0
 	lines.Buffer(nil, 64<<20)
 	for n := 0; lines.Scan(); n++ {
-		switch porcupine.CheckOperationsTimeout(m, history(lines.Bytes()), 20*time.Second) {
+		switch porcupine.CheckOperationsTimeout(m, history(lines.Bytes()), 3*time.Second) {
 		case porcupine.Ok:
 			good++
 		case porcupine.Illegal:
@@ -174,7 +174,7 @@ func main() {
 			fmt.Printf("history %d is not linearizable\n", n)
 		default:
 			bad++
-			fmt.Printf("history %d could not be decided in 20 s\n", n)
+			fmt.Printf("history %d could not be decided in 3 s\n", n)
 		}
 	}
 	if lines.Err() != nil {
