@@ -88,6 +88,8 @@ def race(store, o, name, check, keys, options, words=None, lossy=False):
 
 def shown(verdict):
     """How many, and of which kinds."""
+    if len(verdict.violations) == 1:
+        return "**1**: " + verdict.violations[0].partition(": ")[0]
     kinds = {}
     for violation in verdict.violations:
         kind = judge.kind_of(violation)

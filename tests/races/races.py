@@ -136,7 +136,7 @@ KILL_EVERY_S, SLACK_MS = 0.1, 3000
 def kill_for(processes, seconds, start):
     """One of the processes is killed every 100 ms, and another begins. How many were."""
     dice, kills, until, alive = random.Random(1), 0, time.monotonic() + seconds, [start() for _ in range(processes)]
-    while time.monotonic() < until:
+    while time.monotonic() < until or kills < 4 * seconds:  # a busy machine takes its time
         time.sleep(KILL_EVERY_S)
         at = dice.randrange(len(alive))
         alive[at].kill()
@@ -161,7 +161,7 @@ def kills(store, o):
             c = verdict.counts
             line(store, race.name, verdict, time.monotonic() - begin,
                  f"; {killed} killed, {c['left']} of them while they owned it, recovered at most {c['recovered_ms']} ms after their time was over")
-            enough = killed >= o.seconds * 2 and c["did"] > killed / 4
+            enough = killed >= o.seconds * 4 and c["did"] > killed / 4
             slow = c["recovered_ms"] > SKEW_MS + SLACK_MS
             if slow or not enough:
                 print("    " + ("a key did not recover in time" if slow else f"too little happened: {dict(c)}"))
