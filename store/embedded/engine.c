@@ -334,13 +334,6 @@ static bool describe_fault(latch_op *op) {
     return true;
 }
 
-/* Text of a request that isn't UTF-8 is refused when it is read, so what is written here is. */
-static bool write_answer(latch_op *op, latch_str *out) {
-    yyjson_alc alc = on_arena(op->arena);
-    out->ptr = yyjson_mut_val_write_opts(op->answer, YYJSON_WRITE_NOFLAG, &alc, &out->len, NULL);
-    return out->ptr != NULL;
-}
-
 static latch_status call(void *self, const latch_send *send, latch_arena *arena, latch_reply *out, latch_err *err) {
     latch_op op = {.engine = self, .operation = send->operation, .arena = arena};
     *out = (latch_reply){0};
@@ -350,7 +343,7 @@ static latch_status call(void *self, const latch_send *send, latch_arena *arena,
     bool done = begin_answer(&op) && run(&op, send->request);
     bool said = done || (op.fault.name != NULL && strcmp(op.fault.name, "Arena") != 0 && describe_fault(&op));
     latch_reply reply = {.http_status = done ? 200 : 400};
-    said = said && write_answer(&op, &reply.body);
+    said = said && latch_op_write_answer(&op, &reply.body);
     release_all(&op);
     if (said) *out = reply;
     if (said) return LATCH_OK;

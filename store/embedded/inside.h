@@ -67,6 +67,9 @@ void latch_op_unlock(latch_op *op);
 
 /* The answer: false where `value` is NULL or the arena full. Names are literals. */
 bool latch_op_add(latch_op *op, yyjson_mut_val *object, const char *name, yyjson_mut_val *value);
+
+/* The answer as text, in the arena. Text of a request that isn't UTF-8 is refused when it is read, so what is written here is. False: it is full. */
+bool latch_op_write_answer(latch_op *op, latch_str *out);
 bool latch_op_add_text(latch_op *op, yyjson_mut_val *object, const char *name, latch_str text); /* borrowed */
 bool latch_op_add_int(latch_op *op, yyjson_mut_val *object, const char *name, int64_t n);
 bool latch_op_add_real(latch_op *op, yyjson_mut_val *object, const char *name, double n);
