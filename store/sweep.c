@@ -10,8 +10,9 @@
 #include "store/marshal.h"
 #include "store/parallel.h"
 
-#define SCOPE_MAX_BYTES 2048                /* of a pk */
-#define KEYS_ARENA_BYTES ((size_t)32 << 20) /* of a segment that reads keys alone: a page has up to 30 000; whole items have the default's */
+#define SCOPE_MAX_BYTES 2048 /* of a pk */
+#define KEYS_ARENA_BYTES                                                                                                                   \
+    ((size_t)32 << 20) /* of a segment that reads keys alone: a page has up to 30 000; whole items have the default's */
 
 typedef struct counters {
     atomic_uint_least64_t scanned, items, expired, bytes, removed, requests;
