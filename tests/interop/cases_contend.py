@@ -128,6 +128,7 @@ def race(p, w):
 CASES = [cases_lock.for_library(cases_lock.ForJava, contend), cases_lock.for_library(cases_lock.ForGo, contend),
          cases_powertools.for_library(cases_powertools.ForPython, race), cases_powertools.for_library(cases_powertools.ForTypeScript, race)]
 COUNT = 4
+RACES = ["java_contend", "go_contend", "python_race", "typescript_race"]
 TWINS = [
     ("another lock is taken", [('"k-', '"K-')], ["java_contend", "go_contend"]),
     ("another key is claimed", [("fn-", "nf-")], ["python_race", "typescript_race"]),

@@ -326,6 +326,7 @@ CASES = [kv_both_ways, kv_without_a_namespace_has_bare_keys, kv_deleted_either_w
          done_here_is_done_there, done_there_is_done_here, cleared_either_way, attempts_count_together, attempts_of_ours_are_refused_there,
          windows_of_theirs_end_here, a_window_of_theirs_is_cleared_here]
 COUNT = 25
+RACES = ["sets_lose_nothing_between_both"]
 TWINS = [
     ("data is called value", [('"data"', '"value"')], ["kv_both_ways", "pkv_both_ways"]),
     ("keys have no namespace", [("global.", "globe.")], ["kv_both_ways", "kv_deleted_either_way"]),
