@@ -19,7 +19,7 @@ set(CMAKE_C_ARCHIVE_FINISH "<CMAKE_RANLIB> ranlib <TARGET>")
 # the start, and the code is smaller; what is given up is a random address of the program (not of its stack, heap and mappings).
 find_program(LATCH_OBJCOPY NAMES llvm-objcopy llvm-objcopy-19 llvm-objcopy-14 REQUIRED)
 find_program(LATCH_READELF NAMES llvm-readelf llvm-readelf-19 llvm-readelf-14 REQUIRED)
-set(CMAKE_C_FLAGS_INIT "-g -fno-pie -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-omit-frame-pointer -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=")
+set(CMAKE_C_FLAGS_INIT "-g -fno-pie -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=")
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-static -Wl,--gc-sections -Wl,--build-id=0x0000000000000000000000000000000000000000")
 set(CMAKE_C_STANDARD_LIBRARIES_INIT "-lunwind") # stack traces': no part of musl
 set(CMAKE_C_LINK_EXECUTABLE "<CMAKE_C_COMPILER> <FLAGS> <CMAKE_C_LINK_FLAGS> <LINK_FLAGS> <OBJECTS> -o <TARGET> <LINK_LIBRARIES>"

@@ -11,7 +11,9 @@
 
 #define KEPT_BYTES ((size_t)1 << 20)
 #define STACK_BYTES ((size_t)1 << 20)
-#define SLICE_MS INT64_C(20) /* of a pause: how late a stop is noticed */
+#define LEAST_BYTES ((size_t)4 << 20) /* of a slot's addresses, where there are too few for all that was asked for */
+#define PAGE_BYTES ((size_t)1 << 16)  /* the largest that there is */
+#define SLICE_MS INT64_C(20)          /* of a pause: how late a stop is noticed */
 
 typedef struct line { /* a thread and its connection */
     latch_crew *crew;
@@ -48,9 +50,25 @@ static void begin_account(latch_crew_slot *slot, const latch_ctx *cx) {
     slot->cx.deadline_at_ms = slot->deadline_at_ms = cx->deadline_at_ms;
 }
 
+/* Addresses, of which only what is used takes memory. A process that may have few of them (ulimit -v) makes do with half of what is left. */
+static void *reserve(size_t *bytes) {
+    bool few = false;
+    for (;; *bytes /= 2, few = true) {
+        void *memory = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        bool divisible = *bytes / 2 >= LEAST_BYTES;
+        if (memory == MAP_FAILED && !divisible) return NULL;
+        if (memory == MAP_FAILED) continue;
+        if (!few || !divisible) return memory;
+        size_t half = *bytes / 2 & ~(PAGE_BYTES - 1);
+        munmap((char *)memory + half, *bytes - half);
+        *bytes = half;
+        return memory;
+    }
+}
+
 static bool slot_init(latch_crew *crew, latch_crew_slot *slot, latch_ctx *cx, size_t bytes, void *job) {
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) return false;
+    void *memory = reserve(&bytes);
+    if (memory == NULL) return false;
     *slot = (latch_crew_slot){.cx = *cx, .job = job, .crew = crew, .memory = memory, .bytes = bytes};
     latch_arena_init(&slot->arena, memory, bytes);
     slot->cx.arena = &slot->arena;
