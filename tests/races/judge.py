@@ -175,6 +175,7 @@ def once(processes):
     verdict, works, calls, clears = Verdict(), [], [], []
     for process in processes:
         tally(verdict, process, "once")
+        verdict.counts["clears"] += sum(e["e"] == "clear" for e in process)
         works += works_of(process)
         calls += [e for e in process if e["e"] == "once"]
         clears += clears_of(process)

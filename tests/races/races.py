@@ -49,9 +49,9 @@ def with_finals(check, pk, sk, read):
 
 LEASED = {"lease_ms": LEASE_MS, "skew_ms": SKEW_MS}
 RACES = [
-    Race("lock", plain(judge.lock), {**LEASED, "crash_in": 60}, 0.03,
+    Race("lock", plain(judge.lock), {**LEASED, "crash_in": 60}, 0.01,
          [("#expiresAt < :now_minus_skew", "(#expiresAt < :now_minus_skew OR attribute_exists(#expiresAt))")], kills=4),
-    Race("once", plain(judge.once), LEASED, 0.03,
+    Race("once", plain(judge.once), LEASED, 0.01,
          [("#in_progress_expiration < :now_ms_minus_skew",
            "(#in_progress_expiration < :now_ms_minus_skew OR attribute_exists(#in_progress_expiration))"),
           ("if_not_exists(#takeovers, :minus_one) + :one", ":minus_one + :one")], kills=4),
@@ -59,7 +59,7 @@ RACES = [
          [("#attempts < :max", "(#attempts < :max OR attribute_exists(#attempts))")], kills=1),
     Race("dedupe", plain(judge.dedupe), {**LEASED, "crash_in": 60}, 0,
          [("#deadlineAt < :now_minus_skew", "(#deadlineAt < :now_minus_skew OR attribute_exists(#deadlineAt))")]),
-    Race("dedupe-rerun", plain(judge.dedupe), {**LEASED, "crash_in": 60}, 0.01, [], kills=4),
+    Race("dedupe-rerun", plain(judge.dedupe), {**LEASED, "crash_in": 60}, 0.003, [], kills=4),
     Race("rate", plain(judge.rate), {"limit": 50}, 0.003,
          [("size(#ts) <= :room", "(size(#ts) <= :room OR attribute_exists(#ts))")], kills=1),
     Race("rate-moved", plain(judge.rate), {"limit": 50}, 0.003, [("size(#ts) <= :room", "(size(#ts) <= :room OR attribute_exists(#ts))")]),
@@ -77,6 +77,7 @@ RACES = [
 def line(store, race, verdict, seconds, note=""):
     c = verdict.counts
     rest = "".join(f", {c[name]:,} {name}" for name in ("Held", "Busy", "Limited", "Seen", "Conflict", "replays", "windows", "takeovers", "unknown") if c[name])
+    rest += f", {c['clears']:,} clears" if c["clears"] else ""
     rest += f", longest wait {c['longest_ms']} ms" if c["longest_ms"] else ""
     rest += f", at most {c['most']} in a window of {c['bound']}" if c["most"] else ""
     print(f"{store.name}: {race}: {c['calls']:,} calls in {seconds:.1f} s, {c['did']:,} did{rest}; {len(verdict.violations)} violations{note}", flush=True)
@@ -104,7 +105,7 @@ def races(store, o):
     for race in chosen(o):
         verdict, took = run(store, race, o.processes, o.calls)
         line(store, race.name, verdict, took)
-        enough = verdict.counts["calls"] >= o.processes * o.calls * 0.8 and verdict.counts["did"] >= max(1, verdict.counts["calls"] * race.least)
+        enough = verdict.counts["calls"] + verdict.counts["clears"] >= o.processes * o.calls * 0.8 and verdict.counts["did"] >= max(1, verdict.counts["calls"] * race.least)
         if not enough:
             print(f"    too little happened: {dict(verdict.counts)}")
         good = good and enough and not verdict.violations
