@@ -3,6 +3,7 @@
 #define LATCH_LOCAL_INVOCATION_H
 
 #include "buffer.h"
+#include "stream.h"
 
 #define LATCH_PAYLOAD_BYTES ((size_t)6291556) /* 6 MiB + 100: the most that Lambda takes of an event and of a buffered response */
 
@@ -23,6 +24,8 @@ typedef struct latch_invocation {
     latch_str event;
     bool give_event; /* malloc'ed, the Runtime API's to free once it is handed out; else it outlives the server */
     void (*on_over)(void *arg, struct latch_invocation *inv);
+    void (*on_log)(void *arg, struct latch_invocation *inv, latch_str line); /* of its log, while it is handed out; NULL */
+    const latch_stream_sink *sink; /* of a streamed response, which `answer` then doesn't get; NULL: all of it is collected */
     void *arg;
     /* set on the way */
     char id[37];

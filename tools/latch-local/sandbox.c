@@ -41,6 +41,7 @@ static void log_line(void *arg, latch_str line) {
     bool brief = s->config.log_short_ids;
     fprintf(stderr, "%s[%s %.*s]%s %.*s\n", brief ? "\033[2m" : "", s->config.function->name, brief ? 8 : 36, id, brief ? "\033[0m" : "",
             (int)line.len, line.ptr);
+    if (s->first != NULL && s->first->on_log != NULL && (s->busy || !s->ready)) s->first->on_log(s->first->arg, s->first, line);
 }
 
 static void say(const latch_sandbox *s, const char *text) { log_line((latch_sandbox *)(uintptr_t)s, latch_str_of(text)); }
