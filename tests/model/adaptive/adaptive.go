@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"latch/model/explore"
+)
 
 // Two callers, users and background, one item of two cells. A limit of 2 in 4 ticks: a grant comes back every 2. Each call goes by a share of
 // background that may be any other than the last one's: the split moves. Requests are applied, answered, lost, or given up and applied late.
@@ -272,15 +276,15 @@ func (c adaptive) wrong(s shared) string {
 	return ""
 }
 
-func (c adaptive) model(name, breaks string) model {
-	return rules[shared]{name, breaks, shared{t: 1, losses: c.losses}, c.steps, c.wrong}
+func (c adaptive) model(name, breaks string) explore.Model {
+	return explore.Rules[shared]{Name: name, Breaks: breaks, Start: shared{t: 1, losses: c.losses}, Steps: c.steps, Wrong: c.wrong}
 }
 
-func adaptiveModels() []model {
+func adaptiveModels() []explore.Model {
 	const more = "more than the limit's bound"
 	plain, lossy := adaptive{calls: 3, until: 5}, adaptive{calls: 2, losses: 1, until: 4, life: 1}
 	with := func(c adaptive, f func(*adaptive)) adaptive { f(&c); return c }
-	return []model{
+	return []explore.Model{
 		plain.model("adaptive: the split moves", ""),
 		with(plain, func(c *adaptive) { c.skew = 1 }).model("adaptive: the split moves, clocks differ", ""),
 		lossy.model("adaptive: losses, late requests", ""),

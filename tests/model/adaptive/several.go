@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"latch/model/explore"
+)
 
 // A sliding list from which 1 or 2 are taken at once. Several have one stamp, written so many times: a repeat is recognised by it. The list is
 // appended to while there is room; else, if so many have left the window, what has left is dropped and the newest of it stays as `low`.
@@ -177,17 +181,17 @@ func (c several) wrong(s slide) string {
 	return ""
 }
 
-func (c several) model(name, breaks string) model {
-	return rules[slide]{name, breaks, slide{t: 4, losses: c.losses, limit: c.limit, moves: c.moves}, c.steps, c.wrong}
+func (c several) model(name, breaks string) explore.Model {
+	return explore.Rules[slide]{Name: name, Breaks: breaks, Start: slide{t: 4, losses: c.losses, limit: c.limit, moves: c.moves}, Steps: c.steps, Wrong: c.wrong}
 }
 
-func severalModels() []model {
+func severalModels() []explore.Model {
 	const beyond = "granted beyond its limit in the window before"
 	fixed := several{calls: 3, until: 9, skew: 1, life: 4, limit: 2}
 	lossy := several{calls: 2, losses: 1, until: 9, skew: 1, life: 4, limit: 2}
 	moving := several{calls: 2, losses: 1, until: 8, life: 4, limit: 3, moves: 1}
 	with := func(c several, f func(*several)) several { f(&c); return c }
-	return []model{
+	return []explore.Model{
 		fixed.model("several at once: clocks differ", ""),
 		lossy.model("several at once: clocks differ, losses, late requests", ""),
 		moving.model("several at once: the limit moves, losses, late requests", ""),

@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"latch/model/explore"
+)
 
 // One key, its front in one process, two threads that write it and one that reads it. A write and a read reach the table at some moment
 // between their beginning and their end.
@@ -99,12 +103,12 @@ func (r frontRules) steps(s frontState, to func(string, frontState)) {
 	}
 }
 
-func (r frontRules) model(name, breaks string) model {
-	return rules[frontState]{name, breaks, frontState{table: 1}, r.steps, func(s frontState) string { return s.broken }}
+func (r frontRules) model(name, breaks string) explore.Model {
+	return explore.Rules[frontState]{Name: name, Breaks: breaks, Start: frontState{table: 1}, Steps: r.steps, Wrong: func(s frontState) string { return s.broken }}
 }
 
-func frontModels() []model {
-	return []model{
+func frontModels() []explore.Model {
+	return []explore.Model{
 		frontRules{begin: true, end: true, alone: true}.model("front: filled whatever was written meanwhile", older),
 		frontRules{begin: true, checks: true, alone: true}.model("front: the stamp moves when a write begins", older),
 		frontRules{begin: true, end: true, checks: true}.model("front: both of two overlapping writes are kept", older),

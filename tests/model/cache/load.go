@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"latch/model/explore"
+)
 
 // Two loaders, a setter, and a source whose change is followed by one delete. A loader may be frozen anywhere (it isn't scheduled), and its
 // put may be given up and applied at any later time.
@@ -64,7 +68,7 @@ func (r loadRules) raise(s *loadState) {
 	}
 }
 
-func (r loadRules) model(name, breaks string) model {
+func (r loadRules) model(name, breaks string) explore.Model {
 	steps := func(s loadState, to func(string, loadState)) {
 		for i := range s.loaders {
 			l := s.loaders[i]
@@ -122,7 +126,7 @@ func (r loadRules) model(name, breaks string) model {
 			to("the generation's item ends by its ttl", t)
 		}
 	}
-	return rules[loadState]{name, breaks, loadState{source: 1}, steps, func(s loadState) string { return s.broken }}
+	return explore.Rules[loadState]{Name: name, Breaks: breaks, Start: loadState{source: 1}, Steps: steps, Wrong: func(s loadState) string { return s.broken }}
 }
 
 // No load that began before the last raise is under way.
@@ -168,8 +172,8 @@ func (r loadRules) deleting(s loadState, to func(string, loadState)) {
 	to("the delete's second step", t)
 }
 
-func loadModels() []model {
-	return []model{
+func loadModels() []explore.Model {
+	return []explore.Model{
 		loadRules{deletes: "once"}.model("load: put without a condition", newerLost),
 		loadRules{conditional: true, deletes: "once"}.model("load: put over what was seen, no generation", olderKept),
 		loadRules{conditional: true, strict: true, late: true, deletes: "once"}.model("strict: the generation is read after computing", olderKept),
@@ -183,13 +187,13 @@ func loadModels() []model {
 }
 
 // Two deletes with the generation's end between them, and a load that read the first one's.
-func againModel(name, breaks string, fromOne bool) model {
+func againModel(name, breaks string, fromOne bool) explore.Model {
 	r := loadRules{conditional: false, strict: true, deletes: "once", fromOne: fromOne, forgets: true}
-	inner := r.model(name, breaks).(rules[loadState])
+	inner := r.model(name, breaks).(explore.Rules[loadState])
 	start := loadState{source: 1, raised: 1, gen: 1, sets: 1}
-	inner.start = start
-	all := inner.steps
-	inner.steps = func(s loadState, to func(string, loadState)) {
+	inner.Start = start
+	all := inner.Steps
+	inner.Steps = func(s loadState, to func(string, loadState)) {
 		all(s, func(step string, t loadState) {
 			if t.loaders[1].at == 0 && !(s.raised == 1 && s.loaders[0].at == 0 && t.gen == 0) {
 				to(step, t)

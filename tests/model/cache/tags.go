@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"latch/model/explore"
+)
 
 // One key, two tags (bits 1 and 2), callers that set it with either, with both or with none, one that deletes it, and one invalidation of
 // tag 1: the query, a transaction, and where that is cancelled the value, then its tag item.
@@ -159,14 +163,14 @@ func (r tagRules) wrong(s tagState) string {
 	return ""
 }
 
-func (r tagRules) model(name, breaks string) model {
-	return rules[tagState]{name, breaks, tagState{tags: -1}, r.steps, r.wrong}
+func (r tagRules) model(name, breaks string) explore.Model {
+	return explore.Rules[tagState]{Name: name, Breaks: breaks, Start: tagState{tags: -1}, Steps: r.steps, Wrong: r.wrong}
 }
 
-func tagModels() []model {
+func tagModels() []explore.Model {
 	all := tagRules{once: true, gen: true, tagged: true, exists: true}
 	with := func(change func(*tagRules)) tagRules { r := all; change(&r); return r }
-	return []model{
+	return []explore.Model{
 		with(func(r *tagRules) { r.once = false }).model("tags: value and tag items in two steps", unfound),
 		with(func(r *tagRules) { r.gen = false }).model("tags: the tag item goes whichever it is", unfound),
 		with(func(r *tagRules) { r.tagged = false }).model("tags: the value goes whatever tags it has", others),

@@ -1,5 +1,7 @@
 package main
 
+import "latch/model/explore"
+
 // Set if it isn't there: Ann and Bob each put theirs if there is no item, Carl deletes what is there. A write may be lost, and goes once more.
 //
 // Whoever is told that it was there, without a doubt, must not have put it there; whoever is told that it wasn't must have.
@@ -69,16 +71,16 @@ func (r claimRule) steps(s claimState, to func(string, claimState)) {
 	}
 }
 
-func claimModels() []model {
+func claimModels() []explore.Model {
 	const mine, never = "told that it was there, and was it", "told that it is its own, and never was"
 	all := []claimRule{
 		{"set if not exists, a refusal is a refusal", mine, false, false},
 		{"set if not exists, a refusal that shows our ver is ours", mine, true, false},
 		{"set if not exists, the ver, and a doubt behind a lost try: MENDED", "", true, true},
 	}
-	var out []model
+	var out []explore.Model
 	for _, r := range all {
-		out = append(out, rules[claimState]{r.name, r.breaks, claimState{deletes: 2, losses: 2}, r.steps, func(s claimState) string {
+		out = append(out, explore.Rules[claimState]{Name: r.name, Breaks: r.breaks, Start: claimState{deletes: 2, losses: 2}, Steps: r.steps, Wrong: func(s claimState) string {
 			for _, c := range s.of {
 				if c.told == 2 && c.applied {
 					return mine

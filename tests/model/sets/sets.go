@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"latch/model/explore"
+)
 
 // A set of one element, x, in an item that a plain set may write too. Ann adds x and Bob removes it, both by what they read; Carl puts the
 // empty list, plainly. Each write may be lost before or behind the table, and goes once more; one that was given up may still come.
@@ -58,7 +62,7 @@ func (r setRule) apply(s *setState, w write) bool {
 	return true
 }
 
-// One caller's steps: read, send, be answered or lose the answer, send the same again, be late.
+// One caller's Steps: read, send, be answered or lose the answer, send the same again, be late.
 func (r setRule) callerSteps(s setState, who int8, to func(string, setState)) {
 	of := func(t *setState) *caller {
 		if who == 1 {
@@ -153,15 +157,15 @@ func (r setRule) steps(s setState, to func(string, setState)) {
 
 const back = "an element that was removed came back"
 
-func setModels() []model {
+func setModels() []explore.Model {
 	all := []setRule{
 		{"sets, md5 alone", back, false, true},
 		{"sets, md5 and ver, but a plain set has no ver", back, true, false},
 		{"sets, md5 and ver, and each write has one: MENDED", "", true, true},
 	}
-	var out []model
+	var out []explore.Model
 	for _, r := range all {
-		out = append(out, rules[setState]{r.name, r.breaks, setState{losses: 2}, r.steps, func(s setState) string {
+		out = append(out, explore.Rules[setState]{Name: r.name, Breaks: r.breaks, Start: setState{losses: 2}, Steps: r.steps, Wrong: func(s setState) string {
 			if s.annBefore && s.bob.at == 4 && s.it.x {
 				return back
 			}

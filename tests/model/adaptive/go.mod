@@ -1,3 +1,0 @@
-module latch/model/adaptive
-
-go 1.24

@@ -1,3 +1,0 @@
-module cachemodel
-
-go 1.24

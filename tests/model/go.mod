@@ -1,0 +1,3 @@
+module latch/model
+
+go 1.24

@@ -1,3 +1,0 @@
-module oncemodel
-
-go 1.24

@@ -1,3 +1,0 @@
-module sagamodel
-
-go 1.24

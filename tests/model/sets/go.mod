@@ -1,3 +1,0 @@
-module latch/model/sets
-
-go 1.24
