@@ -8,16 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
-#include <sys/uio.h>
 
 #include "core/coding.h"
-#include "core/ctx_private.h"
-#include "core/text.h"
-#include "core/wire.h"
+#include "runtime/api_private.h"
 
-#define BASE "/2018-06-01/runtime/"
 #define NEXT_HEAD_BYTES ((size_t)65536) /* a client context alone may have 3.5 KB */
-#define ANSWER_S 10                     /* for a POST; a service on loopback that is silent so long is gone */
 #define CONNECT_MS 1000L
 #define START_TRIES 5 /* with 100, 200, 400 and 800 ms between them */
 #define START_CONNECT_MS 100L
@@ -26,8 +21,6 @@
 #define PAUSE_MAX_MS INT64_C(5000)
 #define POSTS_WITHOUT_DEADLINE 10
 #define REQUEST_ID_MAX_BYTES 1024
-
-static latch_err *err_of(const latch_api *api) { return &api->cx->err; }
 
 /* ── the address ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -67,21 +60,21 @@ latch_status latch_api_init(latch_api *api, const char *address, latch_ctx *cx) 
 
 /* ── the connection ──────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static void hang_up(latch_api *api) {
+void latch_api_hang_up(latch_api *api) {
     if (api->easy != NULL) curl_easy_cleanup(api->easy);
     api->easy = NULL;
     api->fd = -1;
 }
 
 void latch_api_clean_up(latch_api *api) {
-    hang_up(api);
+    latch_api_hang_up(api);
     latch_arena_clean_up(&api->answers);
     curl_global_cleanup();
 }
 
 /* Reads and writes block, but not for ever: /next waits again, a POST gives up. A child of the handler doesn't inherit it. */
 static void prepare(latch_api *api) {
-    struct timeval patience = {.tv_sec = ANSWER_S};
+    struct timeval patience = {.tv_sec = LATCH_API_ANSWER_S};
     int flags = fcntl(api->fd, F_GETFL);
     if (flags >= 0) fcntl(api->fd, F_SETFL, flags & ~O_NONBLOCK);
     fcntl(api->fd, F_SETFD, FD_CLOEXEC);
@@ -91,12 +84,12 @@ static void prepare(latch_api *api) {
     if (getpeername(api->fd, (struct sockaddr *)&api->peer, &api->peer_len) != 0) api->peer_len = 0;
 }
 
-static latch_status dial(latch_api *api) {
+latch_status latch_api_dial(latch_api *api) {
     char url[sizeof api->address + 16], detail[CURL_ERROR_SIZE] = "";
     curl_socket_t fd = CURL_SOCKET_BAD;
     if (api->easy != NULL) return LATCH_OK;
     CURL *easy = curl_easy_init();
-    if (easy == NULL) return latch_err_set(err_of(api), LATCH_E_NOMEM, "libcurl has no memory");
+    if (easy == NULL) return latch_err_set(latch_api_err(api), LATCH_E_NOMEM, "libcurl has no memory");
     snprintf(url, sizeof url, "http://%s/", api->address);
     curl_easy_setopt(easy, CURLOPT_URL, url);
     curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
@@ -110,7 +103,7 @@ static latch_status dial(latch_api *api) {
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
     if (code != CURLE_OK || fd == CURL_SOCKET_BAD) {
         curl_easy_cleanup(easy);
-        return latch_err_set(err_of(api), LATCH_E_NETWORK, "%s", *detail != '\0' ? detail : curl_easy_strerror(code));
+        return latch_err_set(latch_api_err(api), LATCH_E_NETWORK, "%s", *detail != '\0' ? detail : curl_easy_strerror(code));
     }
     api->easy = easy;
     api->fd = (int)fd;
@@ -119,30 +112,21 @@ static latch_status dial(latch_api *api) {
 }
 
 void latch_api_connect(latch_api *api) {
-    if (dial(api) != LATCH_OK) api->cx->err = (latch_err){0};
+    if (latch_api_dial(api) != LATCH_OK) api->cx->err = (latch_err){0};
 }
 
 /* ── one exchange ────────────────────────────────────────────────────────────────────────────────────────────────── */
-
-typedef struct exchange {
-    latch_str head, body;
-    bool waits; /* /next: for as long as it takes */
-    latch_arena *arena;
-    latch_wire_limits limits;
-    latch_wire wire; /* the answer */
-} exchange;
 
 static latch_status lost(latch_api *api, const char *at) {
     int code = errno;
     bool slow = code == EAGAIN || code == EWOULDBLOCK;
     latch_status status = slow ? LATCH_E_TIMEOUT : LATCH_E_NETWORK;
-    if (slow) return latch_err_set(err_of(api), status, "%s: nothing for %d s", at, ANSWER_S);
-    return latch_err_set(err_of(api), status, "%s: %s", at, strerror(code));
+    if (slow) return latch_err_set(latch_api_err(api), status, "%s: nothing for %d s", at, LATCH_API_ANSWER_S);
+    return latch_err_set(latch_api_err(api), status, "%s: %s", at, strerror(code));
 }
 
-static latch_status send_request(latch_api *api, const exchange *x) {
-    struct iovec parts[2] = {{(char *)(uintptr_t)x->head.ptr, x->head.len}, {(char *)(uintptr_t)x->body.ptr, x->body.len}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = x->body.len > 0 ? 2 : 1};
+latch_status latch_api_send(latch_api *api, struct iovec *parts, size_t count) {
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
     while (message.msg_iovlen > 0) {
         ssize_t n = sendmsg(api->fd, &message, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR) continue;
@@ -159,37 +143,42 @@ static latch_status send_request(latch_api *api, const exchange *x) {
     return LATCH_OK;
 }
 
-static latch_status receive_answer(latch_api *api, exchange *x) {
+static latch_status send_request(latch_api *api, const latch_api_exchange *x) {
+    struct iovec parts[2] = {{(char *)(uintptr_t)x->head.ptr, x->head.len}, {(char *)(uintptr_t)x->body.ptr, x->body.len}};
+    return latch_api_send(api, parts, x->body.len > 0 ? 2 : 1);
+}
+
+latch_status latch_api_receive(latch_api *api, latch_api_exchange *x) {
     latch_wire_progress progress = LATCH_WIRE_MORE;
     latch_wire_begin(&x->wire, x->arena, &x->limits);
     while (progress == LATCH_WIRE_MORE) {
         size_t room;
         char *at = latch_wire_space(&x->wire, &room);
-        if (at == NULL) return latch_err_set(err_of(api), LATCH_E_NOMEM, "the answer's headers don't fit into the arena");
+        if (at == NULL) return latch_err_set(latch_api_err(api), LATCH_E_NOMEM, "the answer's headers don't fit into the arena");
         ssize_t n = recv(api->fd, at, room, 0);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0 && x->waits && !latch_wire_heard(&x->wire) && (errno == EAGAIN || errno == EWOULDBLOCK)) continue;
         if (n < 0) return lost(api, "waiting for the answer");
-        progress = n > 0 ? latch_wire_fed(&x->wire, (size_t)n, err_of(api)) : latch_wire_ended(&x->wire, err_of(api));
+        progress = n > 0 ? latch_wire_fed(&x->wire, (size_t)n, latch_api_err(api)) : latch_wire_ended(&x->wire, latch_api_err(api));
     }
-    return progress == LATCH_WIRE_DONE ? LATCH_OK : err_of(api)->status;
+    return progress == LATCH_WIRE_DONE ? LATCH_OK : latch_api_err(api)->status;
 }
 
 /* A service that refuses a large body may answer and close before it is sent: the answer counts then. */
-static latch_status try_once(latch_api *api, exchange *x) {
+static latch_status try_once(latch_api *api, latch_api_exchange *x) {
     size_t mark = latch_arena_mark(x->arena);
     latch_wire_begin(&x->wire, x->arena, &x->limits);
-    LATCH_TRY(dial(api));
+    LATCH_TRY(latch_api_dial(api));
     latch_status sent = send_request(api, x);
-    latch_err why = *err_of(api);
-    latch_status status = sent == LATCH_E_TIMEOUT ? sent : receive_answer(api, x);
-    if (sent != LATCH_OK && status != LATCH_OK) *err_of(api) = why;
-    if (sent != LATCH_OK || status != LATCH_OK || !x->wire.keep_alive) hang_up(api);
+    latch_err why = *latch_api_err(api);
+    latch_status status = sent == LATCH_E_TIMEOUT ? sent : latch_api_receive(api, x);
+    if (sent != LATCH_OK && status != LATCH_OK) *latch_api_err(api) = why;
+    if (sent != LATCH_OK || status != LATCH_OK || !x->wire.keep_alive) latch_api_hang_up(api);
     if (status != LATCH_OK) latch_arena_rewind(x->arena, mark);
     return status;
 }
 
-static latch_status perform(latch_api *api, exchange *x) {
+latch_status latch_api_perform(latch_api *api, latch_api_exchange *x) {
     bool kept = api->easy != NULL;
     latch_status status = try_once(api, x);
     if (status == LATCH_OK || status == LATCH_E_TIMEOUT || status == LATCH_E_NOMEM || !kept || latch_wire_heard(&x->wire)) return status;
@@ -201,7 +190,7 @@ static latch_status perform(latch_api *api, exchange *x) {
 static void put(latch_text_writer *t, const char *text) { latch_text_put(t, latch_str_of(text)); }
 
 /* Values come from the service or from latch_failure_of: no line ends in them; an empty one isn't sent. */
-static void put_header(latch_text_writer *t, const char *name, latch_str value) {
+void latch_api_put_header(latch_text_writer *t, const char *name, latch_str value) {
     if (value.len == 0) return;
     put(t, name);
     latch_text_put(t, LATCH_STR(": "));
@@ -209,10 +198,10 @@ static void put_header(latch_text_writer *t, const char *name, latch_str value) 
     latch_text_put(t, LATCH_STR("\r\n"));
 }
 
-static latch_text_writer begin_request(latch_api *api, const char *method, latch_str path) {
+latch_text_writer latch_api_begin_request(latch_api *api, const char *method, latch_str path) {
     latch_text_writer t = {.at = api->head, .cap = sizeof api->head};
     put(&t, method);
-    latch_text_put(&t, LATCH_STR(" " BASE));
+    latch_text_put(&t, LATCH_STR(" "));
     latch_text_put(&t, path);
     latch_text_put(&t, LATCH_STR(" HTTP/1.1\r\nHost: "));
     put(&t, api->address);
@@ -220,14 +209,14 @@ static latch_text_writer begin_request(latch_api *api, const char *method, latch
     return t;
 }
 
-static latch_status end_request(latch_api *api, latch_text_writer *t, latch_str *head) {
+latch_status latch_api_end_request(latch_api *api, latch_text_writer *t, latch_str *head) {
     latch_text_put(t, LATCH_STR("\r\n"));
     *head = latch_text_end(t);
     if (head->ptr != NULL) return LATCH_OK;
-    return latch_err_set(err_of(api), LATCH_E_MISUSE, "the request's head has over %d bytes", LATCH_API_HEAD_BYTES);
+    return latch_err_set(latch_api_err(api), LATCH_E_MISUSE, "the request's head has over %d bytes", LATCH_API_HEAD_BYTES);
 }
 
-static int64_t pause_ms(int64_t first_ms, unsigned tries) {
+int64_t latch_api_pause_ms(int64_t first_ms, unsigned tries) {
     return tries < 7 && first_ms << tries < PAUSE_MAX_MS ? first_ms << tries : PAUSE_MAX_MS;
 }
 
@@ -266,25 +255,25 @@ static void read_event(latch_api *api, const latch_wire *wire, latch_invocation 
 /* LATCH_OK: an event, or the end. LATCH_E_DENIED: a 500, after which nothing is worth trying. */
 static latch_status ask_once(latch_api *api, latch_arena *arena, latch_invocation *out) {
     size_t mark = latch_arena_mark(arena);
-    exchange x = {.waits = true, .arena = arena, .limits = {NEXT_HEAD_BYTES, LATCH_API_EVENT_MAX_BYTES}};
-    latch_text_writer t = begin_request(api, "GET", LATCH_STR("invocation/next"));
-    LATCH_TRY(end_request(api, &t, &x.head));
-    LATCH_TRY(perform(api, &x));
+    latch_api_exchange x = {.waits = true, .arena = arena, .limits = {NEXT_HEAD_BYTES, LATCH_API_EVENT_MAX_BYTES}};
+    latch_text_writer t = latch_api_begin_request(api, "GET", LATCH_STR(LATCH_API_RUNTIME "invocation/next"));
+    LATCH_TRY(latch_api_end_request(api, &t, &x.head));
+    LATCH_TRY(latch_api_perform(api, &x));
     if (x.wire.status == 200) {
         read_event(api, &x.wire, out);
         return LATCH_OK;
     }
     latch_str body = latch_wire_body(&x.wire);
     latch_status status = x.wire.status == 500 ? LATCH_E_DENIED : LATCH_E_NETWORK;
-    (void)latch_err_set(err_of(api), status, "answered %d %.*s", x.wire.status, LATCH_ARG(latch_str_cut(body, 150)));
+    (void)latch_err_set(latch_api_err(api), status, "answered %d %.*s", x.wire.status, LATCH_ARG(latch_str_cut(body, 150)));
     latch_arena_rewind(arena, mark);
     return status;
 }
 
 static latch_api_verdict give_up(latch_api *api, const char *message) {
     char where[sizeof api->address + 64];
-    snprintf(where, sizeof where, "http://%s" BASE "invocation/next", api->address);
-    latch_log(api->cx, LATCH_FATAL, message, "url", where, "why", err_of(api)->message);
+    snprintf(where, sizeof where, "http://%s" LATCH_API_RUNTIME "invocation/next", api->address);
+    latch_log(api->cx, LATCH_FATAL, message, "url", where, "why", latch_api_err(api)->message);
     return LATCH_API_EXIT;
 }
 
@@ -297,15 +286,15 @@ latch_api_verdict latch_api_next(latch_api *api, latch_arena *arena, latch_invoc
         }
         if (status == LATCH_E_DENIED) return give_up(api, "the Runtime API can't go on, this process ends");
         if (!api->started && tries + 1 == START_TRIES) return give_up(api, "no answer from the Runtime API in 5 tries, this process ends");
-        int64_t wait_ms = pause_ms(api->started ? PAUSE_MS : START_PAUSE_MS, tries);
-        latch_log(api->cx, LATCH_WARN, "no event, asking again", "why", err_of(api)->message, "in_ms", wait_ms);
+        int64_t wait_ms = latch_api_pause_ms(api->started ? PAUSE_MS : START_PAUSE_MS, tries);
+        latch_log(api->cx, LATCH_WARN, "no event, asking again", "why", latch_api_err(api)->message, "in_ms", wait_ms);
         latch_clock_sleep_ms(&api->cx->clock, wait_ms);
     }
 }
 
 /* ── posts ───────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static latch_api_verdict judge(latch_api *api, const latch_wire *answer, const char *what) {
+latch_api_verdict latch_api_judge(latch_api *api, const latch_wire *answer, const char *what) {
     int64_t status = answer->status;
     latch_str body = latch_str_cut(latch_wire_body(answer), 500);
     if (status >= 200 && status < 300) return LATCH_API_GO_ON;
@@ -324,55 +313,55 @@ static bool may_repeat(const latch_api *api, int64_t deadline_at_ms, unsigned tr
     return latch_now_ms(api->cx) + wait_ms < deadline_at_ms;
 }
 
-static latch_api_verdict post(latch_api *api, latch_text_writer *t, latch_str body, int64_t deadline_at_ms, const char *what) {
-    exchange x = {.body = body, .arena = &api->answers, .limits = {LATCH_API_ANSWER_BYTES / 4, LATCH_API_ANSWER_BYTES / 4}};
+latch_api_verdict latch_api_post(latch_api *api, latch_text_writer *t, latch_str body, int64_t deadline_at_ms, const char *what) {
+    latch_api_exchange x = {.body = body, .arena = &api->answers, .limits = {LATCH_API_ANSWER_BYTES / 4, LATCH_API_ANSWER_BYTES / 4}};
     latch_text_put(t, LATCH_STR("Content-Type: application/json\r\nContent-Length: "));
     latch_text_uint(t, body.len);
     latch_text_put(t, LATCH_STR("\r\n"));
-    latch_status status = end_request(api, t, &x.head);
+    latch_status status = latch_api_end_request(api, t, &x.head);
     for (unsigned tries = 0;; tries++) {
         latch_arena_rewind(&api->answers, 0);
-        if (x.head.ptr != NULL) status = perform(api, &x);
-        if (status == LATCH_OK) return judge(api, &x.wire, what);
-        int64_t wait_ms = pause_ms(PAUSE_MS, tries);
+        if (x.head.ptr != NULL) status = latch_api_perform(api, &x);
+        if (status == LATCH_OK) return latch_api_judge(api, &x.wire, what);
+        int64_t wait_ms = latch_api_pause_ms(PAUSE_MS, tries);
         bool again = x.head.ptr != NULL && may_repeat(api, deadline_at_ms, tries, wait_ms);
         latch_log(api->cx, again ? LATCH_WARN : LATCH_ERROR,
                   again ? "a post got no answer, sending it again" : "a post could not be delivered", "post", what, "why",
-                  err_of(api)->message);
+                  latch_api_err(api)->message);
         if (!again) return LATCH_API_GO_ON;
         latch_clock_sleep_ms(&api->cx->clock, wait_ms);
     }
 }
 
-static latch_text_writer begin_outcome(latch_api *api, const latch_invocation *invocation, const char *what) {
-    char path[3 * REQUEST_ID_MAX_BYTES + 32] = "invocation/";
+latch_text_writer latch_api_begin_outcome(latch_api *api, const latch_invocation *invocation, const char *outcome) {
+    char path[3 * REQUEST_ID_MAX_BYTES + 64] = LATCH_API_RUNTIME "invocation/";
     latch_str id = latch_str_cut(invocation->request_id, REQUEST_ID_MAX_BYTES);
     size_t len = strlen(path);
     len += latch_percent_encode(path + len, sizeof path - len, id);
-    len += (size_t)snprintf(path + len, sizeof path - len, "/%s", what);
-    latch_text_writer t = begin_request(api, "POST", (latch_str){path, len});
-    put_header(&t, "Lambda-Runtime-Invocation-Id", invocation->invocation_id);
+    len += (size_t)snprintf(path + len, sizeof path - len, "/%s", outcome);
+    latch_text_writer t = latch_api_begin_request(api, "POST", (latch_str){path, len});
+    latch_api_put_header(&t, "Lambda-Runtime-Invocation-Id", invocation->invocation_id);
     return t;
 }
 
-static void put_failure(latch_text_writer *t, const latch_failure *failure) {
-    put_header(t, "Lambda-Runtime-Function-Error-Type", latch_str_of(failure->type));
-    put_header(t, "Lambda-Runtime-Function-XRay-Error-Cause", latch_str_of(failure->cause));
+void latch_api_put_failure(latch_text_writer *t, const latch_failure *failure) {
+    latch_api_put_header(t, "Lambda-Runtime-Function-Error-Type", latch_str_of(failure->type));
+    latch_api_put_header(t, "Lambda-Runtime-Function-XRay-Error-Cause", latch_str_of(failure->cause));
 }
 
 latch_api_verdict latch_api_response(latch_api *api, const latch_invocation *invocation, latch_str payload) {
-    latch_text_writer t = begin_outcome(api, invocation, "response");
-    return post(api, &t, payload, invocation->deadline_at_ms, "response");
+    latch_text_writer t = latch_api_begin_outcome(api, invocation, "response");
+    return latch_api_post(api, &t, payload, invocation->deadline_at_ms, "response");
 }
 
 latch_api_verdict latch_api_error(latch_api *api, const latch_invocation *invocation, const latch_failure *failure) {
-    latch_text_writer t = begin_outcome(api, invocation, "error");
-    put_failure(&t, failure);
-    return post(api, &t, latch_str_of(failure->body), invocation->deadline_at_ms, "error");
+    latch_text_writer t = latch_api_begin_outcome(api, invocation, "error");
+    latch_api_put_failure(&t, failure);
+    return latch_api_post(api, &t, latch_str_of(failure->body), invocation->deadline_at_ms, "error");
 }
 
 void latch_api_init_error(latch_api *api, const latch_failure *failure) {
-    latch_text_writer t = begin_request(api, "POST", LATCH_STR("init/error"));
-    put_failure(&t, failure);
-    (void)post(api, &t, latch_str_of(failure->body), latch_now_ms(api->cx) + LATCH_SECOND_MS, "init error");
+    latch_text_writer t = latch_api_begin_request(api, "POST", LATCH_STR(LATCH_API_RUNTIME "init/error"));
+    latch_api_put_failure(&t, failure);
+    (void)latch_api_post(api, &t, latch_str_of(failure->body), latch_now_ms(api->cx) + LATCH_SECOND_MS, "init error");
 }

@@ -1,0 +1,73 @@
+/*
+ * runtime/api_private.h - how a request is written, sent over the kept connection, and answered. For the files runtime/api*.c alone.
+ *
+ *     latch_text_writer t = latch_api_begin_request(api, "GET", LATCH_STR(LATCH_API_RUNTIME "restore/next"));
+ *     latch_api_exchange x = {.waits = true, .arena = arena, .limits = {…}};
+ *     LATCH_TRY(latch_api_end_request(api, &t, &x.head));
+ *     LATCH_TRY(latch_api_perform(api, &x));
+ *     … x.wire.status, latch_wire_header(&x.wire, …)
+ *
+ * Each failure is in api->cx's error.
+ */
+#ifndef LATCH_RUNTIME_API_PRIVATE_H
+#define LATCH_RUNTIME_API_PRIVATE_H
+
+#include <sys/uio.h>
+
+#include "core/ctx_private.h"
+#include "core/text.h"
+#include "core/wire.h"
+#include "runtime/api.h"
+
+#define LATCH_API_RUNTIME "/2018-06-01/runtime/"
+#define LATCH_API_ANSWER_S 10 /* for a POST; a service on loopback that is silent so long is gone */
+
+typedef struct latch_api_exchange {
+    latch_str head, body;
+    bool waits;         /* for the answer, as long as it takes: /next and its like */
+    latch_arena *arena; /* the answer's; api->answers for what is looked at at once */
+    latch_wire_limits limits;
+    latch_wire wire; /* the answer */
+} latch_api_exchange;
+
+static inline latch_err *latch_api_err(const latch_api *api) { return &api->cx->err; }
+
+/* ── the connection: libcurl's, in api->fd; LATCH_E_NETWORK says why there is none. Connected already: nothing to do ─────────────────── */
+
+LATCH_NODISCARD latch_status latch_api_dial(latch_api *api);
+void latch_api_hang_up(latch_api *api);
+
+/* ── a head: in api->head, one at a time. `path` is the whole one ─────────────────────────────────────────────────────────── */
+
+latch_text_writer latch_api_begin_request(latch_api *api, const char *method, latch_str path);
+void latch_api_put_header(latch_text_writer *t, const char *name, latch_str value); /* no line ends in it; an empty one isn't sent */
+void latch_api_put_failure(latch_text_writer *t, const latch_failure *failure);     /* the two headers of an error */
+
+/* "invocation/ID/response", or another outcome, with what goes back with every outcome. */
+latch_text_writer latch_api_begin_outcome(latch_api *api, const latch_invocation *invocation, const char *outcome);
+
+/* LATCH_E_MISUSE: it has over LATCH_API_HEAD_BYTES. */
+LATCH_NODISCARD latch_status latch_api_end_request(latch_api *api, latch_text_writer *t, latch_str *head);
+
+/* ── exchanges ───────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/*
+ * Once, or a second time where a kept connection was dead. LATCH_OK: answered, whatever the answer. Else the connection is closed and the
+ * arena is as it was: LATCH_E_NETWORK, LATCH_E_TIMEOUT, LATCH_E_NOMEM.
+ */
+LATCH_NODISCARD latch_status latch_api_perform(latch_api *api, latch_api_exchange *x);
+
+/* All of `parts`, which are used up; their halves. The connection stays open whatever happens. */
+LATCH_NODISCARD latch_status latch_api_send(latch_api *api, struct iovec *parts, size_t count);
+LATCH_NODISCARD latch_status latch_api_receive(latch_api *api, latch_api_exchange *x);
+
+/* With Content-Type and -Length put behind what is in *t; again as api.h says, until deadline_at_ms. `what` is for the log. */
+latch_api_verdict latch_api_post(latch_api *api, latch_text_writer *t, latch_str body, int64_t deadline_at_ms, const char *what);
+
+/* What the answer of a POST means, logged where it isn't good. */
+LATCH_NODISCARD latch_api_verdict latch_api_judge(latch_api *api, const latch_wire *answer, const char *what);
+
+/* Before try `tries` + 1: first_ms doubled so often, up to 5 s. */
+int64_t latch_api_pause_ms(int64_t first_ms, unsigned tries);
+
+#endif
