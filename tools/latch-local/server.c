@@ -34,6 +34,9 @@ struct latch_exchange {
     struct MHD_Response *response; /* NULL: not answered yet */
     unsigned status;
     bool started, asked, held;
+    latch_writer writer; /* of a streamed reply */
+    latch_buffer out;    /* what it waits to send */
+    bool streamed, wants_room, finished, whole;
     latch_exchange *next, **at;
 };
 
@@ -53,7 +56,9 @@ static void end(void *arg, struct MHD_Connection *connection, void **request, en
     if (x == NULL) return;
     *x->at = x->next;
     if (x->next != NULL) x->next->at = x->at;
+    if (x->streamed && !x->finished) x->writer.on_gone(x->writer.arg);
     if (x->response != NULL) MHD_destroy_response(x->response);
+    latch_buffer_clean_up(&x->out);
     latch_buffer_clean_up(&x->body);
     free(x->target);
     free(x);
@@ -173,8 +178,10 @@ uint16_t latch_server_port(const latch_server *server) { return server->port; }
 
 static void let_go_of_held(latch_server *server) {
     static const latch_reply stopping = {.status = MHD_HTTP_SERVICE_UNAVAILABLE, .close = true};
-    for (latch_exchange *x = server->open; x != NULL; x = x->next)
-        if (x->held) latch_exchange_reply(x, &stopping);
+    for (latch_exchange *x = server->open; x != NULL; x = x->next) {
+        if (x->streamed && !x->finished) latch_exchange_finish(x, false);
+        if (!x->streamed && x->held) latch_exchange_reply(x, &stopping);
+    }
     MHD_run(server->daemon);
 }
 
@@ -239,16 +246,70 @@ bool latch_exchange_is_gone(const latch_exchange *x) {
     return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
-void latch_exchange_reply(latch_exchange *x, const latch_reply *reply) {
-    char *bytes = reply->keeping == LATCH_COPIED ? latch_copy(reply->body) : (char *)(uintptr_t)reply->body.ptr;
-    enum MHD_ResponseMemoryMode mode = reply->keeping == LATCH_KEPT ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE;
-    x->response = MHD_create_response_from_buffer(reply->body.len, bytes, mode);
+static void wake(latch_exchange *x) {
+    if (!x->held) return; /* MHD is at it: it looks by itself */
+    x->held = false;
+    MHD_resume_connection(x->connection);
+    latch_loop_post(&x->server->run);
+}
+
+static void set_head(latch_exchange *x, const latch_reply *reply) {
     x->status = reply->status;
     for (size_t i = 0; i < reply->header_count; i++)
         MHD_add_response_header(x->response, reply->headers[i].name, reply->headers[i].value);
     if (reply->close) MHD_add_response_header(x->response, MHD_HTTP_HEADER_CONNECTION, "close");
-    if (!x->held) return; /* on_request is still on the stack, and sends it */
-    x->held = false;
-    MHD_resume_connection(x->connection);
-    latch_loop_post(&x->server->run);
+}
+
+void latch_exchange_reply(latch_exchange *x, const latch_reply *reply) {
+    char *bytes = reply->keeping == LATCH_COPIED ? latch_copy(reply->body) : (char *)(uintptr_t)reply->body.ptr;
+    enum MHD_ResponseMemoryMode mode = reply->keeping == LATCH_KEPT ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE;
+    x->response = MHD_create_response_from_buffer(reply->body.len, bytes, mode);
+    set_head(x, reply);
+    wake(x);
+}
+
+/* ── streamed replies ── */
+
+/* MHD asks for what comes next. A connection with nothing to send sleeps: else it would be asked again at once, for ever. */
+static ssize_t read_stream(void *arg, uint64_t position, char *to, size_t cap) {
+    latch_exchange *x = arg;
+    (void)position;
+    size_t len = x->out.len < cap ? x->out.len : cap;
+    if (len > 0) {
+        memcpy(to, x->out.ptr, len);
+        memmove(x->out.ptr, x->out.ptr + len, x->out.len - len);
+        x->out.len -= len;
+        bool is_wanted = x->wants_room && !x->finished;
+        x->wants_room = false;
+        if (is_wanted) x->writer.on_room(x->writer.arg);
+        return (ssize_t)len;
+    }
+    if (x->finished) return x->whole ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
+    x->held = true;
+    MHD_suspend_connection(x->connection);
+    return 0;
+}
+
+void latch_exchange_stream(latch_exchange *x, const latch_reply *head, const latch_writer *writer) {
+    x->writer = *writer;
+    x->streamed = true;
+    x->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, LATCH_WRITER_BYTES, read_stream, x, NULL);
+    set_head(x, head);
+    wake(x);
+}
+
+size_t latch_exchange_room(const latch_exchange *x) { return LATCH_WRITER_BYTES - x->out.len; }
+
+size_t latch_exchange_write(latch_exchange *x, const char *bytes, size_t len) {
+    size_t room = latch_exchange_room(x), taken = len < room ? len : room;
+    if (taken > 0) latch_buffer_add(&x->out, bytes, taken);
+    x->wants_room = taken < len;
+    wake(x);
+    return taken;
+}
+
+void latch_exchange_finish(latch_exchange *x, bool whole) {
+    x->finished = true;
+    x->whole = whole;
+    wake(x);
 }

@@ -57,4 +57,24 @@ typedef struct latch_reply {
 
 void latch_exchange_reply(latch_exchange *x, const latch_reply *reply); /* once */
 
+/*
+ * A reply whose body comes bit by bit: chunked, or until the connection's end for an HTTP/1.0 client; each piece goes out at once.
+ *
+ * Instead of latch_exchange_reply; `head` without a body. Then latch_exchange_write as often as there is something, and
+ * latch_exchange_finish once, after which `x` is the server's. A client that goes ends it too: then on_gone is the last that is heard of
+ * `x`. One that goes silently is noticed at the next write. At the server's stop what isn't finished is cut, without a callback.
+ */
+typedef struct latch_writer {
+    void (*on_room)(void *arg); /* after a write that wasn't taken whole: there is room again */
+    void (*on_gone)(void *arg);
+    void *arg;
+} latch_writer;
+
+#define LATCH_WRITER_BYTES ((size_t)64 * 1024) /* what waits for a slow client, beside what the kernel holds */
+
+void latch_exchange_stream(latch_exchange *x, const latch_reply *head, const latch_writer *writer);
+size_t latch_exchange_write(latch_exchange *x, const char *bytes, size_t len); /* how much of it is taken */
+size_t latch_exchange_room(const latch_exchange *x);                           /* how much would be */
+void latch_exchange_finish(latch_exchange *x, bool whole); /* false: the connection is cut, so that the client sees that there was more */
+
 #endif
