@@ -1,0 +1,109 @@
+#include "runtime/worker.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "core/scope.h"
+#include "core/usage.h"
+#include "runtime/context.h"
+#include "runtime/crash.h"
+#include "runtime/outcome.h"
+
+#define KEPT_BYTES ((size_t)1 << 20) /* of the invocation's arena stay resident */
+
+/* ── memory ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+bool latch_reserve_take(latch_reserve *r, size_t bytes) {
+    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) return false;
+    *r = (latch_reserve){.at = at, .bytes = bytes};
+    latch_arena_init(&r->arena, at, bytes);
+    return true;
+}
+
+void latch_reserve_give_back(latch_reserve *r) {
+    if (r->at == NULL) return;
+    latch_arena_clean_up(&r->arena);
+    munmap(r->at, r->bytes);
+    r->at = NULL;
+}
+
+/* One big event must not weigh on all that come after it. */
+static void reset(latch_reserve *r) {
+    size_t touched = r->arena.peak;
+    latch_arena_rewind(&r->arena, 0);
+    r->arena.peak = 0;
+    if (touched > KEPT_BYTES) madvise((char *)r->at + KEPT_BYTES, touched - KEPT_BYTES, MADV_DONTNEED);
+}
+
+/* ── one invocation ──────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* setenv keeps every value it was ever given; one buffer of ours stays one buffer. */
+static void set_trace_id(latch_worker *w, latch_str id) {
+    static const char name[] = "_X_AMZN_TRACE_ID";
+    if (w->process->worker_count > 1) return; /* the environment is everybody's */
+    int len = snprintf(w->trace_id, sizeof w->trace_id, "%s=%.*s", name, (int)(id.len < sizeof w->trace_id ? id.len : sizeof w->trace_id),
+                       id.len > 0 ? id.ptr : "");
+    if (id.len == 0 || len < 0 || (size_t)len >= sizeof w->trace_id) {
+        unsetenv(name);
+        return;
+    }
+    putenv(w->trace_id);
+}
+
+static latch_status run(latch_worker *w, const latch_invocation *invocation, latch_ctx *cx, latch_str *reply) {
+    const latch_handler *handler = w->process->handler;
+    if (invocation->too_large)
+        return latch_err_set(&cx->err, LATCH_E_NOMEM, "the event has %" PRIu64 " bytes, which don't fit: raise LATCH_ARENA_MB",
+                             invocation->event_bytes);
+    latch_crash_arm(&w->api, invocation, handler->name);
+    latch_status status = latch_outcome_run(cx, handler, invocation->event, reply);
+    latch_crash_disarm();
+    return status;
+}
+
+static latch_api_verdict serve(latch_worker *w, latch_invocation *invocation) {
+    latch_scope scope = {0};
+    latch_usage usage = {0};
+    latch_str reply;
+    latch_failure failure;
+    latch_ctx cx = *w->cx;
+    cx.arena = &w->invocation.arena;
+    cx.err = (latch_err){0};
+    cx.request_id = w->cx->request_id = invocation->request_id;
+    cx.deadline_at_ms = latch_invocation_stores_deadline_ms(invocation, latch_now_ms(&cx));
+    cx.scope = &scope;
+    cx.usage = &usage;
+    cx.invocation = invocation;
+    set_trace_id(w, invocation->trace_id);
+    latch_status status = run(w, invocation, &cx, &reply);
+    invocation->deadline_at_ms = latch_deadline_ms(&cx); /* as the clock is now: an answer that is lost goes again until then */
+    usage.moved_ms = 0;
+    if (status == LATCH_OK) return latch_api_response(&w->api, invocation, reply);
+    latch_outcome_log(&cx, "invocation failed", NULL);
+    latch_failure_of(&cx.err, &failure);
+    return latch_api_error(&w->api, invocation, &failure);
+}
+
+/* The service's point in time is by this machine's clock; what looks at it has the clock that `open` set, which may be a corrected one. */
+static void convert_deadline(const latch_worker *w, latch_invocation *invocation) {
+    if (invocation->deadline_at_ms == INT64_MAX) return;
+    invocation->deadline_at_ms += latch_now_ms(w->cx) - latch_clock_wall_ms(&w->process->options->clock);
+}
+
+latch_api_verdict latch_worker_run(latch_worker *w) {
+    while (!atomic_load_explicit(&w->process->stopping, memory_order_relaxed)) {
+        latch_invocation invocation;
+        latch_api_verdict verdict = latch_api_next(&w->api, &w->invocation.arena, &invocation);
+        if (verdict == LATCH_API_GO_ON) {
+            convert_deadline(w, &invocation);
+            verdict = serve(w, &invocation);
+        }
+        w->cx->request_id = LATCH_STR("");
+        reset(&w->invocation);
+        if (verdict != LATCH_API_GO_ON) return verdict;
+    }
+    return LATCH_API_END;
+}
