@@ -9,43 +9,8 @@
 #include "core/scope.h"
 #include "core/text.h"
 #include "runtime/api.h"
+#include "runtime/http_private.h"
 #include "runtime/outcome.h"
-#include "runtime/route.h"
-
-#define HEADERS_MAX 64 /* of a reply, cookies included */
-
-typedef enum form { HTTP_API, REST, BALANCER } form; /* function URLs have HTTP API's */
-
-typedef struct field {
-    const char *name; /* NULL: a cookie */
-    latch_str value;
-} field;
-
-typedef struct header {
-    latch_str name, value;
-} header;
-
-struct latch_http {
-    latch_ctx *cx;
-    form form;
-    bool multi;   /* a load balancer that sends, and so wants, lists of values */
-    bool encoded; /* the path still is; API Gateway's HTTP APIs send it decoded */
-    bool *full;   /* the arena was, while something was asked for that returns no status */
-    latch_json event, context, headers, header_lists, cookies, queries, query_lists, params;
-    latch_str method, path, raw_query, client, body, cookie;
-    header *joined; /* of header_lists: one text each */
-    size_t joined_count;
-    bool routed; /* by this handler's own routes */
-    latch_route_found found;
-    int status; /* 0: no reply yet */
-    bool plain; /* the reply is the runtime's own: its content type stays */
-    const char *content_type;
-    latch_str reply;
-    size_t field_count;
-    field fields[HEADERS_MAX];
-    latch_status broken; /* why a header can't go out; LATCH_OK: they all can */
-    char why[256];
-};
 
 #define MAYBE(at) latch_optional(latch_bytes((at), 0, INT64_MAX)) /* absent, null or empty are all empty */
 
@@ -146,7 +111,7 @@ static latch_status join_headers(latch_http *http) {
     for (latch_each each = latch_each_in(http->header_lists); latch_each_next(&each);) {
         latch_json list = latch_each_value(&each);
         if (list.node->broken != LATCH_OK) return full(http);
-        header one = {each.name, joined(arena, list, same_name(each.name, "cookie") ? "; " : ", ")};
+        latch_http_joined one = {each.name, joined(arena, list, same_name(each.name, "cookie") ? "; " : ", ")};
         if (one.value.ptr == NULL) return full(http);
         http->joined[http->joined_count++] = one;
     }
@@ -162,10 +127,12 @@ static latch_status read_event(latch_http *http, latch_str bytes) {
                          latch_optional(&http->queries), "multiValueQueryStringParameters", latch_optional(&http->query_lists),
                          "pathParameters", latch_optional(&http->params), "cookies", latch_optional(&http->cookies)));
     LATCH_TRY(join_headers(http));
-    http->form = latch_has(http->context, "elb")                                               ? BALANCER
-                 : latch_str_eq(version, LATCH_STR("2.0")) || latch_has(http->context, "http") ? HTTP_API
-                                                                                               : REST;
-    LATCH_TRY(http->form == BALANCER ? read_balancer(http) : http->form == REST ? read_rest(http) : read_http_api(http));
+    http->form = latch_has(http->context, "elb")                                               ? LATCH_FORM_BALANCER
+                 : latch_str_eq(version, LATCH_STR("2.0")) || latch_has(http->context, "http") ? LATCH_FORM_HTTP_API
+                                                                                               : LATCH_FORM_REST;
+    LATCH_TRY(http->form == LATCH_FORM_BALANCER ? read_balancer(http)
+              : http->form == LATCH_FORM_REST   ? read_rest(http)
+                                                : read_http_api(http));
     if (http->path.len == 0) http->path = LATCH_STR("/");
     return read_body(http);
 }
@@ -247,9 +214,9 @@ static void look_in_lists(query *q, latch_json lists, bool encoded) {
 }
 
 static query look(const latch_http *http, const char *name, size_t wanted) {
-    bool encoded = http->form == BALANCER;
+    bool encoded = http->form == LATCH_FORM_BALANCER;
     query q = {.arena = http->cx->arena, .full = http->full, .name = latch_str_of(name), .wanted = wanted, .value = LATCH_STR("")};
-    if (http->form == HTTP_API && http->raw_query.len > 0) {
+    if (http->form == LATCH_FORM_HTTP_API && http->raw_query.len > 0) {
         look_in_raw(&q, http->raw_query);
         return q;
     }
@@ -309,13 +276,13 @@ static void add_field(latch_http *http, const char *name, latch_str value) {
         break_reply(http, LATCH_E_MISUSE, label, "has a control byte in its value");
     } else if (!latch_str_is_utf8(value)) {
         break_reply(http, LATCH_E_MISUSE, label, "has a value that is no UTF-8");
-    } else if (name == NULL && http->form == BALANCER && !http->multi && count_cookies(http) > 0) {
+    } else if (name == NULL && http->form == LATCH_FORM_BALANCER && !http->multi && count_cookies(http) > 0) {
         break_reply(http, LATCH_E_MISUSE, label,
                     "comes twice: a load balancer takes a second cookie only with lambda.multi_value_headers.enabled");
-    } else if (http->field_count == HEADERS_MAX) {
+    } else if (http->field_count == LATCH_HTTP_HEADERS_MAX) {
         break_reply(http, LATCH_E_MISUSE, label, "is one more than the 64 that a reply may have");
     } else {
-        http->fields[http->field_count++] = (field){name != NULL ? own.ptr : NULL, copy};
+        http->fields[http->field_count++] = (latch_http_field){name != NULL ? own.ptr : NULL, copy};
     }
 }
 
@@ -408,15 +375,15 @@ static void put_cookies(latch_text_writer *t, const latch_http *http) {
 }
 
 static void put_headers(latch_text_writer *t, const latch_http *http) {
-    bool lists = http->form == REST || http->multi, first = true;
+    bool lists = http->form == LATCH_FORM_REST || http->multi, first = true;
     put(t, lists ? ",\"multiValueHeaders\":{" : ",\"headers\":{");
     if (*http->content_type != '\0' && (http->plain || !has_field(http, "content-type"))) {
         put_field(t, "content-type", latch_str_of(http->content_type), lists, first);
         first = false;
     }
     for (size_t i = 0; i < http->field_count; i++) {
-        const field *f = &http->fields[i];
-        if (f->name == NULL && (lists || http->form == HTTP_API)) continue;
+        const latch_http_field *f = &http->fields[i];
+        if (f->name == NULL && (lists || http->form == LATCH_FORM_HTTP_API)) continue;
         if (f->name != NULL && http->plain && strcasecmp(f->name, "content-type") == 0) continue;
         put_field(t, f->name != NULL ? f->name : "set-cookie", f->value, lists, first);
         first = false;
@@ -426,7 +393,7 @@ static void put_headers(latch_text_writer *t, const latch_http *http) {
         put_cookies(t, http);
     }
     latch_text_char(t, '}');
-    if (http->form != HTTP_API || count_cookies(http) == 0) return;
+    if (http->form != LATCH_FORM_HTTP_API || count_cookies(http) == 0) return;
     put(t, ",\"cookies\":");
     put_cookies(t, http);
 }
@@ -476,7 +443,7 @@ static latch_status write_reply(const latch_http *http, latch_str *out) {
     if (body.ptr == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "the reply: the arena is full");
     put(&t, "{\"statusCode\":");
     latch_text_int(&t, http->status);
-    if (http->form == BALANCER) {
+    if (http->form == LATCH_FORM_BALANCER) {
         put(&t, ",\"statusDescription\":\"");
         latch_text_int(&t, http->status);
         latch_text_char(&t, ' ');
