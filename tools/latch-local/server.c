@@ -22,6 +22,7 @@ struct latch_server {
     latch_watch watch;
     latch_task run;
     latch_exchange *open;
+    bool stopping;
 };
 
 struct latch_exchange {
@@ -34,6 +35,9 @@ struct latch_exchange {
     struct MHD_Response *response; /* NULL: not answered yet */
     unsigned status;
     bool started, asked, held;
+    latch_intake intake; /* of its body; data NULL: it is kept */
+    bool asleep;         /* part of its body waits for latch_exchange_resume */
+    bool hung_up;        /* to be closed as soon as libmicrohttpd asks */
     latch_writer writer; /* of a streamed reply */
     latch_buffer out;    /* what it waits to send */
     bool streamed, wants_room, finished, whole;
@@ -77,12 +81,30 @@ static void start_body(latch_exchange *x, const char *method) {
     x->method = method;
     const char *length = latch_exchange_header(x, MHD_HTTP_HEADER_CONTENT_LENGTH);
     size_t bytes = length != NULL ? strtoul(length, NULL, 10) : 0;
-    if (bytes > 0 && bytes <= PRESIZED_BYTES && bytes <= x->server->config.max_body_bytes) latch_buffer_reserve(&x->body, bytes);
+    if (x->server->config.on_head != NULL) x->server->config.on_head(x->server->config.arg, x);
+    bool is_kept = x->intake.data == NULL && !x->hung_up && bytes <= x->server->config.max_body_bytes;
+    if (bytes > 0 && bytes <= PRESIZED_BYTES && is_kept) latch_buffer_reserve(&x->body, bytes);
 }
 
-static void add_body(latch_exchange *x, const char *bytes, size_t len) {
+/* How much of it is taken. */
+static size_t add_body(latch_exchange *x, const char *bytes, size_t len) {
+    if (x->intake.data != NULL) {
+        size_t taken = x->intake.data(x->intake.arg, bytes, len);
+        x->body_bytes += taken;
+        return taken;
+    }
     x->body_bytes += len;
     if (x->body_bytes <= x->server->config.max_body_bytes) latch_buffer_add(&x->body, bytes, len);
+    return len;
+}
+
+static enum MHD_Result take_piece(latch_exchange *x, const char *data, size_t *data_bytes) {
+    *data_bytes -= add_body(x, data, *data_bytes);
+    if (x->hung_up) return MHD_NO;
+    if (*data_bytes == 0) return MHD_YES;
+    x->asleep = true;
+    MHD_suspend_connection(x->connection);
+    return MHD_YES;
 }
 
 /* Called once for the headers, once for each piece of the body, once at its end, and once more when a held request was answered. */
@@ -90,19 +112,17 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
                                   const char *data, size_t *data_bytes, void **request) {
     latch_exchange *x = *request;
     (void)arg, (void)connection, (void)url, (void)version;
+    if (x->hung_up) return MHD_NO;
     if (!x->started) {
         start_body(x, method);
-        return MHD_YES;
+        return x->hung_up ? MHD_NO : MHD_YES;
     }
-    if (*data_bytes > 0) {
-        add_body(x, data, *data_bytes);
-        *data_bytes = 0;
-        return MHD_YES;
-    }
+    if (*data_bytes > 0) return take_piece(x, data, data_bytes);
     if (!x->asked) {
         x->asked = true;
         x->server->config.on_request(x->server->config.arg, x);
     }
+    if (x->hung_up) return MHD_NO;
     if (x->response != NULL) return send_reply(x);
     x->held = true;
     MHD_suspend_connection(x->connection);
@@ -181,12 +201,14 @@ static void let_go_of_held(latch_server *server) {
     for (latch_exchange *x = server->open; x != NULL; x = x->next) {
         if (x->streamed && !x->finished) latch_exchange_finish(x, false);
         if (!x->streamed && x->held) latch_exchange_reply(x, &stopping);
+        if (x->asleep) latch_exchange_hang_up(x);
     }
     MHD_run(server->daemon);
 }
 
 void latch_server_stop(latch_server *server) {
     if (server == NULL) return;
+    server->stopping = true;
     if (server->run.fn != NULL) {
         let_go_of_held(server); /* MHD ends the process rather than stop with a connection asleep */
         latch_loop_remove(server->loop, &server->run);
@@ -247,10 +269,60 @@ bool latch_exchange_is_gone(const latch_exchange *x) {
 }
 
 static void wake(latch_exchange *x) {
-    if (!x->held) return; /* MHD is at it: it looks by itself */
-    x->held = false;
+    if (!x->held && !x->asleep) return; /* MHD is at it: it looks by itself */
+    x->held = x->asleep = false;
     MHD_resume_connection(x->connection);
     latch_loop_post(&x->server->run);
+}
+
+void latch_exchange_intake(latch_exchange *x, latch_intake intake) { x->intake = intake; }
+
+void latch_exchange_resume(latch_exchange *x) {
+    if (x->asleep) wake(x);
+}
+
+const char *latch_exchange_trailer(const latch_exchange *x, const char *name) {
+    return MHD_lookup_connection_value(x->connection, MHD_FOOTER_KIND, name);
+}
+
+int latch_exchange_fd(const latch_exchange *x) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info != NULL ? info->connect_fd : -1;
+}
+
+/* Asleep or held, it is asked once more, and refuses; awake, it finds the end of its input. */
+void latch_exchange_hang_up(latch_exchange *x) {
+    int fd = latch_exchange_fd(x);
+    x->hung_up = true;
+    if (!x->held && !x->asleep && fd >= 0) shutdown(fd, SHUT_RD);
+    wake(x);
+}
+
+typedef struct pieces { /* of a chunked body */
+    size_t len;
+    char bytes[];
+} pieces;
+
+static ssize_t next_piece(void *arg, uint64_t at, char *out, size_t room) {
+    const pieces *p = arg;
+    size_t left = at < p->len ? p->len - (size_t)at : 0, n = left < room ? left : room;
+    if (n == 0) return MHD_CONTENT_READER_END_OF_STREAM;
+    memcpy(out, p->bytes + at, n);
+    return (ssize_t)n;
+}
+
+static struct MHD_Response *make_chunked(latch_str body) {
+    pieces *p = latch_alloc(sizeof *p + body.len);
+    p->len = body.len;
+    if (body.len > 0) memcpy(p->bytes, body.ptr, body.len);
+    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, next_piece, p, free);
+}
+
+static struct MHD_Response *make_response(const latch_reply *reply) {
+    if (reply->chunked) return make_chunked(reply->body);
+    char *bytes = reply->keeping == LATCH_COPIED ? latch_copy(reply->body) : (char *)(uintptr_t)reply->body.ptr;
+    enum MHD_ResponseMemoryMode mode = reply->keeping == LATCH_KEPT ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE;
+    return MHD_create_response_from_buffer(reply->body.len, bytes, mode);
 }
 
 static void set_head(latch_exchange *x, const latch_reply *reply) {
@@ -261,9 +333,7 @@ static void set_head(latch_exchange *x, const latch_reply *reply) {
 }
 
 void latch_exchange_reply(latch_exchange *x, const latch_reply *reply) {
-    char *bytes = reply->keeping == LATCH_COPIED ? latch_copy(reply->body) : (char *)(uintptr_t)reply->body.ptr;
-    enum MHD_ResponseMemoryMode mode = reply->keeping == LATCH_KEPT ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE;
-    x->response = MHD_create_response_from_buffer(reply->body.len, bytes, mode);
+    x->response = make_response(reply);
     set_head(x, reply);
     wake(x);
 }

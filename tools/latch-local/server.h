@@ -1,5 +1,5 @@
 /*
- * server.h - an HTTP/1.1 server in the loop (libmicrohttpd): whole requests in, replies out, at once or later.
+ * server.h - an HTTP/1.1 server in the loop (libmicrohttpd): whole requests in, or their bodies as they come; replies out, at once or later.
  *
  * A request that isn't answered in on_request is held: its connection sleeps until latch_exchange_reply.
  */
@@ -18,7 +18,8 @@ typedef struct latch_server_config {
     uint16_t port;           /* 0: a free one */
     size_t max_body_bytes;   /* what is kept of a request's body; the rest is counted and dropped */
     size_t connection_bytes; /* of header blocks, and of the pieces a body comes in; cleared after each request; 0: 512 KiB */
-    void (*on_request)(void *arg, latch_exchange *x);
+    void (*on_request)(void *arg, latch_exchange *x); /* all of it is here */
+    void (*on_head)(void *arg, latch_exchange *x); /* its body isn't: the place to call latch_exchange_intake or _hang_up; NULL: nothing */
     void *arg;
 } latch_server_config;
 
@@ -36,6 +37,21 @@ latch_buffer latch_exchange_take_body(latch_exchange *x);                       
 const char *latch_exchange_client(const latch_exchange *x, char *out, size_t cap); /* "127.0.0.1" */
 bool latch_exchange_is_gone(const latch_exchange *x); /* the client of a held request has closed its connection */
 
+/* A request's body as it comes, instead of being kept. on_request follows its last byte. */
+typedef struct latch_intake {
+    void *arg;
+    size_t (*data)(void *arg, const char *bytes, size_t len); /* how much is taken; less: the rest comes after latch_exchange_resume */
+    void (*cut)(void *arg);                                   /* the connection ended before the body: the exchange is gone */
+} latch_intake;
+
+void latch_exchange_intake(latch_exchange *x, latch_intake intake);            /* in on_head */
+void latch_exchange_resume(latch_exchange *x);                                 /* not from within `data`; where nothing waits, nothing */
+const char *latch_exchange_trailer(const latch_exchange *x, const char *name); /* of a chunked body, in on_request; NULL */
+
+/* Without an answer, or with what was written to the descriptor: the connection ends, and of the exchange nothing more is heard. */
+void latch_exchange_hang_up(latch_exchange *x);
+int latch_exchange_fd(const latch_exchange *x); /* -1: none any more */
+
 typedef struct latch_field {
     const char *name, *value;
 } latch_field;
@@ -52,7 +68,8 @@ typedef struct latch_reply {
     size_t header_count;
     latch_str body;
     latch_keeping keeping;
-    bool close; /* the connection too */
+    bool close;   /* the connection too */
+    bool chunked; /* instead of a Content-Length */
 } latch_reply;
 
 void latch_exchange_reply(latch_exchange *x, const latch_reply *reply); /* once */
