@@ -22,6 +22,12 @@
 #define POSTS_WITHOUT_DEADLINE 10
 #define REQUEST_ID_MAX_BYTES 1024
 
+static bool is_stopping(const latch_api *api) { return api->stopping != NULL && atomic_load(api->stopping); }
+
+static bool has_started(const latch_api *api) {
+    return api->started || (api->any_started != NULL && atomic_load_explicit(api->any_started, memory_order_relaxed));
+}
+
 /* ── the address ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static bool is_port(const char *text) {
@@ -45,6 +51,8 @@ latch_status latch_api_init(latch_api *api, const char *address, latch_ctx *cx) 
     api->easy = NULL;
     api->fd = -1;
     api->started = false;
+    api->any_started = NULL;
+    api->stopping = NULL;
     api->peer_len = 0;
     api->cx = cx;
     if (address == NULL || *address == '\0')
@@ -61,9 +69,9 @@ latch_status latch_api_init(latch_api *api, const char *address, latch_ctx *cx) 
 /* ── the connection ──────────────────────────────────────────────────────────────────────────────────────────────── */
 
 void latch_api_hang_up(latch_api *api) {
+    api->fd = -1; /* first: who stops the process shuts it down, and must not meet another's */
     if (api->easy != NULL) curl_easy_cleanup(api->easy);
     api->easy = NULL;
-    api->fd = -1;
 }
 
 void latch_api_clean_up(latch_api *api) {
@@ -96,7 +104,7 @@ latch_status latch_api_dial(latch_api *api) {
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, api->started ? CONNECT_MS : START_CONNECT_MS);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, has_started(api) ? CONNECT_MS : START_CONNECT_MS);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, detail);
     CURLcode code = curl_easy_perform(easy);
     if (code == CURLE_OK) code = curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd);
@@ -157,7 +165,8 @@ latch_status latch_api_receive(latch_api *api, latch_api_exchange *x) {
         if (at == NULL) return latch_err_set(latch_api_err(api), LATCH_E_NOMEM, "the answer's headers don't fit into the arena");
         ssize_t n = recv(api->fd, at, room, 0);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0 && x->waits && !latch_wire_heard(&x->wire) && (errno == EAGAIN || errno == EWOULDBLOCK)) continue;
+        bool patient = x->waits && !latch_wire_heard(&x->wire) && !is_stopping(api);
+        if (n < 0 && patient && (errno == EAGAIN || errno == EWOULDBLOCK)) continue;
         if (n < 0) return lost(api, "waiting for the answer");
         progress = n > 0 ? latch_wire_fed(&x->wire, (size_t)n, latch_api_err(api)) : latch_wire_ended(&x->wire, latch_api_err(api));
     }
@@ -169,6 +178,7 @@ static latch_status try_once(latch_api *api, latch_api_exchange *x) {
     size_t mark = latch_arena_mark(x->arena);
     latch_wire_begin(&x->wire, x->arena, &x->limits);
     LATCH_TRY(latch_api_dial(api));
+    if (x->waits && is_stopping(api)) return latch_err_set(latch_api_err(api), LATCH_E_NETWORK, "not sent: the process is stopping");
     latch_status sent = send_request(api, x);
     latch_err why = *latch_api_err(api);
     latch_status status = sent == LATCH_E_TIMEOUT ? sent : latch_api_receive(api, x);
@@ -182,6 +192,7 @@ latch_status latch_api_perform(latch_api *api, latch_api_exchange *x) {
     bool kept = api->easy != NULL;
     latch_status status = try_once(api, x);
     if (status == LATCH_OK || status == LATCH_E_TIMEOUT || status == LATCH_E_NOMEM || !kept || latch_wire_heard(&x->wire)) return status;
+    if (x->waits && is_stopping(api)) return status;
     return try_once(api, x); /* a kept connection that was dead says nothing about the service */
 }
 
@@ -277,19 +288,35 @@ static latch_api_verdict give_up(latch_api *api, const char *message) {
     return LATCH_API_EXIT;
 }
 
+static void note_start(latch_api *api) {
+    if (api->started) return;
+    api->started = true;
+    if (api->any_started != NULL) atomic_store(api->any_started, true);
+}
+
+/* In slices, where somebody may stop the process meanwhile. */
+static void pause_for(latch_api *api, int64_t ms) {
+    int64_t slice_ms = api->stopping != NULL ? PAUSE_MS : ms;
+    for (; ms > 0 && !is_stopping(api); ms -= slice_ms)
+        latch_clock_sleep_ms(&api->cx->clock, ms < slice_ms ? ms : slice_ms);
+}
+
 latch_api_verdict latch_api_next(latch_api *api, latch_arena *arena, latch_invocation *out) {
-    for (unsigned tries = 0;; tries++) {
+    for (unsigned tries = 0; !is_stopping(api); tries++) {
         latch_status status = ask_once(api, arena, out);
         if (status == LATCH_OK) {
-            api->started = true;
+            note_start(api);
             return out->request_id.len > 0 ? LATCH_API_GO_ON : LATCH_API_END;
         }
+        if (is_stopping(api)) break;
         if (status == LATCH_E_DENIED) return give_up(api, "the Runtime API can't go on, this process ends");
-        if (!api->started && tries + 1 == START_TRIES) return give_up(api, "no answer from the Runtime API in 5 tries, this process ends");
-        int64_t wait_ms = latch_api_pause_ms(api->started ? PAUSE_MS : START_PAUSE_MS, tries);
+        if (!has_started(api) && tries + 1 == START_TRIES)
+            return give_up(api, "no answer from the Runtime API in 5 tries, this process ends");
+        int64_t wait_ms = latch_api_pause_ms(has_started(api) ? PAUSE_MS : START_PAUSE_MS, tries);
         latch_log(api->cx, LATCH_WARN, "no event, asking again", "why", latch_api_err(api)->message, "in_ms", wait_ms);
-        latch_clock_sleep_ms(&api->cx->clock, wait_ms);
+        pause_for(api, wait_ms);
     }
+    return LATCH_API_END;
 }
 
 /* ── posts ───────────────────────────────────────────────────────────────────────────────────────────────────────── */

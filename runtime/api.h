@@ -19,6 +19,7 @@
 #ifndef LATCH_RUNTIME_API_H
 #define LATCH_RUNTIME_API_H
 
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 #include "core/arena.h"
@@ -34,7 +35,7 @@
 
 typedef enum latch_api_verdict {
     LATCH_API_GO_ON,
-    LATCH_API_END, /* /next brought no request id: the service shuts down */
+    LATCH_API_END, /* /next brought no request id: the service shuts down; or it was given up */
     LATCH_API_EXIT /* nothing more can be done; a line was logged */
 } latch_api_verdict;
 
@@ -44,6 +45,8 @@ typedef struct latch_api {
     void *easy;        /* libcurl's handle, which owns fd; NULL: not connected */
     int fd;
     bool started;                 /* a /next was answered */
+    atomic_bool *any_started;     /* the same, of all workers of the process; NULL: of this one alone */
+    const atomic_bool *stopping;  /* set: /next is given up, and answers END; NULL: it never is */
     struct sockaddr_storage peer; /* where fd goes to; of use after the connection is gone, too */
     socklen_t peer_len;           /* 0: never connected */
     latch_arena answers;          /* of what a POST answers: an invocation may have filled its own */
