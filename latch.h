@@ -19,6 +19,7 @@
 #include "core/pairs.h"
 #include "core/status.h"
 #include "core/words.h"
+#include "runtime/around.h"
 #include "runtime/context.h"
 #include "runtime/event.h"
 #include "runtime/handler.h"

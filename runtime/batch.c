@@ -4,6 +4,7 @@
 #include "core/ctx.h"
 #include "core/scope.h"
 #include "core/text.h"
+#include "runtime/around_private.h"
 #include "runtime/outcome.h"
 #include "runtime/record_private.h"
 
@@ -39,6 +40,8 @@ static bool is_done(const batch *b, latch_status status) {
     return status == LATCH_OK || status == LATCH_SEEN || status == LATCH_UNDONE || latch_outcome_is_skipped(b->handler, status);
 }
 
+static latch_status run_record(latch_ctx *cx, latch_call *call) { return call->handler->record(cx, call->record); }
+
 /* One record with an error, a scope and memory of its own. */
 static void run_one(batch *b, size_t i) {
     size_t mark = latch_arena_mark(b->cx->arena);
@@ -48,7 +51,8 @@ static void run_one(batch *b, size_t i) {
     one.err = (latch_err){0};
     one.scope = &scope;
     latch_status status = latch_record_open(&one, &b->heads[i], i, &record);
-    if (status == LATCH_OK) status = latch_outcome_check(&one, b->handler->record(&one, &record));
+    latch_call call = {.handler = b->handler, .record = &record};
+    if (status == LATCH_OK) status = latch_around_run(&one, &call, run_record);
     latch_scope_end(&one, status);
     b->failed[i] = !is_done(b, status);
     latch_arena_rewind(b->cx->arena, mark); /* before the log line, which a record that filled it would leave no room for */

@@ -2,12 +2,14 @@
 
 #include "core/coding.h"
 #include "core/scope.h"
+#include "runtime/around_private.h"
 #include "runtime/outcome.h"
 
 struct latch_event {
     latch_ctx *cx;
     latch_str bytes, reply;
     latch_json json; /* as soon as somebody asked for it */
+    bool replied;
 };
 
 latch_str latch_event_bytes(const latch_event *event) { return event->bytes; }
@@ -18,16 +20,30 @@ latch_status latch_event_json(latch_event *event, latch_json *out) {
     return LATCH_OK;
 }
 
-latch_status latch_event_reply(latch_event *event, latch_json v) { return latch_json_text(event->cx, v, &event->reply); }
-
 latch_status latch_event_reply_bytes(latch_event *event, latch_str bytes) {
     event->reply = bytes;
+    event->replied = true;
     return LATCH_OK;
 }
 
+/* What could not be built is no reply, and leaves the one before it. */
+latch_status latch_event_reply(latch_event *event, latch_json v) {
+    latch_str text;
+    LATCH_TRY(latch_json_text(event->cx, v, &text));
+    return latch_event_reply_bytes(event, text);
+}
+
+bool latch_event_replied(const latch_event *event, latch_str *out) {
+    *out = event->reply;
+    return event->replied;
+}
+
+static latch_status run_event(latch_ctx *cx, latch_call *call) { return call->handler->event(cx, call->event); }
+
 latch_status latch_event_run(latch_ctx *cx, const latch_handler *handler, latch_str bytes, latch_str *reply) {
     latch_event event = {.cx = cx, .bytes = bytes, .reply = LATCH_STR("null")};
-    latch_status status = latch_outcome_check(cx, handler->event(cx, &event)), ended = status;
+    latch_call call = {.handler = handler, .event = &event};
+    latch_status status = latch_around_run(cx, &call, run_event), ended = status;
     if (latch_outcome_is_skipped(handler, status)) status = latch_outcome_skipped(cx, &event.reply);
     if (status == LATCH_OK) status = latch_outcome_fits(cx, event.reply);
     latch_scope_end(cx, status != LATCH_OK ? status : ended);

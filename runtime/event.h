@@ -24,6 +24,9 @@ LATCH_NODISCARD latch_status latch_event_json(latch_event *event, latch_json *ou
 LATCH_NODISCARD latch_status latch_event_reply(latch_event *event, latch_json v) LATCH_NONNULL;
 LATCH_NODISCARD latch_status latch_event_reply_bytes(latch_event *event, latch_str bytes) LATCH_NONNULL;
 
+/* What is replied so far, for hooks around a handler. False: nothing is, and *out is "null", which goes out then. */
+bool latch_event_replied(const latch_event *event, latch_str *out) LATCH_NONNULL;
+
 /*
  * ── typed readers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
  *

@@ -6,8 +6,8 @@
  *     int main(void) { return LATCH_RUN(handlers); }
  *
  * A function of the wrong kind in a slot doesn't compile. What the compiler can't see is looked at before the first event: an entry without
- * a function or with two, a name that comes twice, a route that can't be read or that two entries claim. Each is an init error that names
- * the entry.
+ * a function or with two, a name that comes twice, a route that can't be read or that two entries claim, a hook without a function or around a
+ * route that isn't there. Each is an init error that names the entry.
  *
  * What becomes of the status that leaves a function:
  *
@@ -20,7 +20,8 @@
  *   another failure            error                  error                                 failed, comes again
  *   a status that no call gave LATCH_E_MISUSE, which is an error
  *
- * "error": the invocation fails with type and message; one ERROR record is logged.
+ * "error": the invocation fails with type and message; one ERROR record is logged. With hooks around it (.around), the status is the one that
+ * leaves the first of them.
  */
 #ifndef LATCH_RUNTIME_HANDLER_H
 #define LATCH_RUNTIME_HANDLER_H
@@ -36,6 +37,17 @@ typedef struct latch_event latch_event;   /* any event and its reply (runtime/ev
 typedef latch_status latch_http_fn(latch_ctx *cx, latch_http *http);
 typedef latch_status latch_record_fn(latch_ctx *cx, latch_record *record);
 typedef latch_status latch_event_fn(latch_ctx *cx, latch_event *event);
+
+/* A hook, which runs around a handler: before it, after it, or instead of it. runtime/around.h says how. */
+typedef struct latch_call latch_call; /* of a handler, as its hooks see it */
+typedef latch_status latch_around_fn(latch_ctx *cx, latch_call *call, const void *arg);
+
+typedef struct latch_around {
+    latch_around_fn *run;
+    const void *arg;   /* what it gets; constant, or of the process */
+    const char *route; /* "POST /orders", as it stands in the entry's routes: around this one alone; NULL: around all that the entry does */
+} latch_around;
+#define LATCH_AROUND_MAX 16 /* of an entry */
 
 /*
  * A path is matched segment by segment; of several that match, the more literal one wins, whatever their order.
@@ -58,11 +70,14 @@ typedef struct latch_handler {
     latch_record_fn *record;
     const latch_route *routes;
     size_t route_count;
+    const latch_around *around; /* hooks, the first one outermost; see LATCH_AROUND */
+    size_t around_count;
     latch_status skip_if;                /* this refusal ends the invocation, or the record, well; 0: none */
     latch_status (*init)(latch_ctx *cx); /* once, before the first event; what it allocates lives as long as the process; NULL: nothing */
     bool stores;                         /* it uses stores: where none can be had, that is an init error */
 } latch_handler;
 #define LATCH_ROUTES(a) .routes = (a), .route_count = sizeof(a) / sizeof((a)[0])
+#define LATCH_AROUND(a) .around = (a), .around_count = sizeof(a) / sizeof((a)[0])
 
 LATCH_END_C
 

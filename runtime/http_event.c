@@ -9,6 +9,7 @@
 #include "core/scope.h"
 #include "core/text.h"
 #include "runtime/api.h"
+#include "runtime/around_private.h"
 #include "runtime/http_private.h"
 #include "runtime/outcome.h"
 
@@ -342,6 +343,19 @@ latch_status latch_http_refuse(latch_http *http, int status, const char *message
     return say(http, status, latch_object(http->cx, "error", message));
 }
 
+int latch_http_replied(const latch_http *http) { return http->status; }
+latch_str latch_http_replied_body(const latch_http *http) {
+    return http->status != 0 && http->reply.ptr != NULL ? http->reply : LATCH_STR("");
+}
+
+latch_str latch_http_replied_header(const latch_http *http, const char *name) {
+    bool type = strcasecmp(name, "content-type") == 0;
+    for (size_t i = 0; i < http->field_count && !(type && http->plain); i++) {
+        if (http->fields[i].name != NULL && strcasecmp(http->fields[i].name, name) == 0) return http->fields[i].value;
+    }
+    return type ? latch_str_of(http->content_type) : LATCH_STR("");
+}
+
 /* ── writing it in the event's own form ──────────────────────────────────────────────────────────────────────────── */
 
 static void put(latch_text_writer *t, const char *text) { latch_text_put(t, latch_str_of(text)); }
@@ -513,16 +527,20 @@ static latch_status not_allowed(latch_http *http, latch_str allow) {
 }
 
 /* The handler, or what is said where there is none for this path and method. */
+static latch_status run_route(latch_ctx *cx, latch_call *call) {
+    latch_http *http = call->http;
+    if (call->handler->routes == NULL) return call->handler->http(cx, http);
+    return call->route != NULL ? call->route->run(cx, http) : not_allowed(http, http->found.allow);
+}
+
 static latch_status handle(latch_http *http, const latch_handler *handler) {
-    latch_http_fn *run = handler->http;
     if (handler->routes != NULL) {
         const latch_route_path path = {http->path, http->encoded};
         LATCH_TRY(latch_route_find(http->cx, handler, http->method, path, &http->found));
-        if (http->found.route == NULL) return not_allowed(http, http->found.allow);
-        http->routed = true;
-        run = http->found.route->run;
+        http->routed = http->found.route != NULL;
     }
-    latch_status status = latch_outcome_check(http->cx, run(http->cx, http));
+    latch_call call = {.handler = handler, .route = http->found.route, .http = http};
+    latch_status status = latch_around_run(http->cx, &call, run_route);
     if (*http->full && (status == LATCH_OK || latch_is_refusal(status) || status == LATCH_E_INPUT)) return full(http);
     if (status == LATCH_OK && http->status == 0)
         return latch_err_set(&http->cx->err, LATCH_E_MISUSE, "the handler returned LATCH_OK without a reply");

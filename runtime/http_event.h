@@ -85,6 +85,14 @@ LATCH_NODISCARD latch_status latch_http_refuse(latch_http *http, int status, con
 void latch_http_set_header(latch_http *http, const char *name, latch_str value) LATCH_NONNULL;
 void latch_http_set_cookie(latch_http *http, latch_str cookie) LATCH_NONNULL;
 
+/*
+ * What is replied so far, for hooks around a handler. A status that left the handler (LATCH_MISSING) is no reply yet: it becomes one when the
+ * first hook has returned.
+ */
+int latch_http_replied(const latch_http *http) LATCH_NONNULL; /* its HTTP status; 0: there is no reply */
+latch_str latch_http_replied_body(const latch_http *http) LATCH_NONNULL;
+latch_str latch_http_replied_header(const latch_http *http, const char *name) LATCH_NONNULL; /* no cookies; empty: it isn't set */
+
 LATCH_END_C
 
 #endif

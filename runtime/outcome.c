@@ -6,6 +6,7 @@
 
 #include "core/scope.h"
 #include "runtime/api.h"
+#include "runtime/around_private.h"
 #include "runtime/route.h"
 
 latch_status latch_outcome_check(latch_ctx *cx, latch_status status) {
@@ -63,7 +64,8 @@ static latch_status check_entry(latch_ctx *cx, const latch_handler *handlers, si
     for (size_t k = 0; k < i; k++) {
         if (strcmp(handlers[k].name, h->name) == 0) return BAD("two handlers are called %s", h->name);
     }
-    return h->routes != NULL ? latch_route_check(cx, h) : LATCH_OK;
+    if (h->routes != NULL) LATCH_TRY(latch_route_check(cx, h));
+    return latch_around_check(cx, h);
 }
 
 static latch_status no_such_name(latch_ctx *cx, const latch_handler *handlers, size_t count, const char *name) {
