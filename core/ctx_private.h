@@ -20,6 +20,7 @@ struct latch_ctx {
     int64_t moved_ms;                          /* of usage->moved_ms, what deadline_at_ms has followed */
     struct latch_usage *usage;                 /* what its requests cost is counted here (core/usage.h); NULL: nowhere */
     const struct latch_invocation *invocation; /* what came with the event (runtime/invocation.h); NULL: none is running */
+    struct latch_stream *stream;               /* what its answer may stream through (runtime/stream_private.h); NULL: it is collected */
     struct latch_spans *spans;                 /* what it is doing and has done (core/span.h); NULL: not written down */
 };
 

@@ -55,6 +55,7 @@ latch_status latch_api_init(latch_api *api, const char *address, latch_ctx *cx) 
     api->stopping = NULL;
     api->peer_len = 0;
     api->cx = cx;
+    latch_api_stream_init(api);
     if (address == NULL || *address == '\0')
         return latch_err_set(&cx->err, LATCH_E_MISUSE, "AWS_LAMBDA_RUNTIME_API is not set: Lambda sets it, and so does latch-local invoke");
     if (!is_address(address))
@@ -133,6 +134,16 @@ static latch_status lost(latch_api *api, const char *at) {
     return latch_err_set(latch_api_err(api), status, "%s: %s", at, strerror(code));
 }
 
+void latch_api_advance(struct msghdr *message, size_t sent) {
+    while (message->msg_iovlen > 0 && sent >= message->msg_iov->iov_len) {
+        sent -= message->msg_iov->iov_len;
+        message->msg_iov++, message->msg_iovlen--;
+    }
+    if (message->msg_iovlen == 0) return;
+    message->msg_iov->iov_base = (char *)message->msg_iov->iov_base + sent;
+    message->msg_iov->iov_len -= sent;
+}
+
 latch_status latch_api_send(latch_api *api, struct iovec *parts, size_t count) {
     struct msghdr message = {.msg_iov = parts};
     for (size_t i = 0; i < count; i++)
@@ -141,14 +152,7 @@ latch_status latch_api_send(latch_api *api, struct iovec *parts, size_t count) {
         ssize_t n = sendmsg(api->fd, &message, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return lost(api, "sending");
-        size_t sent = (size_t)n;
-        while (message.msg_iovlen > 0 && sent >= message.msg_iov->iov_len) {
-            sent -= message.msg_iov->iov_len;
-            message.msg_iov++, message.msg_iovlen--;
-        }
-        if (message.msg_iovlen == 0) break;
-        message.msg_iov->iov_base = (char *)message.msg_iov->iov_base + sent;
-        message.msg_iov->iov_len -= sent;
+        latch_api_advance(&message, (size_t)n);
     }
     return LATCH_OK;
 }
@@ -342,24 +346,31 @@ static bool may_repeat(const latch_api *api, int64_t deadline_at_ms, unsigned tr
     return latch_now_ms(api->cx) + wait_ms < deadline_at_ms;
 }
 
-latch_api_verdict latch_api_post(latch_api *api, latch_text_writer *t, latch_str body, int64_t deadline_at_ms, const char *what) {
-    latch_api_exchange x = {.body = body, .arena = &api->answers, .limits = {LATCH_API_ANSWER_BYTES / 4, LATCH_API_ANSWER_BYTES / 4}};
-    latch_text_put(t, LATCH_STR("Content-Type: application/json\r\nContent-Length: "));
-    latch_text_uint(t, body.len);
-    latch_text_put(t, LATCH_STR("\r\n"));
-    latch_status status = latch_api_end_request(api, t, &x.head);
+latch_api_verdict latch_api_deliver(latch_api *api, latch_api_exchange *x, int64_t deadline_at_ms, const char *what) {
+    latch_status status = LATCH_E_MISUSE;
+    x->arena = &api->answers;
+    x->limits = (latch_wire_limits){LATCH_API_ANSWER_BYTES / 4, LATCH_API_ANSWER_BYTES / 4};
     for (unsigned tries = 0;; tries++) {
         latch_arena_rewind(&api->answers, 0);
-        if (x.head.ptr != NULL) status = latch_api_perform(api, &x);
-        if (status == LATCH_OK) return latch_api_judge(api, &x.wire, what);
+        if (x->head.ptr != NULL) status = latch_api_perform(api, x);
+        if (status == LATCH_OK) return latch_api_judge(api, &x->wire, what);
         int64_t wait_ms = latch_api_pause_ms(PAUSE_MS, tries);
-        bool again = x.head.ptr != NULL && may_repeat(api, deadline_at_ms, tries, wait_ms);
+        bool again = x->head.ptr != NULL && may_repeat(api, deadline_at_ms, tries, wait_ms);
         latch_log(api->cx, again ? LATCH_WARN : LATCH_ERROR,
                   again ? "a post got no answer, sending it again" : "a post could not be delivered", "post", what, "why",
                   latch_api_err(api)->message);
         if (!again) return LATCH_API_GO_ON;
         latch_clock_sleep_ms(&api->cx->clock, wait_ms);
     }
+}
+
+latch_api_verdict latch_api_post(latch_api *api, latch_text_writer *t, latch_str body, int64_t deadline_at_ms, const char *what) {
+    latch_api_exchange x = {.body = body};
+    latch_text_put(t, LATCH_STR("Content-Type: application/json\r\nContent-Length: "));
+    latch_text_uint(t, body.len);
+    latch_text_put(t, LATCH_STR("\r\n"));
+    (void)!latch_api_end_request(api, t, &x.head);
+    return latch_api_deliver(api, &x, deadline_at_ms, what);
 }
 
 latch_text_writer latch_api_begin_outcome(latch_api *api, const latch_invocation *invocation, const char *outcome) {
@@ -374,7 +385,7 @@ latch_text_writer latch_api_begin_outcome(latch_api *api, const latch_invocation
 }
 
 void latch_api_put_failure(latch_text_writer *t, const latch_failure *failure) {
-    latch_api_put_header(t, "Lambda-Runtime-Function-Error-Type", latch_str_of(failure->type));
+    latch_api_put_header(t, LATCH_API_ERROR_TYPE, latch_str_of(failure->type));
     latch_api_put_header(t, "Lambda-Runtime-Function-XRay-Error-Cause", latch_str_of(failure->cause));
 }
 

@@ -19,6 +19,7 @@
 #ifndef LATCH_RUNTIME_API_H
 #define LATCH_RUNTIME_API_H
 
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 
@@ -27,11 +28,15 @@
 #include "core/ctx.h"
 #include "runtime/failure.h"
 #include "runtime/invocation.h"
+#include "runtime/stream_private.h"
 
 #define LATCH_API_PAYLOAD_MAX_BYTES ((size_t)6291556) /* 6 MiB and 100 bytes: one more is refused with 413 */
 #define LATCH_API_EVENT_MAX_BYTES ((size_t)64 << 20)  /* far above what the service sends today; the arena is the real limit */
 #define LATCH_API_HEAD_BYTES 16384
 #define LATCH_API_ANSWER_BYTES 32768
+
+#define LATCH_API_ERROR_TYPE "Lambda-Runtime-Function-Error-Type"
+#define LATCH_API_ERROR_BODY "Lambda-Runtime-Function-Error-Body" /* of a stream's trailers, in base64 */
 
 typedef enum latch_api_verdict {
     LATCH_API_GO_ON,
@@ -39,17 +44,28 @@ typedef enum latch_api_verdict {
     LATCH_API_EXIT /* nothing more can be done; a line was logged */
 } latch_api_verdict;
 
+/* For who has to end an invocation in a signal handler: what the service has seen of a stream. */
+typedef enum latch_api_streaming {
+    LATCH_API_NOT_STREAMING,  /* nothing: an error is posted as ever */
+    LATCH_API_BETWEEN_CHUNKS, /* on api->fd nothing but a chunk or the end (latch_api_write_end) may follow; no other outcome is posted */
+    LATCH_API_IN_CHUNK        /* it can't be ended well, or is over: nothing is sent, no outcome is posted, the connection is closed */
+} latch_api_streaming;
+
 typedef struct latch_api {
     char address[256]; /* "127.0.0.1:9001" */
     latch_ctx *cx;     /* of the process: its clock waits, its log is written to; borrowed */
     void *easy;        /* libcurl's handle, which owns fd; NULL: not connected */
     int fd;
-    bool started;                 /* a /next was answered */
-    atomic_bool *any_started;     /* the same, of all workers of the process; NULL: of this one alone */
-    const atomic_bool *stopping;  /* set: /next is given up, and answers END; NULL: it never is */
-    struct sockaddr_storage peer; /* where fd goes to; of use after the connection is gone, too */
-    socklen_t peer_len;           /* 0: never connected */
-    latch_arena answers;          /* of what a POST answers: an invocation may have filled its own */
+    bool started;                     /* a /next was answered */
+    atomic_bool *any_started;         /* the same, of all workers of the process; NULL: of this one alone */
+    const atomic_bool *stopping;      /* set: /next is given up, and answers END; NULL: it never is */
+    struct sockaddr_storage peer;     /* where fd goes to; of use after the connection is gone, too */
+    socklen_t peer_len;               /* 0: never connected */
+    latch_stream stream;              /* of the invocation that runs */
+    volatile sig_atomic_t streaming;  /* a latch_api_streaming */
+    latch_api_verdict stream_verdict; /* of the answer that ended a stream early */
+    bool stream_answered;
+    latch_arena answers; /* of what a POST answers: an invocation may have filled its own */
     char head[LATCH_API_HEAD_BYTES];
     _Alignas(16) char memory[LATCH_API_ANSWER_BYTES];
 } latch_api;
@@ -70,6 +86,24 @@ LATCH_NODISCARD latch_api_verdict latch_api_next(latch_api *api, latch_arena *ar
 /* At most LATCH_API_PAYLOAD_MAX_BYTES. */
 LATCH_NODISCARD latch_api_verdict latch_api_response(latch_api *api, const latch_invocation *invocation, latch_str payload);
 LATCH_NODISCARD latch_api_verdict latch_api_error(latch_api *api, const latch_invocation *invocation, const latch_failure *failure);
+
+/*
+ * ── streams: runtime/stream.h ─────────────────────────────────────────────────────────────────────────────────────────────
+ *
+ * ready, with the context of an invocation, before its handler; then latch_stream_answers(&api->stream, status) says whether stream_end posts
+ * the outcome, or one of the two above. Nothing is sent before the buffer is full or flushed; then the head and a chunk at a time. What was
+ * sent isn't sent again; where all of it is still in the buffer at its end, it is a POST as any other.
+ *
+ *   an answer before the end   as above, and the rest isn't sent; the writer hears LATCH_E_NETWORK
+ *   the connection is cut      logged; no other outcome is posted, go on
+ */
+void latch_api_stream_ready(latch_api *api, latch_ctx *cx);
+
+/* `failure`: NULL, it ends well; else its trailers. */
+LATCH_NODISCARD latch_api_verdict latch_api_stream_end(latch_api *api, const latch_invocation *invocation, const latch_failure *failure);
+
+/* The end of a body between chunks; `type` NULL: without trailers. Async-signal-safe. ptr is NULL where it doesn't fit. */
+LATCH_NODISCARD latch_str latch_api_write_end(char *at, size_t cap, const char *type, latch_str body);
 
 /* The process ends after it, whatever is answered. */
 void latch_api_init_error(latch_api *api, const latch_failure *failure);

@@ -61,11 +61,19 @@ LATCH_NODISCARD latch_status latch_api_perform(latch_api *api, latch_api_exchang
 LATCH_NODISCARD latch_status latch_api_send(latch_api *api, struct iovec *parts, size_t count);
 LATCH_NODISCARD latch_status latch_api_receive(latch_api *api, latch_api_exchange *x);
 
-/* With Content-Type and -Length put behind what is in *t; again as api.h says, until deadline_at_ms. `what` is for the log. */
+/* What was sent of `message` is used up. */
+void latch_api_advance(struct msghdr *message, size_t sent);
+
+/* `x` is whole, its head NULL where it was too long. Again as api.h says, until deadline_at_ms; `what` is for the log. */
+latch_api_verdict latch_api_deliver(latch_api *api, latch_api_exchange *x, int64_t deadline_at_ms, const char *what);
+
+/* The same, with Content-Type and -Length put behind what is in *t. */
 latch_api_verdict latch_api_post(latch_api *api, latch_text_writer *t, latch_str body, int64_t deadline_at_ms, const char *what);
 
 /* What the answer of a POST means, logged where it isn't good. */
 LATCH_NODISCARD latch_api_verdict latch_api_judge(latch_api *api, const latch_wire *answer, const char *what);
+
+void latch_api_stream_init(latch_api *api);
 
 /* Before try `tries` + 1: first_ms doubled so often, up to 5 s. */
 int64_t latch_api_pause_ms(int64_t first_ms, unsigned tries);
