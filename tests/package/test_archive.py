@@ -386,6 +386,12 @@ def test_what_was_not_built_is_told():
         refused(folder, ["tools/package", "mips"], ["usage"])
         (folder / "build/deps/sources").unlink()
         refused(folder, ["tools/package", "arm64"], ["build/deps/sources/openssl-", "is missing"])
+    with tree(archives=True, built=True) as folder:
+        (folder / "build/tools").mkdir()
+        (folder / "build/tools/zig").symlink_to(ROOT / "build/tools/zig")
+        refused(folder, ["tools/package", "arm64"], ["zopfli, which packs the zip, can't be loaded", "./dev package"])
+    with tree() as folder:
+        refused(folder, ["tools/deps", "zopfli"], ["zopfli ", "could not be fetched", "into build/deps/sources", "SHA-256"])
 
 
 # ── a full disk ───────────────────────────────────────────────────────────────────────────────────────────────────────
