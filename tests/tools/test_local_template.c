@@ -134,6 +134,30 @@ static void reads_routes(void **state) {
     }
 }
 
+static void knows_which_urls_stream(void **state) {
+    static const struct {
+        const char *config;
+        bool streams;
+    } rows[] = {
+        {"{AuthType: NONE}", false},
+        {"{AuthType: NONE, InvokeMode: BUFFERED}", false},
+        {"{AuthType: NONE, InvokeMode: RESPONSE_STREAM}", true},
+        {"{AuthType: NONE, InvokeMode: !If [A, BUFFERED, RESPONSE_STREAM]}", false}, /* only a deployment knows */
+    };
+    char text[512];
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        snprintf(text, sizeof text, "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      FunctionUrlConfig: %s\n",
+                 rows[i].config);
+        assert_int_equal(parse(text), LATCH_OK);
+        assert_true(t.functions[0].has_url);
+        assert_int_equal(t.functions[0].streams, rows[i].streams);
+    }
+    assert_int_equal(parse("Resources: {F: {Type: 'AWS::Serverless::Function', Properties: {FunctionUrlConfig: {InvokeMode: stream}}}}"),
+                     LATCH_E_INPUT);
+    assert_non_null(strstr(err.message, "InvokeMode is BUFFERED or RESPONSE_STREAM"));
+}
+
 static void takes_the_log_settings(void **state) {
     (void)state;
     assert_int_equal(parse("Globals: {Function: {LoggingConfig: {LogFormat: JSON, ApplicationLogLevel: WARN}}}\n"
@@ -230,6 +254,7 @@ static const struct CMUnitTest tests[] = {
     ROW(has_lambdas_defaults),
     ROW(resolves_what_a_desk_can_know),
     ROW(reads_routes),
+    ROW(knows_which_urls_stream),
     ROW(takes_the_log_settings),
     ROW(says_where_a_template_is_wrong),
     ROW(survives_depth_and_size),

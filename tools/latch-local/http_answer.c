@@ -120,11 +120,69 @@ static void infer(latch_http_answer *a, yyjson_val *root, latch_str sent) {
     latch_buffer_add(&a->body, sent.ptr, sent.len);
 }
 
+/* ── streamed answers ── */
+
+bool latch_http_answer_has_prelude(const char *content_type) {
+    static const char wanted[] = "application/vnd.awslambda.http-integration-response";
+    size_t len = sizeof wanted - 1;
+    return content_type != NULL && strncasecmp(content_type, wanted, len) == 0 && strchr("; \t", content_type[len]) != NULL;
+}
+
+size_t latch_http_answer_prelude_end(latch_str bytes, size_t from) {
+    static const char nuls[LATCH_PRELUDE_END_BYTES];
+    const char *at = bytes.len > from ? memmem(bytes.ptr + from, bytes.len - from, nuls, sizeof nuls) : NULL;
+    return at != NULL ? (size_t)(at - bytes.ptr) : SIZE_MAX;
+}
+
+void latch_http_answer_refuse(latch_http_answer *out, unsigned status, char *problem) {
+    *out = (latch_http_answer){0};
+    refuse(out, status, problem);
+}
+
+void latch_http_answer_head(latch_http_answer *out, latch_str json) {
+    *out = (latch_http_answer){.status = 200};
+    yyjson_doc *doc = latch_match_parse(json);
+    yyjson_val *root = yyjson_doc_get_root(doc), *status = yyjson_obj_get(root, "statusCode");
+    char *problem = !yyjson_is_obj(root) ? why("the streamed answer's prelude is no JSON object") : NULL;
+    if (problem == NULL && status != NULL) out->status = status_of(status);
+    if (problem == NULL && out->status == 0) problem = why("the streamed answer's statusCode is none from 200 to 599");
+    if (problem == NULL) problem = add_headers(out, yyjson_obj_get(root, "headers"));
+    if (problem == NULL) problem = add_cookies(out, yyjson_obj_get(root, "cookies"));
+    yyjson_doc_free(doc);
+    if (problem != NULL)
+        refuse(out, 502, problem);
+    else if (!has_content_type(out))
+        add_header(out, "Content-Type", LATCH_STR("application/octet-stream"));
+}
+
+/* Streamed, but to where it is buffered: the same answer, in one piece. */
+static void take_streamed(latch_http_answer *a, latch_str sent) {
+    size_t end = latch_http_answer_prelude_end(sent, 0);
+    if (end == SIZE_MAX) {
+        refuse(a, 502, why("the streamed answer ended within its prelude"));
+        return;
+    }
+    latch_http_answer_head(a, (latch_str){sent.ptr, end});
+    size_t body = end + LATCH_PRELUDE_END_BYTES;
+    if (a->problem == NULL) latch_buffer_add(&a->body, sent.ptr + body, sent.len - body);
+}
+
+/* ── the whole ── */
+
 void latch_http_answer_make(latch_http_answer *out, const latch_invocation *inv, bool is_url) {
     *out = (latch_http_answer){0};
     bool is_late = inv->outcome == LATCH_TIMED_OUT || inv->outcome == LATCH_INIT_TIMED_OUT;
     if (inv->outcome != LATCH_ANSWERED) {
         refuse(out, is_late ? 504 : 502, latch_report_answer(inv));
+        return;
+    }
+    if (inv->answer.len > LATCH_PAYLOAD_BYTES) { /* only a stream gets here with more */
+        refuse(out, 502,
+               why("the streamed answer is over the 6 MiB of a buffered one: InvokeMode: RESPONSE_STREAM of a function URL passes it on"));
+        return;
+    }
+    if (latch_http_answer_has_prelude(inv->content_type)) {
+        take_streamed(out, latch_buffer_str(&inv->answer));
         return;
     }
     yyjson_doc *doc = latch_match_parse(latch_buffer_str(&inv->answer));

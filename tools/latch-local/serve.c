@@ -9,20 +9,25 @@
 #include "fleet.h"
 #include "http_answer.h"
 #include "http_event.h"
+#include "page.h"
 #include "routes.h"
 #include "server.h"
 #include "url.h"
+#include "url_stream.h"
 
 #define URL_PREFIX "/_url/"
+#define TITLE_BYTES 200                          /* of a request's target, for people */
 #define REQUEST_BYTES ((size_t)10 * 1024 * 1024) /* API Gateway takes no more */
 
 typedef struct serving {
     latch_fleet_options options;
     int64_t port;
     const char *host;
+    bool no_page;
     latch_arguments args;
     latch_fleet fleet;
     latch_server *server;
+    latch_page *page;      /* NULL: there is none */
     struct request *first; /* of those that wait for their answers */
     bool colour;
     latch_err err;
@@ -30,10 +35,13 @@ typedef struct serving {
 
 typedef struct request {
     serving *s;
-    latch_exchange *x;
+    latch_exchange *x; /* until it is answered; not there where the page plays an event again */
     latch_invocation inv;
+    latch_url_stream stream;
+    uint64_t record; /* the page's */
     size_t function; /* LATCH_NO_FUNCTION: nobody's */
-    bool is_url;
+    bool is_url, is_head, is_again;
+    char *title;           /* "GET /products/tea?sort=price" */
     const char *route_key; /* borrowed from route_text, or literal */
     char *route_text;
     latch_str path; /* what the function sees */
@@ -95,16 +103,20 @@ static bool find_function(request *q, latch_str path) {
 
 static void print_line(const request *q, unsigned status, const char *problem) {
     const serving *s = q->s;
-    char clock[16];
+    char clock[16], shown[16] = "cut off";
     time_t now = time(NULL);
     struct tm t;
     localtime_r(&now, &t);
     strftime(clock, sizeof clock, "%H:%M:%S", &t);
-    latch_str target = latch_str_of(latch_exchange_target(q->x));
-    const char *colour = !s->colour ? "" : status < 400 ? "\033[32m" : status < 500 ? "\033[33m" : "\033[31m";
-    printf("%s  %-6s %.*s  %s%u%s  %.2f ms", clock, latch_exchange_method(q->x), target.len < 200 ? (int)target.len : 200, target.ptr,
-           colour, status, s->colour ? "\033[0m" : "", (double)(latch_now_ns() - q->began_at_ns) / 1e6);
+    if (status != 0) snprintf(shown, sizeof shown, "%u", status);
+    const char *colour = !s->colour ? "" : status == 0 || status >= 500 ? "\033[31m" : status >= 400 ? "\033[33m" : "\033[32m";
+    size_t method = strcspn(q->title, " ");
+    printf("%s  %-6.*s%s  %s%s%s  %.2f ms", clock, (int)method, q->title, q->title + method, colour, shown, s->colour ? "\033[0m" : "",
+           (double)(latch_now_ns() - q->began_at_ns) / 1e6);
     if (q->function != LATCH_NO_FUNCTION) printf("  %s", s->fleet.functions.functions[q->function].name);
+    if (q->is_again) printf("  again");
+    if (q->stream.begun) printf("  %llu bytes streamed", (unsigned long long)q->stream.body_bytes);
+    if (q->stream.left && !q->is_head) printf("  the client left");
     if (problem != NULL) printf("  %s", problem);
     putchar('\n');
     fflush(stdout);
@@ -114,8 +126,10 @@ static void forget(request *q) {
     *q->at = q->next;
     if (q->next != NULL) q->next->at = q->at;
     latch_invocation_clean_up(&q->inv);
+    latch_url_stream_clean_up(&q->stream);
     latch_variables_clean_up(&q->params);
     free(q->route_text);
+    free(q->title);
     free(q);
 }
 
@@ -129,20 +143,38 @@ static void refuse(request *q, unsigned status, const char *message, const char 
     forget(q);
 }
 
+static void send_answer(const request *q, const latch_http_answer *a) {
+    latch_field *fields = latch_alloc((a->header_count + 1) * sizeof *fields);
+    for (size_t i = 0; i < a->header_count; i++)
+        fields[i] = (latch_field){a->headers[i].name, a->headers[i].value};
+    fields[a->header_count] = (latch_field){q->is_url ? "x-amzn-RequestId" : "apigw-requestid", q->id};
+    latch_exchange_reply(
+        q->x,
+        &(latch_reply){.status = a->status, .headers = fields, .header_count = a->header_count + 1, .body = latch_buffer_str(&a->body)});
+    free(fields);
+}
+
 static void on_over(void *arg, latch_invocation *inv) {
     request *q = arg;
-    latch_http_answer a;
-    latch_http_answer_make(&a, inv, q->is_url);
-    latch_field *fields = latch_alloc((a.header_count + 1) * sizeof *fields);
-    for (size_t i = 0; i < a.header_count; i++)
-        fields[i] = (latch_field){a.headers[i].name, a.headers[i].value};
-    fields[a.header_count] = (latch_field){q->is_url ? "x-amzn-RequestId" : "apigw-requestid", q->id};
+    latch_http_answer a = {.status = q->stream.status, .problem = q->stream.problem};
+    bool was_sent = q->stream.begun; /* all of it, as it came */
+    if (!was_sent) latch_http_answer_make(&a, inv, q->is_url);
     print_line(q, a.status, a.problem);
-    latch_exchange_reply(
-        q->x, &(latch_reply){.status = a.status, .headers = fields, .header_count = a.header_count + 1, .body = latch_buffer_str(&a.body)});
-    free(fields);
-    latch_http_answer_clean_up(&a);
+    latch_page_end(q->s->page, q->record, inv, a.status, a.problem);
+    if (!was_sent && !q->is_again) send_answer(q, &a);
+    if (!was_sent) latch_http_answer_clean_up(&a);
     forget(q);
+}
+
+static void on_log(void *arg, latch_invocation *inv, latch_str line) {
+    const request *q = arg;
+    (void)inv;
+    latch_page_log(q->s->page, q->record, line);
+}
+
+static void on_stream_bytes(void *arg, latch_str bytes) {
+    const request *q = arg;
+    latch_page_bytes(q->s->page, q->record, bytes);
 }
 
 /* ── the request ── */
@@ -178,29 +210,48 @@ static void make_event(request *q, latch_str query) {
                             .is_url = q->is_url,
                             .now_ms = latch_now_ms()};
     char *event = latch_http_event_make(&r, &len);
-    q->inv = (latch_invocation){.event = {event, len}, .give_event = true, .on_over = on_over, .arg = q};
+    q->inv = (latch_invocation){.event = {event, len}, .give_event = true};
     for (size_t i = 0; i < headers.count; i++)
         free(headers.items[i].name), free(headers.items[i].value);
     free(headers.items);
     latch_buffer_clean_up(&body);
 }
 
-static request *begin(serving *s, latch_exchange *x) {
+static request *begin(serving *s, latch_exchange *x, char *title) {
     static unsigned number; /* one serving a process */
     request *q = latch_alloc(sizeof *q);
-    *q = (request){.s = s, .x = x, .function = LATCH_NO_FUNCTION, .began_at_ns = latch_now_ns(), .next = s->first, .at = &s->first};
+    *q = (request){
+        .s = s, .x = x, .title = title, .function = LATCH_NO_FUNCTION, .began_at_ns = latch_now_ns(), .next = s->first, .at = &s->first};
     snprintf(q->id, sizeof q->id, "local-%010u", ++number);
     if (q->next != NULL) q->next->at = &q->next;
     s->first = q;
     return q;
 }
 
+/* Only a function URL streams: API Gateway's HTTP APIs wait for the whole answer. */
+static void invoke(request *q, latch_sandbox *sandbox) {
+    const latch_function *f = &q->s->fleet.functions.functions[q->function];
+    latch_page_begun what = {.function = q->function, .name = f->name, .title = q->title, .event = q->inv.event};
+    q->record = latch_page_begin(q->s->page, &what);
+    latch_url_stream_init(&q->stream, q->x, q->id, on_stream_bytes, q);
+    q->inv.on_over = on_over;
+    q->inv.on_log = q->s->page != NULL ? on_log : NULL;
+    q->inv.sink = q->is_url && f->streams ? &q->stream.sink : NULL;
+    q->inv.arg = q;
+    latch_sandbox_invoke(sandbox, &q->inv);
+}
+
 static void on_request(void *arg, latch_exchange *x) {
     serving *s = arg;
-    request *q = begin(s, x);
     latch_sandbox *sandbox;
     latch_str query = latch_str_of(latch_exchange_target(x)), path;
     latch_url_next(&query, '?', &path);
+    if (s->page != NULL && latch_page_is_its(path)) {
+        latch_page_answer(s->page, x, path);
+        return;
+    }
+    request *q = begin(s, x, latch_format("%s %.*s", latch_exchange_method(x), TITLE_BYTES, latch_exchange_target(x)));
+    q->is_head = strcmp(latch_exchange_method(x), "HEAD") == 0;
     if (!find_function(q, path)) {
         q->function = LATCH_NO_FUNCTION;
         refuse(q, 404, "Not Found", "no route");
@@ -219,10 +270,37 @@ static void on_request(void *arg, latch_exchange *x) {
         refuse(q, 502, "Internal Server Error", s->err.message);
         return;
     }
-    latch_sandbox_invoke(sandbox, &q->inv);
+    invoke(q, sandbox);
+}
+
+/* The page's button: the same event, and nobody waits for the answer. */
+static uint64_t play_again(void *arg, size_t function, const char *title, latch_str event) {
+    serving *s = arg;
+    latch_sandbox *sandbox;
+    if (latch_fleet_sandbox(&s->fleet, function, &sandbox, &s->err) != LATCH_OK) return 0;
+    request *q = begin(s, NULL, latch_copy(latch_str_of(title)));
+    q->function = function;
+    q->is_again = true;
+    q->is_url = s->fleet.functions.functions[function].has_url;
+    q->inv = (latch_invocation){.event = {latch_copy(event), event.len}, .give_event = true};
+    invoke(q, sandbox);
+    return q->record;
 }
 
 /* ── the command ── */
+
+static void print_page(const serving *s, bool v6) {
+    bool everywhere = strcmp(s->host, "0.0.0.0") == 0 || strcmp(s->host, "::") == 0, here = latch_page_is_loopback(s->host);
+    if (s->page == NULL) return;
+    if (here || everywhere)
+        printf("invocations, as they come: http://%s%s%s:%u" LATCH_PAGE_ROOT "%s\n", v6 ? "[" : "",
+               here ? s->host
+               : v6 ? "::1"
+                    : "127.0.0.1",
+               v6 ? "]" : "", latch_server_port(s->server), everywhere ? " (for this machine alone, whatever --host says)" : "");
+    else
+        printf("no page at " LATCH_PAGE_ROOT ": it is for this machine alone, and --host %s is no loopback address\n", s->host);
+}
 
 static void print_routes(const serving *s) {
     const latch_template *t = &s->fleet.functions;
@@ -238,6 +316,7 @@ static void print_routes(const serving *s) {
         printf("  %-6s %-30s %s (function URL)\n", "ANY", path, t->functions[i].name);
         free(path);
     }
+    print_page(s, v6);
     fflush(stdout);
 }
 
@@ -249,6 +328,7 @@ static latch_status parse(serving *s, int argc, char **argv) {
         LATCH_FLEET_OPTIONS(&s->options),
         {"--port", LATCH_OPTION_NUMBER, &s->port, 0, 65535},
         {"--host", LATCH_OPTION_TEXT, &s->host, 0, 0},
+        {"--no-page", LATCH_OPTION_FLAG, &s->no_page, 0, 0},
     };
     LATCH_TRY(latch_options_parse(table, sizeof table / sizeof *table, argc, argv, &s->args, &s->err));
     if (s->args.count == 0) return LATCH_OK;
@@ -262,7 +342,7 @@ static latch_status check_routes(serving *s) {
     latch_template *t = &s->fleet.functions;
     bool has_urls = false;
     if (s->options.template_path == NULL && t->function_count == 1 && s->options.function != NULL && t->route_count == 0)
-        t->functions[0].has_url = true;
+        t->functions[0].has_url = t->functions[0].streams = true;
     for (size_t i = 0; i < t->function_count; i++)
         has_urls = has_urls || t->functions[i].has_url;
     if (t->route_count > 0 || has_urls) return LATCH_OK;
@@ -276,10 +356,24 @@ static int serve(serving *s) {
     if (status == LATCH_OK) status = check_routes(s);
     if (status == LATCH_OK) status = latch_server_start(&s->fleet.loop, &config, &s->server, &s->err);
     if (status != LATCH_OK) return latch_command_complain("serve", s->err.message);
+    if (!s->no_page) s->page = latch_page_start(&(latch_page_config){.loop = &s->fleet.loop, .again = play_again, .arg = s});
     s->colour = isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR") == NULL;
     print_routes(s);
     latch_loop_run(&s->fleet.loop, &s->fleet.stopped);
     return LATCH_EXIT_OK;
+}
+
+/* Functions first, then clients; what was under way is forgotten once nothing can tell of it any more. */
+static void stop(serving *s) {
+    latch_fleet_stop(&s->fleet);
+    for (request *q = s->first; q != NULL; q = q->next)
+        latch_url_stream_let_go(&q->stream);
+    latch_page_stop(s->page);
+    latch_server_stop(s->server);
+    s->page = NULL;
+    latch_fleet_clean_up(&s->fleet);
+    while (s->first != NULL)
+        forget(s->first);
 }
 
 int latch_command_serve(int argc, char **argv) {
@@ -291,11 +385,7 @@ int latch_command_serve(int argc, char **argv) {
         fputs(latch_help_serve, stdout);
     else
         exit_status = serve(&s);
-    latch_fleet_stop(&s.fleet);
-    latch_server_stop(s.server);
-    while (s.first != NULL)
-        forget(s.first);
-    latch_fleet_clean_up(&s.fleet);
+    stop(&s);
     latch_variables_clean_up(&s.options.variables);
     latch_arguments_clean_up(&s.args);
     return exit_status;

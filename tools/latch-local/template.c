@@ -129,6 +129,16 @@ size_t latch_template_add_function(latch_template *t, const char *name) {
     return t->function_count++;
 }
 
+static latch_status read_url(reading *r, int config, latch_function *f) {
+    int node = latch_yaml_get(&r->yaml, config, "InvokeMode");
+    char *mode = text_of(r, node);
+    bool is_known = mode == NULL || strcmp(mode, "BUFFERED") == 0 || strcmp(mode, "RESPONSE_STREAM") == 0;
+    f->has_url = config != 0;
+    f->streams = mode != NULL && strcmp(mode, "RESPONSE_STREAM") == 0;
+    free(mode);
+    return is_known ? LATCH_OK : complain(r, node, "InvokeMode is BUFFERED or RESPONSE_STREAM");
+}
+
 static latch_status read_settings(reading *r, int properties, latch_function *f) {
     int64_t timeout_s = DEFAULT_TIMEOUT_MS / 1000;
     replace(&f->name, text_of(r, latch_yaml_get(&r->yaml, properties, "FunctionName")));
@@ -136,7 +146,7 @@ static latch_status read_settings(reading *r, int properties, latch_function *f)
     LATCH_TRY(number(r, property(r, properties, "Timeout"), "Timeout", 1, 900, &timeout_s));
     LATCH_TRY(number(r, property(r, properties, "MemorySize"), "MemorySize", 128, 10240, &f->memory_mb));
     f->timeout_ms = timeout_s * 1000;
-    f->has_url = latch_yaml_get(&r->yaml, properties, "FunctionUrlConfig") != 0;
+    LATCH_TRY(read_url(r, latch_yaml_get(&r->yaml, properties, "FunctionUrlConfig"), f));
     add_log_settings(r, property(r, properties, "LoggingConfig"), &f->variables);
     int globals = latch_yaml_get(&r->yaml, latch_yaml_get(&r->yaml, latch_yaml_root(&r->yaml), "Globals"), "Function");
     LATCH_TRY(add_variables(r, latch_yaml_get(&r->yaml, globals, "Environment"), &f->variables));

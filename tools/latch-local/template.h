@@ -32,6 +32,7 @@ typedef struct latch_function {
     int64_t memory_mb;
     latch_variables variables;
     bool has_url; /* FunctionUrlConfig */
+    bool streams; /* its InvokeMode: RESPONSE_STREAM */
 } latch_function;
 
 typedef struct latch_route {

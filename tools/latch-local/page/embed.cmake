@@ -1,0 +1,10 @@
+# Writes OUT, a C header, with each of FILES as bytes: page.html is page_html and page_html_bytes.
+set(text "/* Made of page/ by the build. */\n#include <stddef.h>\n")
+foreach(file IN LISTS FILES)
+  get_filename_component(name ${file} NAME)
+  string(REPLACE "." "_" name ${name})
+  file(READ ${file} hex HEX)
+  string(REGEX REPLACE "(..)" "0x\\1," hex "${hex}")
+  string(APPEND text "static const unsigned char ${name}[] = {${hex}};\nstatic const size_t ${name}_bytes = sizeof ${name};\n")
+endforeach()
+file(WRITE ${OUT} "${text}")
