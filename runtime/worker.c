@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "core/scope.h"
 #include "core/usage.h"
@@ -36,6 +37,21 @@ static void reset(latch_reserve *r) {
     latch_arena_rewind(&r->arena, 0);
     r->arena.peak = 0;
     if (touched > KEPT_BYTES) madvise((char *)r->at + KEPT_BYTES, touched - KEPT_BYTES, MADV_DONTNEED);
+}
+
+/* ── one of them ─────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+void latch_worker_init(latch_worker *w, latch_process *p, size_t index) {
+    w->process = p;
+    w->index = index;
+    w->cx = &p->cx;
+}
+
+latch_status latch_worker_open(latch_worker *w) {
+    latch_process *p = w->process;
+    LATCH_TRY(latch_api_init(&w->api, getenv("AWS_LAMBDA_RUNTIME_API"), &p->cx));
+    w->api.any_started = &p->started;
+    return LATCH_OK;
 }
 
 /* ── one invocation ──────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -77,14 +93,19 @@ static latch_api_verdict serve(latch_worker *w, latch_invocation *invocation) {
     cx.scope = &scope;
     cx.usage = &usage;
     cx.invocation = invocation;
+    latch_api_stream_ready(&w->api, &cx);
+    cx.spans = &w->spans;
+    latch_spans_reset(cx.spans);
     set_trace_id(w, invocation->trace_id);
     latch_status status = run(w, invocation, &cx, &reply);
     invocation->deadline_at_ms = latch_deadline_ms(&cx); /* as the clock is now: an answer that is lost goes again until then */
     usage.moved_ms = 0;
-    if (status == LATCH_OK) return latch_api_response(&w->api, invocation, reply);
+    bool streamed = latch_stream_answers(&w->api.stream, status);
+    if (status == LATCH_OK)
+        return streamed ? latch_api_stream_end(&w->api, invocation, NULL) : latch_api_response(&w->api, invocation, reply);
     latch_outcome_log(&cx, "invocation failed", NULL);
     latch_failure_of(&cx.err, &failure);
-    return latch_api_error(&w->api, invocation, &failure);
+    return streamed ? latch_api_stream_end(&w->api, invocation, &failure) : latch_api_error(&w->api, invocation, &failure);
 }
 
 /* The service's point in time is by this machine's clock; what looks at it has the clock that `open` set, which may be a corrected one. */
@@ -93,10 +114,23 @@ static void convert_deadline(const latch_worker *w, latch_invocation *invocation
     invocation->deadline_at_ms += latch_now_ms(w->cx) - latch_clock_wall_ms(&w->process->options->clock);
 }
 
+/* Each worker says that it asks before it looks whether to stop; who stops the process says so before it looks who asks. */
+void latch_process_stop(latch_process *p) {
+    atomic_store(&p->stopping, true);
+    for (size_t i = 0; i < p->worker_count; i++) {
+        latch_worker *w = p->workers[i];
+        int fd = w->api.fd;
+        if (atomic_load(&w->phase) == LATCH_WORKER_ASKING && fd >= 0) shutdown(fd, SHUT_RD);
+    }
+}
+
 latch_api_verdict latch_worker_run(latch_worker *w) {
-    while (!atomic_load_explicit(&w->process->stopping, memory_order_relaxed)) {
+    for (;;) {
         latch_invocation invocation;
+        atomic_store(&w->phase, LATCH_WORKER_ASKING);
+        if (atomic_load(&w->process->stopping)) return LATCH_API_END;
         latch_api_verdict verdict = latch_api_next(&w->api, &w->invocation.arena, &invocation);
+        atomic_store_explicit(&w->phase, LATCH_WORKER_BUSY, memory_order_release);
         if (verdict == LATCH_API_GO_ON) {
             convert_deadline(w, &invocation);
             verdict = serve(w, &invocation);
@@ -105,5 +139,4 @@ latch_api_verdict latch_worker_run(latch_worker *w) {
         reset(&w->invocation);
         if (verdict != LATCH_API_GO_ON) return verdict;
     }
-    return LATCH_API_END;
 }

@@ -8,11 +8,14 @@
 #ifndef LATCH_RUNTIME_WORKER_H
 #define LATCH_RUNTIME_WORKER_H
 
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "core/ctx_private.h"
 #include "core/http.h"
 #include "core/log.h"
+#include "core/span.h"
 #include "runtime/api.h"
 #include "runtime/loop.h"
 
@@ -34,25 +37,50 @@ typedef struct latch_process {
     latch_http_session http;
     latch_worker **workers;
     size_t worker_count;
+    latch_log log; /* of cx where there are several workers: JSON */
     bool opened;
+    atomic_bool started;  /* a /next was answered, to whichever worker */
     atomic_bool stopping; /* no worker asks for another event */
+    atomic_bool failed;   /* a worker's verdict was EXIT */
+    sem_t ended;          /* posted by each thread that ends */
 } latch_process;
+
+typedef enum latch_phase {
+    LATCH_WORKER_ASKING, /* waits in /next, or will; or it has not begun */
+    LATCH_WORKER_BUSY,   /* from an event to the answer to its outcome */
+    LATCH_WORKER_GONE    /* ended, or will never come back */
+} latch_phase;
 
 struct latch_worker {
     latch_process *process;
     size_t index;             /* 0: the first */
+    atomic_int phase;         /* latch_phase */
     latch_ctx *cx;            /* what its invocations' contexts begin as: the process's where it is the only worker, else `own` */
     latch_reserve invocation; /* memory of the invocation that runs */
+    latch_spans spans;        /* of the invocation that runs */
     latch_api api;
-    latch_ctx own;
-    latch_http_session http;             /* of `own` */
-    latch_reserve memory;                /* of `own` */
+    latch_ctx own; /* of one of several, as all up to has_thread */
+    latch_http_session http;
+    latch_reserve memory;
+    void *mine; /* what options->open_more made */
+    pthread_t thread;
+    bool has_thread;
     char trace_id[LATCH_TRACE_ID_BYTES]; /* the environment's own "_X_AMZN_TRACE_ID=…", of an only worker */
 };
 
 /* False: so many bytes of address space are not to be had. give_back undoes it, and does nothing where there is nothing. */
 LATCH_NODISCARD bool latch_reserve_take(latch_reserve *r, size_t bytes) LATCH_NONNULL;
 void latch_reserve_give_back(latch_reserve *r) LATCH_NONNULL;
+
+/* Its memory is fresh from the system, zero: it takes its place in the process. Then its client of the service, at AWS_LAMBDA_RUNTIME_API. */
+void latch_worker_init(latch_worker *worker, latch_process *process, size_t index) LATCH_NONNULL;
+LATCH_NODISCARD latch_status latch_worker_open(latch_worker *worker)
+    LATCH_NONNULL; /* sends nothing; the error is in the process's context */
+
+/*
+ * No worker takes another event: those that wait for one stop waiting, the others end with what they have. Async-signal-safe; any thread.
+ */
+void latch_process_stop(latch_process *process) LATCH_NONNULL;
 
 /* Asks, runs and answers until nothing more comes: END, the service shuts down, or the process is stopping; EXIT, the process is to end. */
 latch_api_verdict latch_worker_run(latch_worker *worker) LATCH_NONNULL;
