@@ -267,3 +267,27 @@ void latch_stores_close(latch_stores *stores) {
     latch_embedded_clean_up(stores->embedded);
     *stores = (latch_stores){.skew = stores->skew};
 }
+
+/* ── for other threads ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+latch_status latch_stores_open_more(latch_ctx *cx, latch_stores *stores, latch_stores_more *out) {
+    const latch_transport *first = &stores->client.transport;
+    latch_err err = {0};
+    *out = (latch_stores_more){.table = stores->table};
+    cx->table = NULL;
+    if (stores->table.client == NULL) return LATCH_OK;
+    if (first->more != NULL) LATCH_TRY(first->more(first->self, &out->own, &cx->err));
+    latch_client_init(&out->client, first->more != NULL ? out->own : *first, &stores->client.options);
+    out->client.pace = stores->client.pace;
+    out->table.client = &out->client;
+    cx->table = &out->table;
+    if (stores->dynamodb != NULL && latch_dynamodb_warm(out->own.self, latch_now_ms(cx) + WARM_MS, &err) != LATCH_OK)
+        warn(cx, "DynamoDB isn't reached yet: the first call will try again", &err);
+    return LATCH_OK;
+}
+
+void latch_stores_close_more(latch_stores_more *more) {
+    latch_client_clean_up(&more->client);
+    if (more->own.close != NULL) more->own.close(more->own.self);
+    *more = (latch_stores_more){0};
+}

@@ -52,4 +52,23 @@ typedef struct latch_stores {
 LATCH_NODISCARD latch_status latch_stores_open(latch_ctx *cx, bool needed, latch_stores *out) LATCH_NONNULL;
 void latch_stores_close(latch_stores *stores) LATCH_NONNULL;
 
+/*
+ * One more client of the same stores, with a connection of its own, for another thread of the process: a worker beside the first. Each
+ * client remembers for itself what it saw of rate limits and locks. All share what is to be one for the process: the embedded engine, keys,
+ * the clock that answers correct, and the pace (store/pace.h), so that what throttles one worker slows all, and a breaker opens once;
+ * while all goes well that costs one atomic read a call.
+ */
+typedef struct latch_stores_more {
+    latch_table table;
+    latch_client client;
+    latch_transport own; /* zero: the first one's, which any number of threads may use */
+} latch_stores_more;
+
+/*
+ * Lets cx->table point to it; the connection is made, as far as that goes. *out outlives cx and isn't moved; close it before `stores`.
+ * Nothing is open in `stores`: LATCH_OK, and cx->table is NULL. LATCH_E_NOMEM, LATCH_E_MISUSE: there is no other connection.
+ */
+LATCH_NODISCARD latch_status latch_stores_open_more(latch_ctx *cx, latch_stores *stores, latch_stores_more *out) LATCH_NONNULL;
+void latch_stores_close_more(latch_stores_more *more) LATCH_NONNULL; /* zero: nothing */
+
 #endif
