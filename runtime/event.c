@@ -4,12 +4,16 @@
 #include "core/scope.h"
 #include "runtime/around_private.h"
 #include "runtime/outcome.h"
+#include "runtime/stream_private.h"
+
+#define TYPE_MAX_BYTES 1024
 
 struct latch_event {
     latch_ctx *cx;
     latch_str bytes, reply;
     latch_json json; /* as soon as somebody asked for it */
     bool replied;
+    latch_stream *stream; /* instead of a reply; NULL: none */
 };
 
 latch_str latch_event_bytes(const latch_event *event) { return event->bytes; }
@@ -21,6 +25,7 @@ latch_status latch_event_json(latch_event *event, latch_json *out) {
 }
 
 latch_status latch_event_reply_bytes(latch_event *event, latch_str bytes) {
+    if (event->stream != NULL) return latch_err_set(&event->cx->err, LATCH_E_MISUSE, "the answer is being streamed: no reply fits it");
     event->reply = bytes;
     event->replied = true;
     return LATCH_OK;
@@ -38,13 +43,43 @@ bool latch_event_replied(const latch_event *event, latch_str *out) {
     return event->replied;
 }
 
+latch_status latch_event_stream(latch_event *event, const char *content_type, latch_stream **out) {
+    latch_ctx *cx = event->cx;
+    latch_str type = latch_str_of(content_type);
+    *out = NULL;
+    if (event->replied && event->stream == NULL)
+        return latch_err_set(&cx->err, LATCH_E_MISUSE, "there is a reply already: no stream fits it");
+    if (type.len > TYPE_MAX_BYTES || latch_str_has_control(type))
+        return latch_err_set(&cx->err, LATCH_E_MISUSE, "the stream's content type has a control byte in it, or over %d bytes",
+                             TYPE_MAX_BYTES);
+    bool collects = cx->stream != NULL && cx->stream->mode == LATCH_STREAM_NEVER;
+    LATCH_TRY(latch_stream_begin(cx, collects, content_type, out));
+    event->stream = *out;
+    event->replied = true;
+    return LATCH_OK;
+}
+
+/* One that was collected is the reply. */
+static latch_status settle(latch_event *event, const latch_handler *handler, latch_status status) {
+    bool streamed = event->stream != NULL;
+    status = latch_stream_settle(&event->stream, status);
+    if (event->stream != NULL && latch_outcome_is_skipped(handler, status)) status = latch_stream_settle(&event->stream, LATCH_OK);
+    if (streamed && event->stream == NULL) event->reply = LATCH_STR("null");
+    if (event->stream == NULL) return latch_outcome_is_skipped(handler, status) ? latch_outcome_skipped(event->cx, &event->reply) : status;
+    event->reply = LATCH_STR("");
+    if (status != LATCH_OK || !event->stream->collects) return status;
+    event->reply = (latch_str){event->stream->buffer, event->stream->len};
+    event->stream->state = LATCH_STREAM_NONE;
+    return status;
+}
+
 static latch_status run_event(latch_ctx *cx, latch_call *call) { return call->handler->event(cx, call->event); }
 
 latch_status latch_event_run(latch_ctx *cx, const latch_handler *handler, latch_str bytes, latch_str *reply) {
     latch_event event = {.cx = cx, .bytes = bytes, .reply = LATCH_STR("null")};
     latch_call call = {.handler = handler, .event = &event};
     latch_status status = latch_around_run(cx, &call, run_event), ended = status;
-    if (latch_outcome_is_skipped(handler, status)) status = latch_outcome_skipped(cx, &event.reply);
+    status = settle(&event, handler, status);
     if (status == LATCH_OK) status = latch_outcome_fits(cx, event.reply);
     latch_scope_end(cx, status != LATCH_OK ? status : ended);
     *reply = event.reply;

@@ -12,6 +12,7 @@
 #include "runtime/around_private.h"
 #include "runtime/http_private.h"
 #include "runtime/outcome.h"
+#include "runtime/stream_private.h"
 
 #define MAYBE(at) latch_optional(latch_bytes((at), 0, INT64_MAX)) /* absent, null or empty are all empty */
 
@@ -296,7 +297,15 @@ static void drop_field(latch_http *http, const char *name) {
     http->field_count = kept;
 }
 
+/* They are on their way already. */
+static bool is_late(latch_http *http, const char *name) {
+    if (http->stream == NULL) return false;
+    latch_warn(http->cx, "a header set after the stream began isn't sent", "header", name);
+    return true;
+}
+
 void latch_http_set_header(latch_http *http, const char *name, latch_str value) {
+    if (is_late(http, name)) return;
     if (!latch_is_token(name)) {
         break_reply(http, LATCH_E_MISUSE, name, "has a name that is no token");
         return;
@@ -309,16 +318,27 @@ void latch_http_set_header(latch_http *http, const char *name, latch_str value) 
     }
 }
 
-void latch_http_set_cookie(latch_http *http, latch_str cookie) { add_field(http, NULL, cookie); }
+void latch_http_set_cookie(latch_http *http, latch_str cookie) {
+    if (!is_late(http, "set-cookie")) add_field(http, NULL, cookie);
+}
 
-latch_status latch_http_reply_bytes(latch_http *http, int status, const char *content_type, latch_str body) {
+/* Whether a reply of this content type can go out with the headers that are set. */
+static latch_status check_reply(latch_http *http, const char *content_type, latch_str *type) {
     latch_err *err = &http->cx->err;
-    if (status < 100 || status > 599) return latch_err_set(err, LATCH_E_MISUSE, "the reply's status is %d, want 100 to 599", status);
+    if (http->stream != NULL)
+        return latch_err_set(err, LATCH_E_MISUSE, "the answer is being streamed, with the status %d: no reply fits it", http->status);
     if (http->broken != LATCH_OK) return latch_err_set(err, http->broken, "%s", http->why);
     if (latch_str_has_control(latch_str_of(content_type)) || !latch_str_is_utf8(latch_str_of(content_type)))
         return latch_err_set(err, LATCH_E_MISUSE, "the reply's content type has a control byte in it, or is no UTF-8");
-    latch_str type = latch_copy(http->cx, latch_str_of(content_type));
-    if (type.ptr == NULL) return latch_err_set(err, LATCH_E_NOMEM, "the reply: the arena is full");
+    *type = latch_copy(http->cx, latch_str_of(content_type));
+    return type->ptr != NULL ? LATCH_OK : latch_err_set(err, LATCH_E_NOMEM, "the reply: the arena is full");
+}
+
+latch_status latch_http_reply_bytes(latch_http *http, int status, const char *content_type, latch_str body) {
+    latch_str type;
+    if (status < 100 || status > 599)
+        return latch_err_set(&http->cx->err, LATCH_E_MISUSE, "the reply's status is %d, want 100 to 599", status);
+    LATCH_TRY(check_reply(http, content_type, &type));
     http->status = status;
     http->plain = false;
     http->content_type = type.ptr;
@@ -473,6 +493,76 @@ static latch_status write_reply(const latch_http *http, latch_str *out) {
     return latch_outcome_fits(cx, *out);
 }
 
+/* ── as a stream ─────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* API Gateway's HTTP APIs and load balancers can't; function URLs and REST APIs where they are told to (runtime/stream.h). */
+static bool may_stream(const latch_http *http, latch_stream_mode mode) {
+    bool url = http->form == LATCH_FORM_HTTP_API && http->encoded;
+    if (mode == LATCH_STREAM_ALWAYS) return url || http->form == LATCH_FORM_REST;
+    return url && mode == LATCH_STREAM_AUTO;
+}
+
+static latch_stream_mode mode_of(const latch_http *http) { return http->cx->stream != NULL ? http->cx->stream->mode : LATCH_STREAM_NEVER; }
+
+/* {"statusCode":200,"headers":{…},"cookies":[…]} and eight NULs */
+static latch_status write_prelude(const latch_http *http, latch_stream *stream) {
+    latch_text_writer t = latch_text_begin(http->cx->arena);
+    put(&t, "{\"statusCode\":");
+    latch_text_int(&t, http->status);
+    put_headers(&t, http);
+    latch_text_char(&t, '}');
+    latch_text_put(&t, (latch_str){"\0\0\0\0\0\0\0", 8}); /* and the literal's own */
+    latch_str prelude = latch_text_end(&t);
+    if (prelude.ptr == NULL) return latch_err_set(&http->cx->err, t.failed, "the stream's headers: %s", t.why);
+    return latch_stream_put(stream, prelude);
+}
+
+/* http->status and what goes with it are set. */
+static latch_status begin_stream(latch_http *http) {
+    latch_stream *stream;
+    bool streams = may_stream(http, mode_of(http));
+    LATCH_TRY(latch_stream_begin(http->cx, !streams, http->content_type, &stream));
+    stream->is_http = true;
+    stream->drops = latch_str_eq(http->method, LATCH_STR("HEAD"));
+    stream->bodiless = http->status == 204 || http->status == 304 ? http->status : 0;
+    http->stream = stream;
+    if (stream->collects) return LATCH_OK;
+    latch_status status = write_prelude(http, stream);
+    return status == LATCH_OK ? status : latch_stream_settle(&http->stream, status);
+}
+
+latch_status latch_http_stream(latch_http *http, int status, const char *content_type, latch_stream **out) {
+    latch_err *err = &http->cx->err;
+    latch_str type;
+    *out = NULL;
+    if (status < 200 || status > 599) return latch_err_set(err, LATCH_E_MISUSE, "the stream's status is %d, want 200 to 599", status);
+    if (http->status != 0 && http->stream == NULL)
+        return latch_err_set(err, LATCH_E_MISUSE, "there is a reply already, with the status %d: no stream fits it", http->status);
+    LATCH_TRY(check_reply(http, content_type, &type));
+    http->status = status;
+    http->plain = false;
+    http->content_type = type.ptr;
+    latch_status begun = begin_stream(http);
+    if (http->stream == NULL) http->status = 0;
+    *out = http->stream;
+    return begun;
+}
+
+/*
+ * A stream that is sent leaves no reply; one that was collected is its body. Where the function's answers are streams, this reply becomes one:
+ * its body is written when the scope has ended.
+ */
+static latch_status write_answer(latch_http *http, latch_str *out) {
+    *out = LATCH_STR("");
+    if (http->stream == NULL && mode_of(http) == LATCH_STREAM_ALWAYS && may_stream(http, LATCH_STREAM_ALWAYS)) return begin_stream(http);
+    if (http->stream != NULL && !http->stream->collects) return LATCH_OK;
+    if (http->stream != NULL) {
+        http->reply = (latch_str){http->stream->buffer, http->stream->len};
+        http->stream->state = LATCH_STREAM_NONE;
+    }
+    return write_reply(http, out);
+}
+
 /* ── from a status to an answer ──────────────────────────────────────────────────────────────────────────────────── */
 
 static const struct {
@@ -547,19 +637,26 @@ static latch_status handle(latch_http *http, const latch_handler *handler) {
     return status;
 }
 
+/* What the stream makes of it; where that was given up, an answer may still be a reply. */
+static latch_status settle(latch_http *http, const latch_handler *handler, latch_status status) {
+    bool streamed = http->stream != NULL;
+    status = latch_stream_settle(&http->stream, status);
+    if (streamed && http->stream == NULL) http->status = 0;
+    if (http->stream != NULL && latch_outcome_is_skipped(handler, status)) return latch_stream_settle(&http->stream, LATCH_OK);
+    if (status == LATCH_OK || http->stream != NULL) return status;
+    return latch_outcome_is_skipped(handler, status) ? skip(http) : answer(http, status);
+}
+
 latch_status latch_http_run(latch_ctx *cx, const latch_handler *handler, latch_str bytes, latch_str *reply) {
     bool full_once = false;
     latch_http http = {.cx = cx, .full = &full_once, .content_type = ""};
     *reply = LATCH_STR("");
     LATCH_TRY(read_event(&http, bytes));
     latch_status status = handle(&http, handler), ended = status;
-    if (latch_outcome_is_skipped(handler, status)) {
-        status = skip(&http);
-    } else if (status != LATCH_OK) {
-        status = answer(&http, status);
-    }
+    status = settle(&http, handler, status);
     if (status == LATCH_OK && http.broken != LATCH_OK) status = latch_err_set(&cx->err, http.broken, "%s", http.why);
-    if (status == LATCH_OK) status = write_reply(&http, reply);
+    if (status == LATCH_OK) status = write_answer(&http, reply);
     latch_scope_end(cx, status != LATCH_OK ? status : ended);
-    return status;
+    bool whole = http.stream == NULL || http.stream->collects || http.stream->bodiless != 0 || http.reply.len == 0;
+    return status == LATCH_OK && !whole ? latch_stream_write(http.stream, http.reply) : status;
 }

@@ -5,6 +5,7 @@
 #include "core/ctx_private.h"
 #include "runtime/http_event.h"
 #include "runtime/route.h"
+#include "runtime/stream.h"
 
 #define LATCH_HTTP_HEADERS_MAX 64 /* of a reply, cookies included */
 
@@ -35,6 +36,7 @@ struct latch_http {
     bool plain; /* the reply is the runtime's own: its content type stays */
     const char *content_type;
     latch_str reply;
+    latch_stream *stream; /* instead of a reply; NULL: none */
     size_t field_count;
     latch_http_field fields[LATCH_HTTP_HEADERS_MAX];
     latch_status broken; /* why a header can't go out; LATCH_OK: they all can */

@@ -206,6 +206,7 @@ static latch_status start(latch_process *p) {
     LATCH_TRY(read_number(&p->cx, "AWS_LAMBDA_MAX_CONCURRENCY", WORKERS_MAX, &workers));
     if (workers > 1) LATCH_TRY(be_several(p, (size_t)workers));
     LATCH_TRY(latch_outcome_choose(&p->cx, o->handlers, o->count, getenv("_HANDLER"), &p->handler));
+    LATCH_TRY(latch_stream_read_mode(&(latch_stream_mode){0}, &p->cx.err));
     LATCH_TRY(reserve_arenas(p));
     latch_crash_arm(&p->workers[0]->api, NULL, p->handler->name);
     if (o->open != NULL) LATCH_TRY(o->open(&p->cx, p->handler, o->self));
