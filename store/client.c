@@ -7,6 +7,7 @@
 
 #include "core/ctx.h"
 #include "core/ctx_private.h"
+#include "core/span.h"
 #include "store/errors.h"
 #include "store/table.h"
 
@@ -394,6 +395,19 @@ static void account(const run *r, latch_status status) {
     if (status != LATCH_OK) keep_failure(r, &u->failure);
 }
 
+static void end_span(const run *r, latch_span span, latch_status status) {
+    const latch_answer *a = r->answer;
+    latch_span_facts facts = {.requests = (uint32_t)a->tries,
+                              .throttled = (uint32_t)r->throttled,
+                              .milli_units = a->read_milli_units + a->write_milli_units,
+                              .http_status = a->http_status,
+                              .error = a->error,
+                              .request_id = a->request_id};
+    if (status != LATCH_OK && a->error.len == 0) facts.error = latch_str_of(r->cx->err.type);
+    latch_span_tell(r->cx, span, &facts);
+    latch_span_end(r->cx, span, status);
+}
+
 /* Never a key or a value: an error's message may have some, its name has none, and whoever answers isn't to fill the log with one. */
 static void log_call(const run *r, latch_status status) {
     const latch_answer *a = r->answer;
@@ -448,6 +462,8 @@ latch_status latch_client_call(latch_ctx *cx, const latch_call *call, latch_answ
     catch_up(cx);
     run r = {.cx = cx, .client = client, .call = call, .answer = answer, .gave_up = ""};
     r.deadline_at_ms = deadline_of(cx, call, client->options.request_timeout_ms);
+    latch_span span = {0};
+    if (cx->spans != NULL) span = latch_span_begin_kind(cx, LATCH_SPAN_DYNAMODB, call->operation, table_of(call));
     bool admitted = latch_pace_begin(client->pace, &cx->clock, &r.ticket);
     latch_status status = admitted ? wait_and_send(&r) : refuse_open(&r);
     if (status == LATCH_OK) read_capacity(&r);
@@ -456,6 +472,7 @@ latch_status latch_client_call(latch_ctx *cx, const latch_call *call, latch_answ
     r.ticket.why = cx->err.message;
     if (admitted) latch_pace_end(client->pace, &cx->clock, &r.ticket, answer->tries > 0 ? outcome_of(&r) : LATCH_PACE_UNDECIDED);
     account(&r, status);
+    end_span(&r, span, status);
     if (client->options.logs) log_call(&r, status);
     return status;
 }

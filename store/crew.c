@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "core/ctx.h"
+#include "core/span.h"
 #include "store/client.h"
 #include "store/table.h"
 
@@ -270,10 +271,12 @@ void latch_crew_submit(latch_crew *crew, latch_crew_slot *slot, size_t at_line) 
 
 void latch_crew_wait(latch_crew *crew, latch_crew_slot *slot) {
     struct latch_crew_inside *in = crew->inside;
+    latch_span span = latch_span_begin_kind(crew->cx, LATCH_SPAN_WAIT, "bulk work", LATCH_STR(""));
     pthread_mutex_lock(&in->mutex);
     while (slot->working)
         pthread_cond_wait(&in->done, &in->mutex);
     pthread_mutex_unlock(&in->mutex);
+    latch_span_end(crew->cx, span, LATCH_OK);
     take_account(crew, slot);
 }
 
