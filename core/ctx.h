@@ -43,14 +43,27 @@ latch_str latch_key_(latch_ctx *cx, const latch_str *parts, size_t n) LATCH_NONN
 LATCH_NODISCARD latch_status latch_fail_(latch_ctx *cx, const char *type, const char *message, const latch_pair *pairs) LATCH_NONNULL;
 LATCH_NODISCARD latch_status latch_refuse_(latch_ctx *cx, latch_status refusal, const char *message, const latch_pair *pairs) LATCH_NONNULL;
 
-/* ── log: one line each; latch_info(cx, "shipped", "order_id", id, "qty", qty) ─────────────────────────────────────────── */
+/*
+ * ── log: one record each ─────────────────────────────────────────────────────────────────────────────────────────
+ *
+ * latch_info(cx, "shipped", "order_id", id, "qty", qty);
+ *
+ * A record below AWS_LAMBDA_LOG_LEVEL costs a compare: its message and its values aren't evaluated, so they must do nothing else. `cx` and
+ * the level are, twice. Values whose names say that they are secret are not written (core/redact.h has the list), nor AWS's keys.
+ */
 
 typedef enum latch_level { LATCH_TRACE, LATCH_DEBUG, LATCH_INFO, LATCH_WARN, LATCH_ERROR, LATCH_FATAL } latch_level;
-#define latch_log(cx, level, ...) latch_log_((cx), (level), LATCH_FIRST_(__VA_ARGS__), LATCH_PAIRS_(__VA_ARGS__))
+#define latch_log(cx, level, ...)                                                                                                          \
+    (latch_log_wants((cx), (level)) ? latch_log_((cx), (level), LATCH_FIRST_(__VA_ARGS__), LATCH_PAIRS_(__VA_ARGS__)) : (void)0)
+#define latch_trace(cx, ...) latch_log((cx), LATCH_TRACE, __VA_ARGS__)
 #define latch_debug(cx, ...) latch_log((cx), LATCH_DEBUG, __VA_ARGS__)
 #define latch_info(cx, ...) latch_log((cx), LATCH_INFO, __VA_ARGS__)
 #define latch_warn(cx, ...) latch_log((cx), LATCH_WARN, __VA_ARGS__)
+#define latch_log_error(cx, ...) latch_log((cx), LATCH_ERROR, __VA_ARGS__) /* latch_error(cx) is what the last call failed with */
 void latch_log_(latch_ctx *cx, latch_level level, const char *message, const latch_pair *pairs) LATCH_NONNULL;
+
+/* Whether a record of this level is written: for what is costly to prepare. */
+static inline bool latch_log_wants(const latch_ctx *cx, latch_level level) { return level >= *(const latch_level *)(const void *)cx; }
 
 LATCH_END_C
 

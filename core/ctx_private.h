@@ -4,15 +4,18 @@
 
 #include "core/arena.h"
 #include "core/clock.h"
+#include "core/ctx.h"
 #include "core/err.h"
 #include "core/json.h"
 
 struct latch_ctx {
+    latch_level least;  /* first: latch_log_wants in core/ctx.h reads it here. Records below it aren't built; 0: core/log.c looks */
     latch_arena *arena; /* the invocation's; borrowed */
     latch_clock clock;
     int64_t deadline_at_ms; /* by the wall clock; the stores stop here, the invocation a little later; INT64_MAX: none */
     latch_err err;          /* of the call that last returned not OK */
     latch_str request_id;
+    latch_str tenant_id;                       /* for the log; empty: none */
     const struct latch_log *log;               /* where records go; NULL: nowhere */
     const struct latch_table *table;           /* where the stores keep their state (store/table.h); NULL: nowhere */
     struct latch_scope *scope;                 /* what ends with the handler or the record (core/scope.h) */
@@ -22,6 +25,7 @@ struct latch_ctx {
     const struct latch_invocation *invocation; /* what came with the event (runtime/invocation.h); NULL: none is running */
     struct latch_stream *stream;               /* what its answer may stream through (runtime/stream_private.h); NULL: it is collected */
     struct latch_spans *spans;                 /* what it is doing and has done (core/span.h); NULL: not written down */
+    uint32_t takeovers;                        /* of what a hook does once around the handler (compose/once_event.h); 0: none */
 };
 
 /* The earlier of the deadline and now + timeout_ms; 0 means default_ms. LATCH_E_MISUSE when timeout_ms is negative. */

@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include "core/env.h"
 #include "core/node.h"
 
 #define FRAME_BYTES 16
@@ -15,7 +18,7 @@
 /* Of a record that the arena has no room for: each byte may need six in JSON, and the names around them take less than 100. */
 #define BARE_ID_BYTES 64
 #define BARE_MESSAGE_BYTES 512
-#define BARE_BYTES (6 * (BARE_ID_BYTES + BARE_MESSAGE_BYTES) + 100)
+#define BARE_BYTES (6 * (2 * BARE_ID_BYTES + BARE_MESSAGE_BYTES) + 120)
 
 #define PATIENCE_MS 1000 /* with a reader that takes nothing more */
 
@@ -32,8 +35,11 @@ static latch_level level_of(const char *name) {
 
 latch_log latch_log_from_environment(void) {
     const char *format = getenv("AWS_LAMBDA_LOG_FORMAT"), *fd = getenv("_LAMBDA_TELEMETRY_LOG_FD");
-    latch_log log = {.fd = STDOUT_FILENO, .least = level_of(getenv("AWS_LAMBDA_LOG_LEVEL"))};
-    if (format != NULL && strcasecmp(format, "JSON") == 0) log.format = LATCH_LOG_JSON;
+    latch_log log = {.fd = STDOUT_FILENO,
+                     .least = level_of(getenv("AWS_LAMBDA_LOG_LEVEL")),
+                     .provider = latch_env_get("_LAMBDA_TELEMETRY_LOG_FD_PROVIDER_SOCKET"),
+                     .redact = latch_redact_from_environment()};
+    if (log.provider != NULL || (format != NULL && strcasecmp(format, "JSON") == 0)) log.format = LATCH_LOG_JSON;
     if (fd == NULL) return log;
     char *end;
     long n = strtol(fd, &end, 10);
@@ -95,6 +101,58 @@ static void emit(const latch_log *log, latch_level level, char *text, size_t len
     write_all(log->fd, parts, 2);
 }
 
+void latch_log_emit_line(const latch_log *log, char *text, size_t len) {
+    struct iovec line = {text, len + 1};
+    text[len] = '\n';
+    write_all(log->framed ? STDOUT_FILENO : log->fd, &line, 1);
+}
+
+/* ── a worker's own ──────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* -1: errno says why. */
+static int connect_to(const char *path) {
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    size_t len = strlen(path);
+    if (len >= sizeof to.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(to.sun_path, path, len + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    int made;
+    do {
+        made = connect(fd, (const struct sockaddr *)&to, sizeof to);
+    } while (made != 0 && errno == EINTR);
+    if (made == 0) return fd;
+    int why = errno;
+    close(fd);
+    errno = why;
+    return -1;
+}
+
+void latch_log_open(latch_ctx *cx, latch_log_line *line) {
+    line->process = cx->log;
+    if (cx->log == NULL || cx->log->provider == NULL) return;
+    int fd = connect_to(cx->log->provider);
+    if (fd < 0) {
+        latch_log(cx, LATCH_WARN, "the log's provider can't be reached: this worker logs to stdout", "socket", cx->log->provider, "why",
+                  strerror(errno));
+        return;
+    }
+    line->own = *cx->log;
+    line->own.fd = fd;
+    line->own.framed = false;
+    cx->log = &line->own;
+}
+
+void latch_log_close(latch_ctx *cx, latch_log_line *line) {
+    if (cx->log == &line->own) close(line->own.fd);
+    cx->log = line->process;
+}
+
+/* ── how records look ────────────────────────────────────────────────────────────────────────────────────────────── */
+
 static bool is_reserved(const char *name) {
     static const char *const reserved[] = {"timestamp", "level", "requestId", "tenantId", "message"};
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
@@ -112,6 +170,7 @@ static void put_json(latch_text_writer *t, const latch_ctx *cx, const char *at, 
     put_member(t, "{\"timestamp\":", latch_str_of(at));
     put_member(t, ",\"level\":", latch_str_of(latch_level_name(level)));
     if (cx->request_id.len > 0) put_member(t, ",\"requestId\":", cx->request_id);
+    if (cx->tenant_id.len > 0) put_member(t, ",\"tenantId\":", cx->tenant_id);
     put_member(t, ",\"message\":", message);
 }
 
@@ -140,24 +199,36 @@ static void put_text(latch_text_writer *t, const latch_ctx *cx, const char *at, 
     latch_text_put(t, message);
 }
 
-/* A record is a line. */
 static void fold(char *text, size_t len) {
     for (char *at = text; (at = memchr(at, '\n', len - (size_t)(at - text))) != NULL;)
         *at = '\r';
 }
 
-static void put_record(latch_text_writer *t, const latch_ctx *cx, const char *at, latch_level level, latch_str message,
-                       const latch_pair *pairs) {
+/* Where its pairs begin: their names say what is secret. */
+static size_t put_record(latch_text_writer *t, const latch_ctx *cx, const char *at, latch_level level, latch_str message,
+                         const latch_pair *pairs) {
+    size_t pairs_at;
     if (cx->log->format == LATCH_LOG_JSON) {
         put_json(t, cx, at, level, message);
+        pairs_at = t->len;
         put_json_pairs(t, pairs);
         latch_text_char(t, '}');
-        return;
+        return pairs_at;
     }
     put_text(t, cx, at, level, message);
-    if (pairs->name == NULL) return;
+    pairs_at = t->len;
+    if (pairs->name == NULL) return pairs_at;
     latch_text_char(t, ' ');
     latch_text_pairs(t, pairs, true);
+    return pairs_at;
+}
+
+/* A record is a line, without secrets. Its length then. */
+static size_t clean(const latch_log *log, char *text, size_t len, size_t pairs_at) {
+    if (pairs_at < len) len = pairs_at + latch_redact_json(&log->redact, text + pairs_at, len - pairs_at);
+    len = latch_redact_text(&log->redact, text, len);
+    fold(text, len);
+    return len;
 }
 
 /* Where the arena is full: what fits on the stack, with the pairs where they fit too. */
@@ -167,14 +238,14 @@ static void emit_bare(const latch_ctx *cx, const char *at, latch_level level, la
     latch_ctx brief = *cx;
     latch_text_writer t = {.at = text, .cap = sizeof text};
     brief.request_id = latch_str_cut(cx->request_id, BARE_ID_BYTES);
+    brief.tenant_id = latch_str_cut(cx->tenant_id, BARE_ID_BYTES);
     message = latch_str_cut(message, BARE_MESSAGE_BYTES);
-    put_record(&t, &brief, at, level, message, pairs);
+    size_t pairs_at = put_record(&t, &brief, at, level, message, pairs);
     if (t.failed != LATCH_OK) {
         t = (latch_text_writer){.at = text, .cap = sizeof text};
-        put_record(&t, &brief, at, level, message, none);
+        pairs_at = put_record(&t, &brief, at, level, message, none);
     }
-    fold(text, t.len);
-    emit(cx->log, level, text, t.len, now_us);
+    emit(cx->log, level, text, clean(cx->log, text, t.len, pairs_at), now_us);
 }
 
 void latch_log_write(latch_ctx *cx, latch_level level, const char *message, const latch_pair *pairs) {
@@ -184,11 +255,10 @@ void latch_log_write(latch_ctx *cx, latch_level level, const char *message, cons
     char at[LATCH_TIMESTAMP_BYTES];
     latch_clock_format(now_us / 1000, at);
     latch_text_writer t = latch_text_begin(cx->arena);
-    put_record(&t, cx, at, level, latch_str_of(message), pairs);
+    size_t pairs_at = put_record(&t, cx, at, level, latch_str_of(message), pairs);
     latch_str record = latch_text_end(&t);
     if (record.ptr != NULL) {
-        fold(t.at, record.len);
-        emit(cx->log, level, t.at, record.len, now_us);
+        emit(cx->log, level, t.at, clean(cx->log, t.at, record.len, pairs_at), now_us);
     } else {
         emit_bare(cx, at, level, latch_str_of(message), pairs, now_us);
     }

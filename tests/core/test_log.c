@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <yyjson.h>
 
 #include "core/log.h"
+#include "core/node.h"
 #include "tests/check.h"
 #include "tests/core/room.h"
 
@@ -291,6 +293,331 @@ static void reads_its_environment(void **state) {
     }
 }
 
+/* ── tenants, levels, lines ──────────────────────────────────────────────────────────────────────────────────────── */
+
+static void names_the_tenant_in_json(void **state) {
+    (void)state;
+    r.cx.tenant_id = LATCH_STR("blue \"one\"");
+    latch_info(&r.cx, "m");
+    assert_record("2026-11-21T09:30:00.123Z\tr-1\tINFO\tm\n");
+    logs.format = LATCH_LOG_JSON;
+    latch_info(&r.cx, "m");
+    assert_record("{\"timestamp\":\"2026-11-21T09:30:00.123Z\",\"level\":\"INFO\",\"requestId\":\"r-1\",\"tenantId\":\"blue "
+                  "\\\"one\\\"\",\"message\":\"m\"}\n");
+}
+
+static int evaluated;
+static const char *costly(void) {
+    evaluated++;
+    return "costly";
+}
+
+static void evaluates_nothing_below_its_level(void **state) {
+    (void)state;
+    r.cx.least = LATCH_WARN;
+    latch_trace(&r.cx, costly(), "k", costly());
+    latch_debug(&r.cx, costly(), "k", costly());
+    latch_info(&r.cx, costly(), "k", costly());
+    assert_int_equal(evaluated, 0);
+    assert_int_equal(next_write(), 0);
+    latch_warn(&r.cx, "m", "k", costly());
+    latch_log_error(&r.cx, "m", "k", costly());
+    assert_int_equal(evaluated, 2);
+    assert_true(next_write() > 0 && next_write() > 0);
+    assert_true(latch_log_wants(&r.cx, LATCH_WARN) && !latch_log_wants(&r.cx, LATCH_INFO));
+}
+
+static void writes_lines_as_they_are(void **state) {
+    char line[] = "{\"_aws\":1}?";
+    (void)state;
+    logs.least = LATCH_FATAL;
+    latch_log_emit_line(&logs, line, strlen(line) - 1);
+    assert_record("{\"_aws\":1}\n");
+}
+
+/* ── secrets ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void knows_names_of_secrets(void **state) {
+    static const char *const secret[] = {"password",
+                                         "Password",
+                                         "PASSWORD",
+                                         "user_password",
+                                         "passwordHash",
+                                         "db-password",
+                                         "passwd",
+                                         "pwd",
+                                         "token",
+                                         "accessToken",
+                                         "X-Auth-Token",
+                                         "secret",
+                                         "clientSecret",
+                                         "secret_name",
+                                         "Authorization",
+                                         "authorization",
+                                         "apiKey",
+                                         "api_key",
+                                         "API_KEY",
+                                         "x-api-key",
+                                         "myAPIKey",
+                                         "apikey",
+                                         "cookie",
+                                         "Set-Cookie",
+                                         "cookies",
+                                         "credentials",
+                                         "privateKey",
+                                         "access_key_id",
+                                         "AWSSecretAccessKey",
+                                         "passphrase",
+                                         "JWT",
+                                         "connectionString",
+                                         "token2.token",
+                                         "a.b.password",
+                                         "refresh token",
+                                         "signing_key",
+                                         "client key",
+                                         "passcode"};
+    static const char *const plain[] = {"",
+                                        "pass",
+                                        "tokens",
+                                        "tokens_used",
+                                        "secretary",
+                                        "passwords_checked_by",
+                                        "tokenizer",
+                                        "key",
+                                        "api",
+                                        "key api",
+                                        "apis key",
+                                        "order_id",
+                                        "accesskeyboard",
+                                        "author",
+                                        "authorized",
+                                        "mypasswordx",
+                                        "idtoken",
+                                        "monkey",
+                                        "keyAccess",
+                                        "credit",
+                                        "a p i key",
+                                        "—"};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(secret); i++) {
+        if (!latch_redact_is_secret(NULL, latch_str_of(secret[i]))) fail_msg("%s is secret", secret[i]);
+    }
+    for (size_t i = 0; i < COUNT_OF(plain); i++) {
+        if (latch_redact_is_secret(NULL, latch_str_of(plain[i]))) fail_msg("%s is no secret", plain[i]);
+    }
+    static char longest[4096]; /* a name is cut, not read beyond its end */
+    memset(longest, 'A', sizeof longest);
+    assert_false(latch_redact_is_secret(NULL, (latch_str){longest, sizeof longest}));
+    assert_false(latch_redact_is_secret(NULL, at_the_edge((latch_str){longest, 300})));
+    memcpy(longest + 117, "_password", 9);
+    assert_true(latch_redact_is_secret(NULL, at_the_edge((latch_str){longest, 126})));
+}
+
+static void takes_secrets_out_of_json(void **state) {
+    static const char *const rows[][2] = {
+        {"{}", "{}"},
+        {"{\"password\":\"hunter2\"}", "{\"password\":\"***\"}"},
+        {"{\"password\":\"\",\"a\":1}", "{\"password\":\"\",\"a\":1}"},
+        {"{\"password\":\"x\"}", "{\"password\":\"*\"}"},
+        {"{\"a\":\"password\",\"b\":\"x\"}", "{\"a\":\"password\",\"b\":\"x\"}"},
+        {"{\"password\":\"a\\\"b\\\\\",\"b\":\"kept\"}", "{\"password\":\"***\",\"b\":\"kept\"}"},
+        {"{\"pwd\":-12.5e+3,\"n\":12}", "{\"pwd\":0,\"n\":12}"},
+        {"{\"pwd\":7}", "{\"pwd\":0}"},
+        {"{\"token\":true,\"jwt\":null,\"secret\":false,\"n\":12}", "{\"token\":true,\"jwt\":null,\"secret\":false,\"n\":12}"},
+        {"{\"u\":{\"l\":[{\"apiKey\":\"abcdef\",\"n\":1}]},\"t\":\"abcdef\"}",
+         "{\"u\":{\"l\":[{\"apiKey\":\"***\",\"n\":1}]},\"t\":\"abcdef\"}"},
+        {"{\"cookies\":[\"abcd\",{\"v\":\"efgh\",\"n\":123,\"b\":true}],\"z\":\"kept\"}",
+         "{\"cookies\":[\"***\",{\"v\":\"***\",\"n\":0,\"b\":true}],\"z\":\"kept\"}"},
+        {"{\"credentials\":{},\"z\":\"kept\"}", "{\"credentials\":{},\"z\":\"kept\"}"},
+        {"{\"credentials\":[],\"cookie\":\"12345\",\"z\":1}", "{\"credentials\":[],\"cookie\":\"***\",\"z\":1}"},
+        {"{\"pass\xC3\xA9\":\"x\",\"secret\":\"\xC3\xA9\xC3\xA9\"}", "{\"pass\xC3\xA9\":\"x\",\"secret\":\"***\"}"},
+        {",\"secret\":\"abcd\"}", ",\"secret\":\"***\"}"}, /* as a record's pairs begin */
+        {"{\"secret\":\"abc", "{\"secret\":\"abc"},        /* cut short: nothing is read behind it */
+        {"{\"secret\":", "{\"secret\":"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        latch_str at = at_the_edge(latch_str_of(rows[i][0]));
+        char *text = (char *)(uintptr_t)at.ptr;
+        size_t len = latch_redact_json(NULL, text, at.len);
+        if (len != strlen(rows[i][1]) || memcmp(text, rows[i][1], len) != 0) fail_msg("%s became %.*s", rows[i][0], (int)len, text);
+    }
+}
+
+#define SECRET_KEY "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+#define SESSION "IQoJb3JpZ2luX2VjEXAMPLEr2A=="
+
+static void takes_forms_out_of_texts(void **state) {
+    static const char *const rows[][2] = {
+        {"", ""},
+        {"no keys", "no keys"},
+        {"key AKIAIOSFODNN7EXAMPLE.", "key AKIA***."},
+        {"AKIAIOSFODNN7EXAMPLE", "AKIA***"},
+        {"ASIAIOSFODNN7EXAMPLE ASIAIOSFODNN7EXAMPLF", "ASIA*** ASIA***"},
+        {"AKIAIOSFODNN7EXAMPL", "AKIAIOSFODNN7EXAMPL"},     /* one short */
+        {"AKIAIOSFODNN7EXAMPLEX", "AKIAIOSFODNN7EXAMPLEX"}, /* one long: no key */
+        {"XAKIAIOSFODNN7EXAMPLE", "XAKIAIOSFODNN7EXAMPLE"},
+        {"AKIAiosfodnn7example", "AKIAiosfodnn7example"},
+        {"AKIA", "AKIA"},
+        {"signed with " SECRET_KEY "!", "signed with ***!"},
+        {"a=" SESSION "&b=" SECRET_KEY, "a=***&b=***"},
+        {"wJalrXUtnFEMI/K7MDENG", "wJalrXUtnFEMI/K7MDENG"}, /* too little of it */
+        {"\"short\"", "\"short\""},
+    };
+    (void)state;
+    assert_int_equal(setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY, 1) | setenv("AWS_SESSION_TOKEN", SESSION, 1), 0);
+    assert_int_equal(setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "short", 1), 0);
+    const latch_redact redact = latch_redact_from_environment();
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        latch_str at = at_the_edge(latch_str_of(rows[i][0]));
+        char *text = (char *)(uintptr_t)at.ptr;
+        size_t len = latch_redact_text(&redact, text, at.len);
+        if (len != strlen(rows[i][1]) || memcmp(text, rows[i][1], len) != 0) fail_msg("%s became %.*s", rows[i][0], (int)len, text);
+    }
+    unsetenv("AWS_SECRET_ACCESS_KEY");
+    unsetenv("AWS_SESSION_TOKEN");
+    unsetenv("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+}
+
+static void takes_further_names(void **state) {
+    static char many[2000];
+    (void)state;
+    assert_int_equal(setenv("LATCH_LOG_REDACT", "ssn, cardNumber,,  ,IBAN", 1), 0);
+    latch_redact redact = latch_redact_from_environment();
+    assert_true(latch_redact_is_secret(&redact, LATCH_STR("SSN")) && latch_redact_is_secret(&redact, LATCH_STR("card_number")));
+    assert_true(latch_redact_is_secret(&redact, LATCH_STR("user-iban")) && latch_redact_is_secret(&redact, LATCH_STR("password")));
+    assert_false(latch_redact_is_secret(&redact, LATCH_STR("card")) || latch_redact_is_secret(&redact, LATCH_STR("")));
+    for (size_t i = 0; i + 1 < sizeof many; i++)
+        many[i] = i % 4 == 3 ? ',' : (char)('a' + i % 26);
+    assert_int_equal(setenv("LATCH_LOG_REDACT", many, 1), 0); /* more than there is room for */
+    redact = latch_redact_from_environment();
+    assert_true(latch_redact_is_secret(&redact, LATCH_STR("abc")));
+    unsetenv("LATCH_LOG_REDACT");
+}
+
+/* Each planted where a handler might put it. How many of them are in `text`. */
+static const char *const planted[] = {
+    "plant-1", "plant-2", "plant-3", "plant-4", "plant-5", "AKIAPLANTPLANTPLANT6", "plant-7/plant-7/plant-7"};
+
+static size_t leaks(const char *text) {
+    size_t found = 0;
+    for (size_t i = 0; i < COUNT_OF(planted); i++)
+        found += strstr(text, planted[i]) != NULL;
+    return found;
+}
+
+static latch_json planted_tree(void) {
+    latch_json list = latch_append(latch_array(&r.cx), latch_object(&r.cx, "Authorization", planted[2], "kept", "kept-2"));
+    return latch_object(&r.cx, "deep", latch_object(&r.cx, "list", list, "api_key", planted[3]));
+}
+
+static void log_what_is_planted(void) {
+    latch_json parsed = LATCH_NULL;
+    assert_int_equal(latch_parse(&r.cx, "body", LATCH_STR("{\"a\": {\"cookies\": [\"plant-5\"], \"kept\": \"kept-3\"}}"), &parsed),
+                     LATCH_OK);
+    latch_info(&r.cx, "with AKIAPLANTPLANTPLANT6", "password", planted[0], "userToken", planted[1], "tree", planted_tree(), "parsed",
+               parsed, "text", "has plant-7/plant-7/plant-7 in it", "order_id", "kept-1");
+}
+
+static void writes_no_secret(void **state) {
+    (void)state;
+    for (int json = 0; json < 2; json++) {
+        logs.format = json == 1 ? LATCH_LOG_JSON : LATCH_LOG_TEXT;
+        memcpy(logs.redact.secret[1], planted[6], 20);
+        log_what_is_planted();
+        size_t len = next_write();
+        assert_true(len > 0);
+        if (leaks(record) != 0) fail_msg("%s", record);
+        assert_true(strstr(record, "kept-1") && strstr(record, "kept-2") && strstr(record, "kept-3"));
+        const char *from = json == 1 ? record : strchr(record, '{');
+        yyjson_doc *doc = yyjson_read(from, len - (size_t)(from - record), 0);
+        assert_non_null(doc);
+        yyjson_doc_free(doc);
+    }
+}
+
+/* Without the net, each of them is found: the test above can fail. */
+static void finds_what_a_twin_without_the_net_writes(void **state) {
+    (void)state;
+    latch_text_writer t = latch_text_begin(&r.arena);
+    latch_text_pairs(&t,
+                     LATCH_PAIRS_(0, "password", planted[0], "userToken", planted[1], "tree", planted_tree(), "parsed", planted[4], "text",
+                                  planted[6], "message", planted[5]),
+                     true);
+    latch_str text = latch_text_end(&t);
+    assert_int_equal(leaks(text.ptr), COUNT_OF(planted));
+}
+
+/* ── a worker's own connection ───────────────────────────────────────────────────────────────────────────────────── */
+
+static void connects_a_worker_to_the_provider(void **state) {
+    char folder[200], path[256];
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    latch_log_line lines[2];
+    latch_ctx other = r.cx;
+    (void)state;
+    const char *base = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/latch-log-XXXXXX", base != NULL ? base : "/tmp");
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/s", folder);
+    assert_true(strlen(path) < sizeof at.sun_path);
+    memcpy(at.sun_path, path, strlen(path) + 1);
+    int provider = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(provider, (struct sockaddr *)&at, sizeof at) | listen(provider, 4), 0);
+    logs.provider = path;
+    logs.format = LATCH_LOG_JSON;
+    logs.framed = true; /* of the process's; a worker's has none */
+    latch_log_open(&r.cx, &lines[0]);
+    latch_log_open(&other, &lines[1]);
+    int first = accept(provider, NULL, NULL), second = accept(provider, NULL, NULL);
+    assert_true(first >= 0 && second >= 0);
+    other.request_id = LATCH_STR("r-2");
+    latch_info(&other, "two");
+    latch_info(&r.cx, "one");
+    char line[] = "{}?";
+    latch_log_emit_line(r.cx.log, line, 2);
+    latch_log_close(&r.cx, &lines[0]);
+    latch_log_close(&other, &lines[1]);
+    assert_ptr_equal(r.cx.log, &logs);
+    ssize_t n = recv(first, record, sizeof record - 1, MSG_WAITALL);
+    record[n] = '\0';
+    assert_string_equal(record,
+                        "{\"timestamp\":\"2026-11-21T09:30:00.123Z\",\"level\":\"INFO\",\"requestId\":\"r-1\",\"message\":\"one\"}\n{}\n");
+    n = recv(second, record, sizeof record - 1, MSG_WAITALL);
+    record[n] = '\0';
+    assert_string_equal(record,
+                        "{\"timestamp\":\"2026-11-21T09:30:00.123Z\",\"level\":\"INFO\",\"requestId\":\"r-2\",\"message\":\"two\"}\n");
+    close(first);
+    close(second);
+    close(provider);
+    unlink(path);
+    rmdir(folder);
+}
+
+static void stays_where_it_was_without_a_provider(void **state) {
+    static char longest[300];
+    latch_log_line line;
+    (void)state;
+    latch_log_open(&r.cx, &line);
+    assert_ptr_equal(r.cx.log, &logs);
+    latch_log_close(&r.cx, &line);
+    logs.provider = "/nowhere/at/all";
+    latch_log_open(&r.cx, &line);
+    assert_ptr_equal(r.cx.log, &logs);
+    assert_record("2026-11-21T09:30:00.123Z\tr-1\tWARN\tthe log's provider can't be reached: this worker logs to stdout "
+                  "{\"socket\":\"/nowhere/at/all\",\"why\":\"No such file or directory\"}\n");
+    memset(longest, 'x', sizeof longest - 1);
+    logs.provider = longest;
+    latch_log_open(&r.cx, &line);
+    assert_true(next_write() > 0);
+    assert_non_null(strstr(record, "File name too long"));
+    latch_log_close(&r.cx, &line);
+    r.cx.log = NULL;
+    latch_log_open(&r.cx, &line);
+    latch_log_close(&r.cx, &line);
+    assert_null(r.cx.log);
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 // clang-format off
 static const struct CMUnitTest tests[] = {
@@ -307,6 +634,17 @@ static const struct CMUnitTest tests[] = {
     ROW(waits_for_a_slow_reader),
     ROW(goes_on_where_nobody_reads),
     ROW(reads_its_environment),
+    ROW(names_the_tenant_in_json),
+    ROW(evaluates_nothing_below_its_level),
+    ROW(writes_lines_as_they_are),
+    ROW(knows_names_of_secrets),
+    ROW(takes_secrets_out_of_json),
+    ROW(takes_forms_out_of_texts),
+    ROW(takes_further_names),
+    ROW(writes_no_secret),
+    ROW(finds_what_a_twin_without_the_net_writes),
+    ROW(connects_a_worker_to_the_provider),
+    ROW(stays_where_it_was_without_a_provider),
 };
 // clang-format on
 
