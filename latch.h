@@ -13,6 +13,7 @@
 #ifndef LATCH_H
 #define LATCH_H
 
+#include "compose/once_event.h"
 #include "core/ctx.h"
 #include "core/http.h"
 #include "core/json.h"

@@ -1,6 +1,6 @@
 # cmake --install DIR --prefix PREFIX: Latch as a library. ./dev install does all of it.
 #
-#   include/latch.h, latch_test.h, latch/{core,runtime,store}/   what these two include, and nothing else
+#   include/latch.h, latch_test.h, latch/{compose,core,runtime,store}/   what these two include, and nothing else
 #   lib/liblatch.a, liblatch_test.a; lib/cmake/latch; lib/pkgconfig
 #   bin/latch, latch-local, latch-new; share/latch               tools, and the starter
 #
@@ -24,7 +24,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 # One archive of all rooms, for -llatch.
-set(rooms latch latch_core latch_store latch_dynamodb latch_embedded latch_runtime yyjson)
+set(rooms latch latch_core latch_store latch_dynamodb latch_embedded latch_runtime latch_compose yyjson)
 list(TRANSFORM rooms REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>")
 add_library(latch_whole STATIC ${rooms})
 set_target_properties(latch_whole PROPERTIES OUTPUT_NAME latch ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/install LINKER_LANGUAGE C)
@@ -54,9 +54,9 @@ latch_public_headers(LATCH_HEADERS)
 # A room's name is a word like "core": installed, its headers are latch/core/…, and say so.
 set(installed "")
 foreach(header IN LISTS LATCH_HEADERS)
-  string(REGEX REPLACE "^(core|runtime|store)/" "latch/\\1/" place ${header})
+  string(REGEX REPLACE "^(compose|core|runtime|store)/" "latch/\\1/" place ${header})
   file(READ ${PROJECT_SOURCE_DIR}/${header} text)
-  string(REGEX REPLACE "#include \"(core|runtime|store)/" "#include \"latch/\\1/" text "${text}")
+  string(REGEX REPLACE "#include \"(compose|core|runtime|store)/" "#include \"latch/\\1/" text "${text}")
   file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/install/include/${place} CONTENT "${text}")
   list(APPEND installed ${place})
 endforeach()

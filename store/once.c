@@ -301,22 +301,26 @@ static latch_status claim_with_marker(latch_ctx *cx, call *c, latch_wait *wait, 
     return *says == CLAIMED && c->marker.len > 0 ? done_by_marker(cx, c, says, out) : LATCH_OK;
 }
 
-latch_status latch_once_do(latch_ctx *cx, const latch_once *once, latch_str key, latch_json payload, latch_once_result *out) {
+latch_status latch_once_do_work(latch_ctx *cx, const latch_once *once, latch_work *work, latch_once_result *out) {
     call c;
     verdict says;
-    latch_work work = {.key = key, .payload = payload, .result = LATCH_NULL};
     *out = (latch_once_result){0};
-    LATCH_TRY(latch_once_begin(cx, once, key, &c));
+    LATCH_TRY(latch_once_begin(cx, once, work->key, &c));
     if (once->work == NULL) return latch_err_set(&cx->err, LATCH_E_MISUSE, "once %s: .work is not set", once->name);
-    LATCH_TRY(latch_once_validate(cx, &c, payload));
+    LATCH_TRY(latch_once_validate(cx, &c, work->payload));
     LATCH_TRY(latch_spare_init(cx, &c.spare, (latch_str){c.pk.ptr, c.pk.len + c.sk.len}));
     latch_wait wait = latch_wait_begin(cx, once->wait_ms, PAUSE_MS, PAUSE_MOST_MS);
     LATCH_TRY(claim_with_marker(cx, &c, &wait, &says, out));
     if (says == DONE) return LATCH_OK;
     if (latch_now_ms(cx) >= c.until_ms) return settle_undone(cx, &c, came_too_late(cx, &c), true);
-    work.takeovers = c.takeovers;
+    work->takeovers = c.takeovers;
     cx->err = (latch_err){0}; /* what a try of the claim left in it says nothing about the work */
-    latch_status status = once->work(cx, &work);
-    if (status == LATCH_OK) return settle_done(cx, &c, &work, out);
+    latch_status status = once->work(cx, work);
+    if (status == LATCH_OK) return settle_done(cx, &c, work, out);
     return settle_undone(cx, &c, status, says_nothing_is_done(status, cx->err.maybe_applied));
+}
+
+latch_status latch_once_do(latch_ctx *cx, const latch_once *once, latch_str key, latch_json payload, latch_once_result *out) {
+    latch_work work = {.key = key, .payload = payload, .result = LATCH_NULL};
+    return latch_once_do_work(cx, once, &work, out);
 }

@@ -32,6 +32,12 @@ static inline bool latch_once_is_shared(const latch_once_call *c) { return c->pl
 /* What may be claimed, and never by a repeat of the claim that holds it: nothing yet, a completion that has ended, work whose time is up. */
 extern const char latch_once_free[];
 
+/*
+ * As latch_once_do, with key and payload in the caller's own latch_work: .work gets this one, and may find beside it what else it needs. For
+ * what is built on do-once.
+ */
+LATCH_NODISCARD latch_status latch_once_do_work(latch_ctx *cx, const latch_once *once, latch_work *work, latch_once_result *out);
+
 /* LATCH_E_INPUT, LATCH_E_MISUSE, LATCH_E_NOMEM. */
 LATCH_NODISCARD latch_status latch_once_begin(latch_ctx *cx, const latch_once *once, latch_str key, latch_once_call *out);
 LATCH_NODISCARD latch_status latch_once_validate(latch_ctx *cx, latch_once_call *c, latch_json payload);
