@@ -26,7 +26,6 @@ struct latch_ctx {
     struct latch_stream *stream;               /* what its answer may stream through (runtime/stream_private.h); NULL: it is collected */
     struct latch_spans *spans;                 /* what it is doing and has done (core/span.h); NULL: not written down */
     uint32_t takeovers;                        /* of what a hook does once around the handler (compose/once_event.h); 0: none */
-    uint32_t takeovers;                        /* of what a hook does once around the handler (compose/once_event.h); 0: none */
 };
 
 /* The earlier of the deadline and now + timeout_ms; 0 means default_ms. LATCH_E_MISUSE when timeout_ms is negative. */
