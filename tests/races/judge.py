@@ -11,6 +11,7 @@ EARLY = 2 * MS  # a clock read in whole milliseconds, at both ends
 class Verdict:
     def __init__(self):
         self.violations, self.counts = [], collections.Counter()
+        self.left = []  # of keys whose last owner left them: when its time was over
 
     def violated(self, what, *events):
         self.violations.append(what + ": " + "; ".join(json.dumps(e) for e in events))
@@ -63,6 +64,14 @@ def waits(verdict, spans, left):
         if left(one):
             verdict.counts["left"] += 1
             verdict.counts["recovered_ms"] = max(verdict.counts["recovered_ms"], (two["t1"] - one["until"]) // MS)
+    if spans and left(spans[-1]):
+        verdict.left.append(spans[-1]["until"])
+
+
+def stuck(verdict, processes, after_ms):
+    """How many keys nobody has had for so long after their last owner's time was over, though others went on asking."""
+    end = max((e["t1"] for process in processes for e in process if "t1" in e), default=0)
+    return sum(end - until > after_ms * MS for until in verdict.left)
 
 
 # ── lock ────────────────────────────────────────────────────────────────────────────────────────────────────────────
