@@ -59,7 +59,6 @@ latch_status latch_event_stream(latch_event *event, const char *content_type, la
     return LATCH_OK;
 }
 
-/* One that was collected is the reply. */
 static latch_status settle(latch_event *event, const latch_handler *handler, latch_status status) {
     bool streamed = event->stream != NULL;
     status = latch_stream_settle(&event->stream, status);
@@ -67,13 +66,22 @@ static latch_status settle(latch_event *event, const latch_handler *handler, lat
     if (streamed && event->stream == NULL) event->reply = LATCH_STR("null");
     if (event->stream == NULL) return latch_outcome_is_skipped(handler, status) ? latch_outcome_skipped(event->cx, &event->reply) : status;
     event->reply = LATCH_STR("");
-    if (status != LATCH_OK || !event->stream->collects) return status;
-    event->reply = (latch_str){event->stream->buffer, event->stream->len};
-    event->stream->state = LATCH_STREAM_NONE;
     return status;
 }
 
-static latch_status run_event(latch_ctx *cx, latch_call *call) { return call->handler->event(cx, call->event); }
+/* What was collected is the reply as soon as the handler has returned, and its hooks see it. */
+static latch_status run_event(latch_ctx *cx, latch_call *call) {
+    latch_event *event = call->event;
+    latch_status status = call->handler->event(cx, event);
+    if (event->stream == NULL || !event->stream->collects) return status;
+    status = latch_stream_settle(&event->stream, status);
+    event->replied = status == LATCH_OK;
+    if (status != LATCH_OK) return status;
+    event->reply = (latch_str){event->stream->buffer, event->stream->len};
+    event->stream->state = LATCH_STREAM_NONE;
+    event->stream = NULL;
+    return LATCH_OK;
+}
 
 latch_status latch_event_run(latch_ctx *cx, const latch_handler *handler, latch_str bytes, latch_str *reply) {
     latch_event event = {.cx = cx, .bytes = bytes, .reply = LATCH_STR("null")};

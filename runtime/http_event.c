@@ -548,19 +548,24 @@ latch_status latch_http_stream(latch_http *http, int status, const char *content
     return begun;
 }
 
-/*
- * A stream that is sent leaves no reply; one that was collected is its body. Where the function's answers are streams, this reply becomes one:
- * its body is written when the scope has ended.
- */
+/* What was collected is the reply as soon as the handler has returned, and its hooks see it. */
+static latch_status collect(latch_http *http, latch_status status) {
+    if (http->stream == NULL || !http->stream->collects) return status;
+    status = latch_stream_settle(&http->stream, status);
+    if (status != LATCH_OK) http->status = 0;
+    if (status != LATCH_OK) return status;
+    http->reply = (latch_str){http->stream->buffer, http->stream->len};
+    http->stream->state = LATCH_STREAM_NONE;
+    http->stream = NULL;
+    return LATCH_OK;
+}
+
+/* A stream that is sent leaves no reply. Where the function's answers are streams, this reply becomes one: its body is written when the scope has
+ * ended. */
 static latch_status write_answer(latch_http *http, latch_str *out) {
     *out = LATCH_STR("");
     if (http->stream == NULL && mode_of(http) == LATCH_STREAM_ALWAYS && may_stream(http, LATCH_STREAM_ALWAYS)) return begin_stream(http);
-    if (http->stream != NULL && !http->stream->collects) return LATCH_OK;
-    if (http->stream != NULL) {
-        http->reply = (latch_str){http->stream->buffer, http->stream->len};
-        http->stream->state = LATCH_STREAM_NONE;
-    }
-    return write_reply(http, out);
+    return http->stream != NULL ? LATCH_OK : write_reply(http, out);
 }
 
 /* ── from a status to an answer ──────────────────────────────────────────────────────────────────────────────────── */
@@ -619,8 +624,8 @@ static latch_status not_allowed(latch_http *http, latch_str allow) {
 /* The handler, or what is said where there is none for this path and method. */
 static latch_status run_route(latch_ctx *cx, latch_call *call) {
     latch_http *http = call->http;
-    if (call->handler->routes == NULL) return call->handler->http(cx, http);
-    return call->route != NULL ? call->route->run(cx, http) : not_allowed(http, http->found.allow);
+    if (call->handler->routes == NULL) return collect(http, call->handler->http(cx, http));
+    return call->route != NULL ? collect(http, call->route->run(cx, http)) : not_allowed(http, http->found.allow);
 }
 
 static latch_status handle(latch_http *http, const latch_handler *handler) {
@@ -657,6 +662,6 @@ latch_status latch_http_run(latch_ctx *cx, const latch_handler *handler, latch_s
     if (status == LATCH_OK && http.broken != LATCH_OK) status = latch_err_set(&cx->err, http.broken, "%s", http.why);
     if (status == LATCH_OK) status = write_answer(&http, reply);
     latch_scope_end(cx, status != LATCH_OK ? status : ended);
-    bool whole = http.stream == NULL || http.stream->collects || http.stream->bodiless != 0 || http.reply.len == 0;
+    bool whole = http.stream == NULL || http.stream->bodiless != 0 || http.reply.len == 0;
     return status == LATCH_OK && !whole ? latch_stream_write(http.stream, http.reply) : status;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "latch_test.h"
+#include "runtime/stream.h"
 #include "tests/check.h"
 
 /* ── the handlers that it is tried on ───────────────────────────────────────────────────────────────────────────────────── */
@@ -11,10 +12,11 @@ static latch_test *t, *other; /* two sandboxes on one store */
 static int runs;              /* of a handler */
 static uint32_t takeovers;    /* what the last of them was told */
 static struct {
-    int status;             /* of its reply; 0: 201 */
-    latch_status refusal;   /* instead of a reply; LATCH_OK: none */
-    int64_t passes_ms;      /* before it */
-    size_t body_bytes;      /* of a reply of so many; 0: JSON */
+    int status;           /* of its reply; 0: 201 */
+    latch_status refusal; /* instead of a reply; LATCH_OK: none */
+    int64_t passes_ms;    /* before it */
+    size_t body_bytes;    /* of a reply of so many; 0: JSON */
+    bool streams;
     bool binary, meanwhile; /* `meanwhile`: the same event comes to the other sandbox */
 } does;
 
@@ -33,6 +35,12 @@ static latch_status place(latch_ctx *cx, latch_http *http) {
     latch_http_set_header(http, "x-outer", LATCH_STR("inner"));
     latch_http_set_cookie(http, LATCH_STR("session=1"));
     if (does.refusal != LATCH_OK) return latch_refuse(cx, does.refusal, "not so");
+    if (does.streams) {
+        latch_stream *stream;
+        LATCH_TRY(latch_http_stream(http, 202, "text/csv", &stream));
+        LATCH_TRY(latch_stream_write(stream, LATCH_STR("a,b\n")));
+        return latch_stream_write(stream, LATCH_STR("1,2\n"));
+    }
     if (does.binary) return latch_http_reply_bytes(http, 200, "application/octet-stream", LATCH_STR("\xFF\x00\xFE"));
     if (does.body_bytes > 0) {
         static char big[LATCH_ONCE_RESPONSE_MAX_BYTES];
@@ -46,6 +54,14 @@ static latch_status on_event(latch_ctx *cx, latch_event *event) {
     runs++;
     if (does.refusal != LATCH_OK) return latch_refuse(cx, does.refusal, "not so");
     return does.status == 204 ? LATCH_OK : latch_event_reply(event, latch_object(cx, "run", latch_int(runs), "größe", 0.5));
+}
+
+static latch_status on_event_stream(latch_ctx *cx, latch_event *event) {
+    latch_stream *stream;
+    (void)cx;
+    runs++;
+    LATCH_TRY(latch_event_stream(event, "application/json", &stream));
+    return latch_stream_write(stream, LATCH_STR("[1]"));
 }
 
 static latch_status on_record(latch_ctx *cx, latch_record *record) {
@@ -94,6 +110,7 @@ static const latch_handler handlers[] = {
     {.name = "optional", .http = place, LATCH_AROUND(optional_hooks), .stores = true},
     {.name = "two", .http = place, LATCH_AROUND(two_hooks), .stores = true},
     {.name = "event", .event = on_event, LATCH_AROUND(detail_hooks), .stores = true},
+    {.name = "event-stream", .event = on_event_stream, LATCH_AROUND(detail_hooks), .stores = true},
     {.name = "message", .record = on_record, LATCH_AROUND(message_hooks), .stores = true},
     {.name = "content", .record = on_record, LATCH_AROUND(content_hooks), .stores = true},
     {.name = "no-key", .event = on_event, LATCH_AROUND(no_key_hooks), .stores = true},
@@ -294,6 +311,22 @@ static void bytes_come_back_as_they_were(void **state) {
     assert_int_equal(runs, 1);
 }
 
+static void a_stream_is_collected_and_kept(void **state) {
+    (void)state;
+    does.streams = true;
+    for (int i = 0; i < 2; i++) {
+        const latch_test_outcome *o = post(t, "header", "k", ORDER);
+        assert_int_equal(o->http_status, 202);
+        assert_string_equal(o->body, "a,b\n1,2\n");
+        assert_string_equal(latch_test_header(o, "content-type"), "text/csv");
+        assert_string_equal(latch_test_header(o, "set-cookie"), "session=1");
+    }
+    assert_int_equal(runs, 1);
+    for (int i = 0; i < 2; i++)
+        assert_string_equal(latch_test_event(t, "event-stream", "{\"detail\":{\"id\":9}}")->reply, "[1]");
+    assert_int_equal(runs, 2);
+}
+
 static void what_outer_hooks_set_is_theirs(void **state) {
     (void)state;
     (void)post(t, "nested", "k", ORDER);
@@ -401,6 +434,7 @@ static const struct CMUnitTest tests[] = {
     ROW(an_error_is_not_kept),
     ROW(a_long_reply_goes_out_and_is_not_kept),
     ROW(bytes_come_back_as_they_were),
+    ROW(a_stream_is_collected_and_kept),
     ROW(what_outer_hooks_set_is_theirs),
     ROW(one_within_another),
     ROW(events_are_answered_again),

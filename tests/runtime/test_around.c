@@ -8,6 +8,7 @@
 #include "runtime/event.h"
 #include "runtime/http_event.h"
 #include "runtime/record.h"
+#include "runtime/stream.h"
 #include "tests/check.h"
 #include "tests/runtime/caller.h"
 
@@ -188,6 +189,31 @@ static void looks_at_request_and_reply(void **state) {
     trail[0] = '\0';
     assert_int_equal(caller_say(&call, (latch_handler){LATCH_ROUTES(routes), LATCH_AROUND(around)}, GET("/none")), LATCH_OK);
     assert_string_equal(trail, "h:-::0 404:{\"error\":\"no such route\"}:application/json:: ");
+}
+
+static latch_status streams(latch_ctx *cx, latch_http *http) {
+    latch_stream *stream;
+    (void)cx;
+    LATCH_TRY(latch_http_stream(http, 200, "text/csv", &stream));
+    return latch_stream_write(stream, LATCH_STR("1,2"));
+}
+static latch_status fails_while_it_streams(latch_ctx *cx, latch_http *http) {
+    LATCH_TRY(streams(cx, http));
+    return latch_refuse(cx, LATCH_MISSING, "no such thing");
+}
+
+/* Where it can't be sent as it is made, it is a reply for a hook, or no reply where the handler failed. */
+static void sees_a_stream_that_was_collected(void **state) {
+    static const latch_around around[] = {{.run = looks}}, passing[] = {{.run = passes, .arg = "hook"}},
+                              replying[] = {{.run = replies_after}};
+    (void)state;
+    assert_int_equal(caller_say(&call, (latch_handler){.http = streams, LATCH_AROUND(around)}, GET("/")), LATCH_OK);
+    assert_string_equal(trail, "h:-::0 200:1,2:text/csv:: ");
+    assert_has(call.reply, "\"body\":\"1,2\"");
+    assert_int_equal(caller_say(&call, (latch_handler){.http = fails_while_it_streams, LATCH_AROUND(passing)}, GET("/")), LATCH_OK);
+    assert_has(call.reply, "\"statusCode\":404");
+    assert_int_equal(caller_say(&call, (latch_handler){.http = streams, LATCH_AROUND(replying)}, GET("/")), LATCH_OK);
+    assert_has(call.reply, "\"statusCode\":401");
 }
 
 static latch_status looks_at_its_kind(latch_ctx *cx, latch_call *at, const void *arg) {
@@ -372,6 +398,7 @@ static const struct CMUnitTest tests[] = {
     ROW(the_first_is_outermost),
     ROW(runs_around_its_route),
     ROW(looks_at_request_and_reply),
+    ROW(sees_a_stream_that_was_collected),
     ROW(runs_around_every_kind),
     ROW(what_leaves_the_hook_counts),
     ROW(a_hook_answers_over_http),
