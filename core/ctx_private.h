@@ -24,6 +24,7 @@ struct latch_ctx {
     struct latch_usage *usage;                 /* what its requests cost is counted here (core/usage.h); NULL: nowhere */
     const struct latch_invocation *invocation; /* what came with the event (runtime/invocation.h); NULL: none is running */
     struct latch_stream *stream;               /* what its answer may stream through (runtime/stream_private.h); NULL: it is collected */
+    struct latch_process *starting;            /* whose init this is: its hooks are registered there (runtime/lifecycle.h); NULL: none */
     struct latch_spans *spans;                 /* what it is doing and has done (core/span.h); NULL: not written down */
     uint32_t takeovers;                        /* of what a hook does once around the handler (compose/once_event.h); 0: none */
 };

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +22,7 @@
 #define PAUSE_MAX_MS INT64_C(5000)
 #define POSTS_WITHOUT_DEADLINE 10
 #define REQUEST_ID_MAX_BYTES 1024
-
-static bool is_stopping(const latch_api *api) { return api->stopping != NULL && atomic_load(api->stopping); }
+#define HURRY_MS 200 /* for what was under way when the process was stopped, of the 500 that Lambda gives it */
 
 static bool has_started(const latch_api *api) {
     return api->started || (api->any_started != NULL && atomic_load_explicit(api->any_started, memory_order_relaxed));
@@ -53,6 +53,7 @@ latch_status latch_api_init(latch_api *api, const char *address, latch_ctx *cx) 
     api->started = false;
     api->any_started = NULL;
     api->stopping = NULL;
+    api->restoring = false;
     api->peer_len = 0;
     api->cx = cx;
     latch_api_stream_init(api);
@@ -81,14 +82,19 @@ void latch_api_clean_up(latch_api *api) {
     curl_global_cleanup();
 }
 
+/* How long a read or a write blocks. */
+static void limit(const latch_api *api, int64_t ms) {
+    struct timeval patience = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+    setsockopt(api->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(api->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+}
+
 /* Reads and writes block, but not for ever: /next waits again, a POST gives up. A child of the handler doesn't inherit it. */
 static void prepare(latch_api *api) {
-    struct timeval patience = {.tv_sec = LATCH_API_ANSWER_S};
     int flags = fcntl(api->fd, F_GETFL);
     if (flags >= 0) fcntl(api->fd, F_SETFL, flags & ~O_NONBLOCK);
     fcntl(api->fd, F_SETFD, FD_CLOEXEC);
-    setsockopt(api->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    setsockopt(api->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    limit(api, LATCH_API_ANSWER_S * LATCH_SECOND_MS);
     api->peer_len = sizeof api->peer;
     if (getpeername(api->fd, (struct sockaddr *)&api->peer, &api->peer_len) != 0) api->peer_len = 0;
 }
@@ -162,16 +168,28 @@ static latch_status send_request(latch_api *api, const latch_api_exchange *x) {
     return latch_api_send(api, parts, x->body.len > 0 ? 2 : 1);
 }
 
+/* An event had begun to come when the process was stopped: what is sent still arrives, but no read waits for it any more. */
+static bool is_to_come(const latch_api *api, const latch_api_exchange *x, int naps) {
+    if (!x->waits || !latch_wire_heard(&x->wire) || !latch_api_is_stopping(api) || naps >= HURRY_MS) return false;
+    (void)poll(NULL, 0, 1);
+    return true;
+}
+
 latch_status latch_api_receive(latch_api *api, latch_api_exchange *x) {
     latch_wire_progress progress = LATCH_WIRE_MORE;
+    int naps = 0;
     latch_wire_begin(&x->wire, x->arena, &x->limits);
     while (progress == LATCH_WIRE_MORE) {
         size_t room;
         char *at = latch_wire_space(&x->wire, &room);
         if (at == NULL) return latch_err_set(latch_api_err(api), LATCH_E_NOMEM, "the answer's headers don't fit into the arena");
         ssize_t n = recv(api->fd, at, room, 0);
-        if (n < 0 && errno == EINTR) continue;
-        bool patient = x->waits && !latch_wire_heard(&x->wire) && !is_stopping(api);
+        if (n < 0 && errno == EINTR) {
+            if (!x->waits && latch_api_is_stopping(api)) limit(api, HURRY_MS);
+            continue;
+        }
+        if (n == 0 && is_to_come(api, x, naps++)) continue;
+        bool patient = x->waits && !latch_wire_heard(&x->wire) && !latch_api_is_stopping(api);
         if (n < 0 && patient && (errno == EAGAIN || errno == EWOULDBLOCK)) continue;
         if (n < 0) return lost(api, "waiting for the answer");
         progress = n > 0 ? latch_wire_fed(&x->wire, (size_t)n, latch_api_err(api)) : latch_wire_ended(&x->wire, latch_api_err(api));
@@ -184,7 +202,8 @@ static latch_status try_once(latch_api *api, latch_api_exchange *x) {
     size_t mark = latch_arena_mark(x->arena);
     latch_wire_begin(&x->wire, x->arena, &x->limits);
     LATCH_TRY(latch_api_dial(api));
-    if (x->waits && is_stopping(api)) return latch_err_set(latch_api_err(api), LATCH_E_NETWORK, "not sent: the process is stopping");
+    if (x->waits && latch_api_is_stopping(api))
+        return latch_err_set(latch_api_err(api), LATCH_E_NETWORK, "not sent: the process is stopping");
     latch_status sent = send_request(api, x);
     latch_err why = *latch_api_err(api);
     latch_status status = sent == LATCH_E_TIMEOUT ? sent : latch_api_receive(api, x);
@@ -198,7 +217,7 @@ latch_status latch_api_perform(latch_api *api, latch_api_exchange *x) {
     bool kept = api->easy != NULL;
     latch_status status = try_once(api, x);
     if (status == LATCH_OK || status == LATCH_E_TIMEOUT || status == LATCH_E_NOMEM || !kept || latch_wire_heard(&x->wire)) return status;
-    if (x->waits && is_stopping(api)) return status;
+    if (x->waits && latch_api_is_stopping(api)) return status;
     return try_once(api, x); /* a kept connection that was dead says nothing about the service */
 }
 
@@ -301,26 +320,26 @@ static void note_start(latch_api *api) {
 }
 
 /* In slices, where somebody may stop the process meanwhile. */
-static void pause_for(latch_api *api, int64_t ms) {
+void latch_api_pause(latch_api *api, int64_t ms) {
     int64_t slice_ms = api->stopping != NULL ? PAUSE_MS : ms;
-    for (; ms > 0 && !is_stopping(api); ms -= slice_ms)
+    for (; ms > 0 && !latch_api_is_stopping(api); ms -= slice_ms)
         latch_clock_sleep_ms(&api->cx->clock, ms < slice_ms ? ms : slice_ms);
 }
 
 latch_api_verdict latch_api_next(latch_api *api, latch_arena *arena, latch_invocation *out) {
-    for (unsigned tries = 0; !is_stopping(api); tries++) {
+    for (unsigned tries = 0; !latch_api_is_stopping(api); tries++) {
         latch_status status = ask_once(api, arena, out);
         if (status == LATCH_OK) {
             note_start(api);
             return out->request_id.len > 0 ? LATCH_API_GO_ON : LATCH_API_END;
         }
-        if (is_stopping(api)) break;
+        if (latch_api_is_stopping(api)) break;
         if (status == LATCH_E_DENIED) return give_up(api, "the Runtime API can't go on, this process ends");
         if (!has_started(api) && tries + 1 == START_TRIES)
             return give_up(api, "no answer from the Runtime API in 5 tries, this process ends");
         int64_t wait_ms = latch_api_pause_ms(has_started(api) ? PAUSE_MS : START_PAUSE_MS, tries);
         latch_log(api->cx, LATCH_WARN, "no event, asking again", "why", latch_api_err(api)->message, "in_ms", wait_ms);
-        pause_for(api, wait_ms);
+        latch_api_pause(api, wait_ms);
     }
     return LATCH_API_END;
 }
@@ -342,6 +361,7 @@ latch_api_verdict latch_api_judge(latch_api *api, const latch_wire *answer, cons
 
 /* Whether another try makes sense: not after the deadline, by which the service has given up, too. */
 static bool may_repeat(const latch_api *api, int64_t deadline_at_ms, unsigned tries, int64_t wait_ms) {
+    if (latch_api_is_stopping(api) && tries > 0) return false;
     if (deadline_at_ms == INT64_MAX) return tries + 1 < POSTS_WITHOUT_DEADLINE;
     return latch_now_ms(api->cx) + wait_ms < deadline_at_ms;
 }
@@ -360,7 +380,7 @@ latch_api_verdict latch_api_deliver(latch_api *api, latch_api_exchange *x, int64
                   again ? "a post got no answer, sending it again" : "a post could not be delivered", "post", what, "why",
                   latch_api_err(api)->message);
         if (!again) return LATCH_API_GO_ON;
-        latch_clock_sleep_ms(&api->cx->clock, wait_ms);
+        latch_api_pause(api, wait_ms);
     }
 }
 

@@ -59,6 +59,7 @@ typedef struct latch_api {
     bool started;                     /* a /next was answered */
     atomic_bool *any_started;         /* the same, of all workers of the process; NULL: of this one alone */
     const atomic_bool *stopping;      /* set: /next is given up, and answers END; NULL: it never is */
+    bool restoring;                   /* after /restore/next: what fails before the first /next is told to /restore/error */
     struct sockaddr_storage peer;     /* where fd goes to; of use after the connection is gone, too */
     socklen_t peer_len;               /* 0: never connected */
     latch_stream stream;              /* of the invocation that runs */
@@ -107,5 +108,14 @@ LATCH_NODISCARD latch_str latch_api_write_end(char *at, size_t cap, const char *
 
 /* The process ends after it, whatever is answered. */
 void latch_api_init_error(latch_api *api, const latch_failure *failure);
+
+/* ── SnapStart (api_restore.c) ── */
+
+/*
+ * Returns in each process that goes on from the snapshot, without a connection: the next request opens one. GO_ON: it was answered with 200.
+ * END: the process is stopping. EXIT: a 500, or 5 tries within 2 s without a 200; logged.
+ */
+LATCH_NODISCARD latch_api_verdict latch_api_restore_next(latch_api *api);
+void latch_api_restore_error(latch_api *api, const latch_failure *failure); /* as latch_api_init_error */
 
 #endif

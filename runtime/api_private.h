@@ -77,5 +77,8 @@ void latch_api_stream_init(latch_api *api);
 
 /* Before try `tries` + 1: first_ms doubled so often, up to 5 s. */
 int64_t latch_api_pause_ms(int64_t first_ms, unsigned tries);
+void latch_api_pause(latch_api *api, int64_t ms); /* ends early where the process is stopping */
+
+static inline bool latch_api_is_stopping(const latch_api *api) { return api->stopping != NULL && atomic_load(api->stopping); }
 
 #endif

@@ -211,24 +211,35 @@ static latch_status start(latch_process *p) {
     latch_crash_arm(&p->workers[0]->api, NULL, p->handler->name);
     if (o->open != NULL) LATCH_TRY(o->open(&p->cx, p->handler, o->self));
     p->opened = true;
+    p->cx.starting = p;
     if (p->handler->init != NULL) {
         p->cx.err = (latch_err){0};
         LATCH_TRY(latch_outcome_check(&p->cx, p->handler->init(&p->cx)));
     }
+    p->cx.starting = NULL;
     latch_crash_disarm();
     return LATCH_OK;
 }
 
 /* ── the process ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static int run(latch_process *p) {
+static int run_workers(latch_process *p) {
     if (p->worker_count > 1) return run_several(p);
     return latch_worker_run(p->workers[0]) == LATCH_API_END ? 0 : 1;
+}
+
+static int run(latch_process *p) {
+    int status = latch_lifecycle_begin(p);
+    if (status != LATCH_GO_ON) return status;
+    status = run_workers(p);
+    latch_shutdown_run(p);
+    return status;
 }
 
 static int init_and_run(latch_process *p) {
     latch_api_connect(&p->workers[0]->api);
     int status = start(p) == LATCH_OK ? run(p) : init_failed(p);
+    latch_shutdown_clean_up(p);
     unsetenv("_X_AMZN_TRACE_ID"); /* its bytes are a worker's */
     while (p->worker_count > 1)
         drop_worker(p->workers[--p->worker_count]);

@@ -40,6 +40,12 @@ typedef struct latch_loop_options {
      */
     latch_status (*open_more)(latch_ctx *cx, void *self, void **mine);
     void (*close_more)(void *mine);
+
+    /*
+     * After a snapshot was restored, with the context that `open` had: what restored processes must not have in common is made anew. Not
+     * LATCH_OK: a restore error. NULL: there is nothing of the kind.
+     */
+    latch_status (*restore)(latch_ctx *cx, void *self);
     void *self;
 } latch_loop_options;
 

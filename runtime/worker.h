@@ -17,6 +17,7 @@
 #include "core/log.h"
 #include "core/span.h"
 #include "runtime/api.h"
+#include "runtime/lifecycle_private.h"
 #include "runtime/loop.h"
 
 #define LATCH_TRACE_ID_BYTES 1024
@@ -37,6 +38,7 @@ typedef struct latch_process {
     latch_http_session http;
     latch_worker **workers;
     size_t worker_count;
+    latch_lifecycle life;
     latch_log log; /* of cx where there are several workers: JSON */
     bool opened;
     atomic_bool started;  /* a /next was answered, to whichever worker */

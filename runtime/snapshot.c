@@ -1,0 +1,62 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/crash.h"
+#include "runtime/lifecycle_private.h"
+#include "runtime/outcome.h"
+#include "runtime/worker.h"
+
+#define ANSWER_MS INT64_C(400) /* of Lambda's time for a restore, to tell how it went */
+
+bool latch_snapshot_is_wanted(const latch_process *p) {
+    const char *type = getenv("AWS_LAMBDA_INITIALIZATION_TYPE");
+    return type != NULL && strcmp(type, "snap-start") == 0 && p->worker_count == 1;
+}
+
+typedef void tell_fn(latch_api *api, const latch_failure *failure);
+
+static int fail(latch_process *p, const char *message, tell_fn *tell, int exit_status) {
+    latch_failure failure;
+    latch_failure_of(&p->cx.err, &failure);
+    latch_crash_disarm();
+    latch_outcome_log(&p->cx, message, NULL);
+    tell(&p->workers[0]->api, &failure);
+    return exit_status;
+}
+
+static latch_status call_all(latch_process *p, const latch_lifecycle_hook *hook) {
+    latch_status status = LATCH_OK;
+    latch_crash_arm(&p->workers[0]->api, NULL, p->handler->name);
+    for (; hook != NULL && status == LATCH_OK; hook = hook->next)
+        status = latch_lifecycle_call(&p->cx, hook);
+    latch_crash_disarm();
+    return status;
+}
+
+int latch_snapshot_prepare(latch_process *p) {
+    if (call_all(p, p->life.before_snapshot) == LATCH_OK) return LATCH_GO_ON;
+    return fail(p, "a hook before the snapshot failed", latch_api_init_error, LATCH_SNAPSHOT_FAILED);
+}
+
+/* Whatever several processes would have in common: connections, random numbers, keys, what was learnt of others. */
+static latch_status renew(latch_process *p) {
+    const latch_loop_options *o = p->options;
+    p->cx.err = (latch_err){0};
+    latch_http_session_clean_up(&p->http);
+    return o->restore != NULL ? o->restore(&p->cx, o->self) : LATCH_OK;
+}
+
+int latch_snapshot_pass(latch_process *p) {
+    latch_api *api = &p->workers[0]->api;
+    latch_api_verdict verdict = latch_api_restore_next(api);
+    if (verdict == LATCH_API_EXIT) return 1;
+    if (verdict == LATCH_API_END) return LATCH_GO_ON; /* the process is stopping: no event is asked for */
+    p->cx.deadline_at_ms = latch_now_ms(&p->cx) + LATCH_RESTORE_WINDOW_MS - ANSWER_MS;
+    api->restoring = true;
+    latch_status status = renew(p);
+    if (status == LATCH_OK) status = call_all(p, p->life.after_restore);
+    p->cx.deadline_at_ms = INT64_MAX;
+    if (status != LATCH_OK) return fail(p, "the restore failed", latch_api_restore_error, LATCH_RESTORE_FAILED);
+    api->restoring = false;
+    return LATCH_GO_ON;
+}
