@@ -10,6 +10,10 @@
 #include "environment.h"
 #include "url.h"
 
+#define WIND_DOWN_MS 20 /* how often old processes are looked at */
+
+static void wind_down(void *arg);
+
 /* ── the bootstrap ── */
 
 static bool is_file(const char *path) {
@@ -99,6 +103,7 @@ latch_status latch_fleet_start(latch_fleet *fleet, const latch_fleet_options *op
     *fleet = (latch_fleet){.options = *options};
     LATCH_TRY(copy_program(fleet, program, err));
     LATCH_TRY(gather_variables(fleet, err));
+    fleet->wind_down = (latch_timer){.fn = wind_down, .arg = fleet};
     fleet->region = latch_environment_region(&fleet->given);
     LATCH_TRY(load_functions(fleet, err));
     fleet->sandboxes = latch_alloc(fleet->functions.function_count * sizeof(latch_sandbox *));
@@ -125,14 +130,51 @@ latch_status latch_fleet_sandbox(latch_fleet *fleet, size_t function, latch_sand
     return status;
 }
 
+static void wind_down(void *arg) {
+    latch_fleet *fleet = arg;
+    size_t kept = 0;
+    for (size_t i = 0; i < fleet->old_count; i++) {
+        if (latch_sandbox_wind_down(fleet->old[i]))
+            latch_sandbox_free(fleet->old[i]);
+        else
+            fleet->old[kept++] = fleet->old[i];
+    }
+    fleet->old_count = kept;
+    if (kept > 0) latch_loop_arm(&fleet->loop, &fleet->wind_down, WIND_DOWN_MS);
+}
+
+latch_status latch_fleet_renew(latch_fleet *fleet, latch_err *err) {
+    size_t count = fleet->functions.function_count;
+    fleet->old = latch_realloc(fleet->old, (fleet->old_count + count) * sizeof(latch_sandbox *));
+    for (size_t i = 0; i < count; i++) {
+        latch_sandbox *old = fleet->sandboxes[i], *fresh;
+        if (old == NULL) continue;
+        fleet->sandboxes[i] = NULL;
+        latch_status status = latch_fleet_sandbox(fleet, i, &fresh, err);
+        if (status != LATCH_OK) {
+            fleet->sandboxes[i] = old;
+            return status;
+        }
+        latch_sandbox_hand_over(old, fresh);
+        fleet->old[fleet->old_count++] = old;
+    }
+    wind_down(fleet);
+    return LATCH_OK;
+}
+
 void latch_fleet_stop(latch_fleet *fleet) {
-    if (fleet->started) latch_sandboxes_stop(&fleet->loop, fleet->sandboxes, fleet->functions.function_count);
+    if (!fleet->started) return;
+    latch_loop_disarm(&fleet->loop, &fleet->wind_down);
+    latch_sandboxes_stop(&fleet->loop, fleet->old, fleet->old_count);
+    latch_sandboxes_stop(&fleet->loop, fleet->sandboxes, fleet->functions.function_count);
 }
 
 void latch_fleet_clean_up(latch_fleet *fleet) {
     latch_fleet_stop(fleet);
     for (size_t i = 0; fleet->sandboxes != NULL && i < fleet->functions.function_count; i++)
         latch_sandbox_free(fleet->sandboxes[i]);
+    for (size_t i = 0; i < fleet->old_count; i++)
+        latch_sandbox_free(fleet->old[i]);
     if (fleet->started) {
         latch_processes_clean_up(&fleet->processes);
         latch_loop_clean_up(&fleet->loop);
@@ -141,6 +183,7 @@ void latch_fleet_clean_up(latch_fleet *fleet) {
         free(fleet->argv[i]);
     free(fleet->argv);
     free(fleet->sandboxes);
+    free(fleet->old);
     latch_variables_clean_up(&fleet->given);
     latch_template_clean_up(&fleet->functions);
     *fleet = (latch_fleet){0};

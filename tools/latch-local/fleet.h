@@ -34,7 +34,10 @@ typedef struct latch_fleet {
     latch_template functions;
     latch_variables given;
     latch_sandbox **sandboxes; /* of each function; NULL: not needed so far */
-    char **argv;               /* of the bootstrap */
+    latch_sandbox **old;       /* of programs that were built anew: they end what they have in hand */
+    size_t old_count;
+    latch_timer wind_down;
+    char **argv; /* of the bootstrap */
     const char *region;
     latch_fleet_options options;
     int stop_signal; /* that asked us to end; 0 */
@@ -46,6 +49,9 @@ typedef struct latch_fleet {
 latch_status latch_fleet_start(latch_fleet *fleet, const latch_fleet_options *options, char **program, latch_err *err);
 
 latch_status latch_fleet_sandbox(latch_fleet *fleet, size_t function, latch_sandbox **out, latch_err *err);
+
+/* The program was built anew: what comes from now on, and what waits, runs in new processes. LATCH_OK, or why none can be started. */
+latch_status latch_fleet_renew(latch_fleet *fleet, latch_err *err);
 
 void latch_fleet_stop(latch_fleet *fleet);     /* the processes; what waits for them is not called any more */
 void latch_fleet_clean_up(latch_fleet *fleet); /* stop, and everything else */

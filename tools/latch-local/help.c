@@ -60,11 +60,15 @@ const char latch_help_serve[] =
     "\n"
     "Routes are the template's HttpApi events ({name}, {proxy+}, ANY, $default), events the HTTP API's, payload format 2.0.\n"
     "A function with a FunctionUrlConfig is at /_url/FUNCTION/…, and everywhere where it is the only one and there are no routes.\n"
+    "With InvokeMode: RESPONSE_STREAM in it the answer is passed on as it is streamed; anywhere else it is sent when it is whole.\n"
     "A function that fails is a 502, one that is killed at its deadline a 504, a path without a route a 404.\n"
+    "http://127.0.0.1:3000/_latch shows invocations as they come, with event, answer, log and store requests, on this machine alone.\n"
     "Each function runs one request at a time in one warm process; others wait. Ctrl-C stops everything.\n"
     "\n"
     "  --port N              default: 3000; 0: a free one\n"
     "  --host ADDRESS        to listen on (default: 127.0.0.1)\n"
+    "  --watch               a bootstrap that is built anew takes over; what runs ends in the old one\n"
+    "  --no-page             /_latch is the functions' own path, as any other\n"
     "  --function NAME       without a template: the one function, for every path\n" COMMON_OPTIONS;
 
 const char latch_help_dynamodb[] =

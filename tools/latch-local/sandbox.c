@@ -23,8 +23,9 @@ struct latch_sandbox {
     bool busy;
     bool ready; /* the process has asked for its first event */
     bool stopping;
-    bool timed_out; /* we killed it */
-    bool done_with; /* this process gets no more events: it has posted an init error */
+    int64_t kill_at_ns; /* while it winds down */
+    bool timed_out;     /* we killed it */
+    bool done_with;     /* this process gets no more events: it has posted an init error */
     int64_t started_at_ns;
     int64_t init_ns; /* of the process, until an invocation has been told; then -1 */
 };
@@ -302,6 +303,31 @@ void latch_sandboxes_stop(latch_loop *loop, latch_sandbox *const *all, size_t co
     for (check_over(&st); !st.over; check_over(&st))
         latch_loop_step(loop);
     latch_loop_disarm(loop, &grace);
+}
+
+void latch_sandbox_hand_over(latch_sandbox *s, latch_sandbox *to) {
+    latch_invocation **at = s->busy ? &s->first->next : &s->first;
+    for (latch_invocation *inv = *at, *next; inv != NULL; inv = next) {
+        next = inv->next;
+        inv->next = NULL;
+        latch_sandbox_invoke(to, inv);
+    }
+    *at = NULL;
+}
+
+bool latch_sandbox_wind_down(latch_sandbox *s) {
+    if (s->process.pid == 0) return !s->busy;
+    if (s->busy) return false;
+    int64_t now = latch_now_ns();
+    if (!s->stopping) {
+        s->stopping = true;
+        s->kill_at_ns = now + STOP_GRACE_MS * INT64_C(1000000);
+        latch_loop_disarm(s->config.loop, &s->timer);
+        latch_process_signal(&s->process, SIGTERM);
+        latch_process_signal(&s->process, SIGCONT);
+    }
+    if (now >= s->kill_at_ns) latch_process_signal(&s->process, SIGKILL);
+    return false;
 }
 
 void latch_sandbox_free(latch_sandbox *s) {

@@ -32,6 +32,13 @@ latch_status latch_sandbox_start(const latch_sandbox_config *config, latch_sandb
 /* Queues it; inv->on_over is called once, never from within this call. */
 void latch_sandbox_invoke(latch_sandbox *s, latch_invocation *inv);
 
+/*
+ * For a function that was built anew: what is queued and not handed out goes to `to`, which was just started; what runs ends here. Then
+ * latch_sandbox_wind_down, again and again until it says that the process is gone: SIGTERM, half a second, SIGKILL.
+ */
+void latch_sandbox_hand_over(latch_sandbox *s, latch_sandbox *to);
+bool latch_sandbox_wind_down(latch_sandbox *s);
+
 /* Stops the processes of all of them: SIGTERM, half a second, SIGKILL. What was not over stays without outcome, its on_over uncalled. */
 void latch_sandboxes_stop(latch_loop *loop, latch_sandbox *const *all, size_t count);
 void latch_sandbox_free(latch_sandbox *s); /* stopped before */

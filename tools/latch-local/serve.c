@@ -14,6 +14,7 @@
 #include "server.h"
 #include "url.h"
 #include "url_stream.h"
+#include "watch.h"
 
 #define URL_PREFIX "/_url/"
 #define TITLE_BYTES 200                          /* of a request's target, for people */
@@ -23,12 +24,13 @@ typedef struct serving {
     latch_fleet_options options;
     int64_t port;
     const char *host;
-    bool no_page;
+    bool no_page, watch;
     latch_arguments args;
     latch_fleet fleet;
     latch_server *server;
-    latch_page *page;      /* NULL: there is none */
-    struct request *first; /* of those that wait for their answers */
+    latch_page *page;       /* NULL: there is none */
+    latch_watcher *watcher; /* NULL: not asked for */
+    struct request *first;  /* of those that wait for their answers */
     bool colour;
     latch_err err;
 } serving;
@@ -101,18 +103,22 @@ static bool find_function(request *q, latch_str path) {
 
 /* ── the answer ── */
 
-static void print_line(const request *q, unsigned status, const char *problem) {
-    const serving *s = q->s;
-    char clock[16], shown[16] = "cut off";
+static const char *time_of_day(char out[16]) {
     time_t now = time(NULL);
     struct tm t;
     localtime_r(&now, &t);
-    strftime(clock, sizeof clock, "%H:%M:%S", &t);
+    strftime(out, 16, "%H:%M:%S", &t);
+    return out;
+}
+
+static void print_line(const request *q, unsigned status, const char *problem) {
+    const serving *s = q->s;
+    char clock[16], shown[16] = "cut off";
     if (status != 0) snprintf(shown, sizeof shown, "%u", status);
     const char *colour = !s->colour ? "" : status == 0 || status >= 500 ? "\033[31m" : status >= 400 ? "\033[33m" : "\033[32m";
     size_t method = strcspn(q->title, " ");
-    printf("%s  %-6.*s%s  %s%s%s  %.2f ms", clock, (int)method, q->title, q->title + method, colour, shown, s->colour ? "\033[0m" : "",
-           (double)(latch_now_ns() - q->began_at_ns) / 1e6);
+    printf("%s  %-6.*s%s  %s%s%s  %.2f ms", time_of_day(clock), (int)method, q->title, q->title + method, colour, shown,
+           s->colour ? "\033[0m" : "", (double)(latch_now_ns() - q->began_at_ns) / 1e6);
     if (q->function != LATCH_NO_FUNCTION) printf("  %s", s->fleet.functions.functions[q->function].name);
     if (q->is_again) printf("  again");
     if (q->stream.begun) printf("  %llu bytes streamed", (unsigned long long)q->stream.body_bytes);
@@ -287,6 +293,30 @@ static uint64_t play_again(void *arg, size_t function, const char *title, latch_
     return q->record;
 }
 
+/* ── --watch ── */
+
+static void on_change(void *arg, const char *path) {
+    serving *s = arg;
+    char clock[16];
+    bool ok = latch_fleet_renew(&s->fleet, &s->err) == LATCH_OK;
+    printf("%s  %s was built anew: %s\n", time_of_day(clock), path, ok ? "the next request starts it" : s->err.message);
+    fflush(stdout);
+}
+
+static void on_wait(void *arg, const char *path, const char *why) {
+    char clock[16];
+    (void)arg;
+    printf("%s  %s %s: what runs goes on, the next whole one takes its place\n", time_of_day(clock), path, why);
+    fflush(stdout);
+}
+
+static latch_status start_watching(serving *s) {
+    char *const *argv = s->fleet.argv;
+    const latch_watcher_config config = {
+        .loop = &s->fleet.loop, .program = argv[0], .more = argv + 1, .on_change = on_change, .on_wait = on_wait, .arg = s};
+    return s->watch ? latch_watcher_start(&config, &s->watcher, &s->err) : LATCH_OK;
+}
+
 /* ── the command ── */
 
 static void print_page(const serving *s, bool v6) {
@@ -329,6 +359,7 @@ static latch_status parse(serving *s, int argc, char **argv) {
         {"--port", LATCH_OPTION_NUMBER, &s->port, 0, 65535},
         {"--host", LATCH_OPTION_TEXT, &s->host, 0, 0},
         {"--no-page", LATCH_OPTION_FLAG, &s->no_page, 0, 0},
+        {"--watch", LATCH_OPTION_FLAG, &s->watch, 0, 0},
     };
     LATCH_TRY(latch_options_parse(table, sizeof table / sizeof *table, argc, argv, &s->args, &s->err));
     if (s->args.count == 0) return LATCH_OK;
@@ -354,6 +385,7 @@ static int serve(serving *s) {
         .host = s->host, .port = (uint16_t)s->port, .max_body_bytes = REQUEST_BYTES, .on_request = on_request, .arg = s};
     latch_status status = latch_fleet_start(&s->fleet, &s->options, s->args.program, &s->err);
     if (status == LATCH_OK) status = check_routes(s);
+    if (status == LATCH_OK) status = start_watching(s);
     if (status == LATCH_OK) status = latch_server_start(&s->fleet.loop, &config, &s->server, &s->err);
     if (status != LATCH_OK) return latch_command_complain("serve", s->err.message);
     if (!s->no_page) s->page = latch_page_start(&(latch_page_config){.loop = &s->fleet.loop, .again = play_again, .arg = s});
@@ -365,6 +397,7 @@ static int serve(serving *s) {
 
 /* Functions first, then clients; what was under way is forgotten once nothing can tell of it any more. */
 static void stop(serving *s) {
+    latch_watcher_stop(s->watcher);
     latch_fleet_stop(&s->fleet);
     for (request *q = s->first; q != NULL; q = q->next)
         latch_url_stream_let_go(&q->stream);
