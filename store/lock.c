@@ -283,6 +283,7 @@ latch_status latch_lock_check(latch_ctx *cx, const latch_hold *hold) {
 }
 
 latch_status latch_lock_lost(latch_ctx *cx, state *s, const char *doubt) {
+    s->lost = s->lost || !s->over;
     s->over = true;
     latch_scope_forget(cx, s);
     (void)latch_err_set(&cx->err, LATCH_CONFLICT, "%.*s: is no longer held under token %" PRId64 "%s", LATCH_ARG(s->pk), s->fence,
@@ -336,7 +337,7 @@ latch_status latch_lock_release(latch_ctx *cx, latch_hold *hold) {
     state *s = hold->state;
     latch_json item;
     LATCH_TRY(latch_lock_check(cx, hold));
-    if (s->over) return LATCH_OK;
+    if (s->over) return s->lost ? latch_lock_lost(cx, s, NULL) : LATCH_OK;
     latch_spare_begin(cx, &s->spare);
     latch_status status = s->kind->release(cx, s, &item);
     latch_spare_end(cx, &s->spare);

@@ -23,8 +23,9 @@ typedef struct latch_hold_state {
     int64_t fence, lease_ms;
     latch_instant from; /* read before the first request of the taking or extension was sent: the lease counts from here */
     int64_t span_ms;    /* the lease's end - from */
-    bool over;          /* released, or found to be another's */
-    latch_spare spare;  /* the handler may have filled the arena when the lock is released */
+    bool over;          /* released, or found to be another's: */
+    bool lost;
+    latch_spare spare; /* the handler may have filled the arena when the lock is released */
 } latch_hold_state;
 
 /* A layout. Each sends one request for `s`, and reads what it gave. */

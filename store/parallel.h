@@ -42,7 +42,8 @@ typedef struct latch_parallel {
     int connections; /* items at a time; 0: 1, on the caller's thread; cut at DYNAMODB_MAX_SOCKETS, and to what can be had */
     bool collect;    /* true: goes on after a failure; false: the first one stops it, and what runs then is waited for */
     latch_parallel_progress_fn *progress; /* NULL: none */
-    size_t arena_bytes;                   /* for one item; 0: LATCH_PARALLEL_ARENA_BYTES. Only what is touched takes memory */
+    size_t arena_bytes;                   /* for one item; 0: LATCH_PARALLEL_ARENA_BYTES. Only what is touched takes memory; where so
+                                             many addresses aren't to be had, less, down to 4 MiB: then an item may be LATCH_E_NOMEM */
 } latch_parallel;
 
 typedef struct latch_parallel_item {

@@ -561,7 +561,10 @@ static bool a_thawed_holder_is_told(rig_twin twin) {
     assert_int_equal(take(&bob, &bobs), LATCH_OK);
     if (latch_lock_extend(&ann.cx, &anns, LEASE_MS * 2) != LATCH_CONFLICT) return false;
     assert_false(latch_lock_held(&ann.cx, &anns));
+    size_t asked = ann.requests;
     assert_int_equal(latch_lock_extend(&ann.cx, &anns, LEASE_MS), LATCH_CONFLICT); /* she needn't ask again */
+    assert_int_equal(latch_lock_release(&ann.cx, &anns), LATCH_CONFLICT);          /* nor is it hers to give back */
+    assert_int_equal(ann.requests, asked);
     return stored("expiresAt") == rig_now_ms(&world) + LEASE_MS;
 }
 
