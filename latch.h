@@ -21,6 +21,7 @@
 #include "core/status.h"
 #include "core/words.h"
 #include "runtime/around.h"
+#include "runtime/batch.h"
 #include "runtime/context.h"
 #include "runtime/event.h"
 #include "runtime/handler.h"

@@ -1,3 +1,6 @@
+#include "runtime/batch.h"
+
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,9 +14,13 @@
 typedef struct batch {
     latch_ctx *cx;
     const latch_handler *handler;
+    latch_batch policy;
     latch_record_head *heads;
     bool *failed;
     size_t count;
+    latch_batch_counts counts;
+    size_t taken_off;
+    latch_err last; /* of the record that failed last */
 } batch;
 
 static latch_status full(latch_ctx *cx) { return latch_err_set(&cx->err, LATCH_E_NOMEM, "batch: the arena is full"); }
@@ -42,36 +49,63 @@ static bool is_done(const batch *b, latch_status status) {
 
 static latch_status run_record(latch_ctx *cx, latch_call *call) { return call->handler->record(cx, call->record); }
 
+static latch_status run_poisoned(const batch *b, latch_ctx *cx, latch_record *record, int64_t receives) {
+    if (b->policy.poisoned != NULL) return latch_outcome_check(cx, b->policy.poisoned(cx, record));
+    (void)latch_err_set(&cx->err, LATCH_E_HANDLER, "was received %" PRId64 " times, of which %" PRId64 " are run: it isn't any more",
+                        receives, b->policy.receives_max);
+    snprintf(cx->err.type, sizeof cx->err.type, "Poisoned");
+    return LATCH_E_HANDLER;
+}
+
+static latch_status run_handler(batch *b, latch_ctx *cx, latch_record *record, bool *poisoned) {
+    latch_call call = {.handler = b->handler, .record = record};
+    int64_t receives = b->policy.receives_max > 0 ? latch_record_receives(record) : 0;
+    *poisoned = receives > b->policy.receives_max;
+    return *poisoned ? run_poisoned(b, cx, record, receives) : latch_around_run(cx, &call, run_record);
+}
+
+static void count(batch *b, size_t i, bool poisoned) {
+    b->counts.poisoned += poisoned;
+    b->counts.failed += !poisoned && b->failed[i];
+    b->counts.done += !poisoned && !b->failed[i];
+    b->taken_off += !b->failed[i];
+}
+
 /* One record with an error, a scope and memory of its own. */
 static void run_one(batch *b, size_t i) {
     size_t mark = latch_arena_mark(b->cx->arena);
     latch_scope scope = {0};
     latch_ctx one = *b->cx;
     latch_record record;
+    bool poisoned = false;
     one.err = (latch_err){0};
     one.scope = &scope;
     latch_status status = latch_record_open(&one, &b->heads[i], i, &record);
-    latch_call call = {.handler = b->handler, .record = &record};
-    if (status == LATCH_OK) status = latch_around_run(&one, &call, run_record);
+    if (status == LATCH_OK) status = run_handler(b, &one, &record, &poisoned);
     latch_scope_end(&one, status);
     b->failed[i] = !is_done(b, status);
+    count(b, i, poisoned);
     latch_arena_rewind(b->cx->arena, mark); /* before the log line, which a record that filled it would leave no room for */
     if (!b->failed[i]) return;
     char place[48];
     snprintf(place, sizeof place, "event.Records[%zu]", i);
     latch_outcome_log(&one, "record failed", place);
+    b->last = one.err;
     latch_arena_rewind(b->cx->arena, mark);
 }
 
+/* Whether its source, or the policy, keeps the order of its group. */
+static bool is_grouped(const batch *b, size_t i) { return b->heads[i].fifo || (b->policy.by_group && b->heads[i].group.len > 0); }
+
 /* Whether a record before it in the same ordered group was not done. */
 static bool is_blocked(const batch *b, size_t i) {
-    for (size_t k = 0; k < i && b->heads[i].fifo; k++) {
+    for (size_t k = 0; k < i && is_grouped(b, i); k++) {
         if (b->failed[k] && latch_str_eq(b->heads[k].group, b->heads[i].group)) return true;
     }
     return false;
 }
 
-/* In their order; behind a stream's first failure, which becomes its checkpoint, nothing runs. */
+/* In their order; behind a stream's first failure, which becomes its checkpoint, nothing runs but, by_group, what is of other groups. */
 static void run_all(batch *b) {
     for (size_t i = 0; i < b->count; i++) {
         if (latch_left_ms(b->cx) <= 0) {
@@ -82,7 +116,7 @@ static void run_all(batch *b) {
         }
         b->failed[i] = is_blocked(b, i);
         if (!b->failed[i]) run_one(b, i);
-        if (b->failed[i] && b->heads[i].source != LATCH_SQS) return;
+        if (b->failed[i] && b->heads[i].source != LATCH_SQS && !is_grouped(b, i)) return;
     }
 }
 
@@ -104,10 +138,28 @@ static latch_status write_failures(const batch *b, latch_str *reply) {
     return latch_outcome_fits(b->cx, *reply);
 }
 
+/* The batch as a whole: told to whoever counts, and an error where it is meant to be one. */
+static latch_status end_batch(batch *b) {
+    latch_ctx *cx = b->cx;
+    b->counts.all = b->count;
+    b->counts.not_run = b->count - b->counts.done - b->counts.failed - b->counts.poisoned;
+    if (b->policy.ended != NULL) {
+        b->policy.ended(cx, &b->counts);
+        latch_scope_end(cx, LATCH_OK);
+    }
+    if (!b->policy.all_failed_is_error || b->count == 0 || b->taken_off > 0) return LATCH_OK;
+    (void)latch_err_set(&cx->err, LATCH_E_HANDLER, "none of %zu records was done; the last error: %s", b->count,
+                        b->last.status != LATCH_OK ? b->last.message : "there was no time left");
+    snprintf(cx->err.type, sizeof cx->err.type, "AllRecordsFailed");
+    return LATCH_E_HANDLER;
+}
+
 latch_status latch_batch_run(latch_ctx *cx, const latch_handler *handler, latch_str bytes, latch_str *reply) {
     batch b = {.cx = cx, .handler = handler};
+    if (handler->batch != NULL) b.policy = *handler->batch;
     *reply = LATCH_STR("");
     LATCH_TRY(read_heads(&b, bytes));
     run_all(&b);
+    LATCH_TRY(end_batch(&b));
     return write_failures(&b, reply);
 }

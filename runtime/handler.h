@@ -72,6 +72,7 @@ typedef struct latch_handler {
     size_t route_count;
     const latch_around *around; /* hooks, the first one outermost; see LATCH_AROUND */
     size_t around_count;
+    const struct latch_batch *batch;     /* of records: what becomes of a batch (runtime/batch.h); NULL: as runtime/record.h says */
     latch_status skip_if;                /* this refusal ends the invocation, or the record, well; 0: none */
     latch_status (*init)(latch_ctx *cx); /* once, before the first event; what it allocates lives as long as the process; NULL: nothing */
     bool stores;                         /* it uses stores: where none can be had, that is an init error */

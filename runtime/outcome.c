@@ -7,6 +7,7 @@
 #include "core/scope.h"
 #include "runtime/api.h"
 #include "runtime/around_private.h"
+#include "runtime/batch.h"
 #include "runtime/route.h"
 
 latch_status latch_outcome_check(latch_ctx *cx, latch_status status) {
@@ -61,6 +62,9 @@ static latch_status check_entry(latch_ctx *cx, const latch_handler *handlers, si
     if (kinds > 1) return BAD("the handler %s has %d of .event, .http, .record and LATCH_ROUTES, want one", h->name, kinds);
     if (h->skip_if != LATCH_OK && !latch_is_refusal(h->skip_if))
         return BAD("the handler %s: .skip_if is %d, want a refusal such as LATCH_HELD", h->name, (int)h->skip_if);
+    if (h->batch != NULL && h->record == NULL) return BAD("the handler %s has a .batch, and no .record", h->name);
+    if (h->batch != NULL && h->batch->receives_max < 0)
+        return BAD("the handler %s: .batch->receives_max is %" PRId64 ", want 0 or more", h->name, h->batch->receives_max);
     for (size_t k = 0; k < i; k++) {
         if (strcmp(handlers[k].name, h->name) == 0) return BAD("two handlers are called %s", h->name);
     }

@@ -99,6 +99,14 @@ latch_status latch_record_json(latch_record *record, latch_json *out) {
     return name.ptr != NULL ? latch_parse(record->cx, name.ptr, record->bytes, out) : full(record->cx);
 }
 
+latch_status latch_record_read_(latch_record *record, const latch_field *fields) {
+    latch_json content;
+    latch_status status = latch_record_json(record, &content);
+    if (status == LATCH_OK) return latch_read_(content, fields);
+    (void)!latch_read_(LATCH_NULL, fields); /* every variable is written */
+    return status;
+}
+
 /* A question, not a call that can fail: what isn't there, or of another type, is empty, and cx's error stays. */
 static latch_json part(const latch_record *record, const char *path) {
     latch_err before = record->cx->err;

@@ -42,6 +42,13 @@ latch_str latch_record_bytes(const latch_record *record) LATCH_NONNULL; /* body;
  */
 LATCH_NODISCARD latch_status latch_record_json(latch_record *record, latch_json *out) LATCH_NONNULL;
 
+/*
+ * Both in one: LATCH_TRY(latch_record_read(record, "order_id", &order->id, "qty", latch_range(&order->qty, 1, 100))); as latch_read
+ * (core/json.h). A DynamoDB stream's has names as "NewImage.sku.S" then.
+ */
+#define latch_record_read(record, ...) latch_record_read_((record), LATCH_FIELDS_(record, __VA_ARGS__))
+LATCH_NODISCARD latch_status latch_record_read_(latch_record *record, const latch_field *fields) LATCH_NONNULL;
+
 latch_json latch_record_whole(const latch_record *record) LATCH_NONNULL; /* as it came; errors begin with "event.Records[3]" */
 
 /* ── SQS ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
