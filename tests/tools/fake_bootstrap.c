@@ -159,13 +159,13 @@ static void fail(int fd) {
 static void answer_with_refusals(int fd) {
     char out[256];
     int unknown = post_for(fd, "no-such-id", "response", "", "1", 1);
-    int mode = post_for(fd, request_id, "response", "Lambda-Runtime-Function-Response-Mode: sideways\r\n", "1", 1);
     int init = post(fd, "init/error", "", "{}", 2);
     int path = post(fd, "nowhere", "", "{}", 2);
     int method = post(fd, "invocation/next", "", "{}", 2);
     int early = next(fd);
-    snprintf(out, sizeof out, "{\"unknown_id\":%d,\"mode\":%d,\"init_error\":%d,\"path\":%d,\"method\":%d,\"early_next\":%d}", unknown,
-             mode, init, path, method, early);
+    int same = strcmp(header("Lambda-Runtime-Aws-Request-Id"), request_id) == 0;
+    snprintf(out, sizeof out, "{\"unknown_id\":%d,\"init_error\":%d,\"path\":%d,\"method\":%d,\"early_next\":%d,\"same\":%d}", unknown,
+             init, path, method, early, same);
     answer(fd, out);
     printf("second answer: %d\n", answer(fd, "2"));
     fflush(stdout);
@@ -198,6 +198,8 @@ static void handle(int fd) {
     if (says("crash")) raise(SIGSEGV);
     if (says("exit-3")) exit(3);
     if (says("hang")) pause();
+    while (says("wait-for-go") && access("go", F_OK) != 0)
+        usleep(2000); /* the test makes the file */
     if (says("fail"))
         fail(fd);
     else if (says("headers"))

@@ -9,8 +9,9 @@
 int latch_command_invoke(int argc, char **argv);
 int latch_command_serve(int argc, char **argv);
 int latch_command_dynamodb(int argc, char **argv);
+int latch_command_faults(int argc, char **argv); /* prints the kinds */
 
-extern const char latch_help[], latch_help_invoke[], latch_help_serve[], latch_help_dynamodb[];
+extern const char latch_help[], latch_help_invoke[], latch_help_serve[], latch_help_dynamodb[], latch_help_faults[];
 
 /* "latch-local invoke: what is wrong" and where to look, on standard error. LATCH_EXIT_USAGE. */
 int latch_command_complain(const char *name, const char *message);

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "api.h"
 #include "core/err.h"
 #include "url.h"
 
@@ -78,6 +79,31 @@ static void set_lambdas(latch_variables *out, const latch_environment *e) {
     free(memory);
 }
 
+/* Keys stay here: the process asks for them after its restore. */
+static void set_snapstart(latch_variables *out, const latch_environment *e) {
+    static const char *const keys[] = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"};
+    char *uri = latch_format("http://127.0.0.1:%u%s", e->api_port, LATCH_API_CREDENTIALS);
+    set(out, "AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start");
+    set(out, "AWS_CONTAINER_CREDENTIALS_FULL_URI", uri);
+    set(out, "AWS_CONTAINER_AUTHORIZATION_TOKEN", e->credentials_token);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        latch_variables_remove(out, keys[i]);
+    free(uri);
+}
+
+static void set_concurrency(latch_variables *out, const latch_environment *e) {
+    char *n = latch_format("%zu", e->concurrency);
+    set(out, "AWS_LAMBDA_INITIALIZATION_TYPE", "lambda-managed-instances");
+    set(out, "AWS_LAMBDA_MAX_CONCURRENCY", n);
+    set(out, "AWS_LAMBDA_LOG_FORMAT", "JSON");
+    free(n);
+}
+
+static void set_store(latch_variables *out) {
+    if (latch_variables_get(out, "LATCH_STORE") == NULL && latch_variables_get(out, "LATCH_TABLE") == NULL)
+        set(out, "LATCH_STORE", "embedded");
+}
+
 static void set_own(latch_variables *out, char *const *own) {
     for (; *own != NULL; own++) {
         const char *equals = strchr(*own, '=');
@@ -98,6 +124,9 @@ char **latch_environment_make(const latch_environment *e, char *const *own) {
     for (size_t i = 0; i < e->given->count; i++)
         set(&all, e->given->items[i].name, e->given->items[i].value);
     set_lambdas(&all, e);
+    if (e->concurrency > 1) set_concurrency(&all, e);
+    if (e->credentials_token != NULL) set_snapstart(&all, e);
+    if (e->concurrency > 1 || e->credentials_token != NULL) set_store(&all);
     char **env = latch_alloc((all.count + 1) * sizeof *env);
     for (size_t i = 0; i < all.count; i++)
         env[i] = latch_format("%s=%s", all.items[i].name, all.items[i].value);

@@ -3,6 +3,9 @@
  *
  * Least to most: latch-local's own (without what Lambda reserves), the template's Environment where latch-local's own doesn't have the
  * name (as SAM does: so that LOG_LEVEL=DEBUG latch-local … works), --env-file, --env, and what Lambda itself sets.
+ *
+ * Several at once, and SnapStart, are what only Lambda's own environment has: a runtime takes it for Lambda, where a store in memory must be
+ * asked for. So LATCH_STORE is embedded there, unless it is set to something else or LATCH_TABLE is.
  */
 #ifndef LATCH_LOCAL_ENVIRONMENT_H
 #define LATCH_LOCAL_ENVIRONMENT_H
@@ -15,6 +18,8 @@ typedef struct latch_environment {
     const char *region;
     const char *bootstrap; /* its path: LAMBDA_TASK_ROOT is its folder */
     uint16_t api_port;
+    size_t concurrency;            /* above 1: as on Lambda Managed Instances */
+    const char *credentials_token; /* NULL: no SnapStart */
 } latch_environment;
 
 char **latch_environment_make(const latch_environment *e, char *const *own); /* NULL-terminated */

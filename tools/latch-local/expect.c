@@ -111,7 +111,7 @@ void latch_expect_check(const latch_expect *e, size_t play, const latch_invocati
         free(f);
         return;
     }
-    yyjson_doc *doc = latch_match_parse(text);
+    yyjson_doc *doc = answered ? latch_invocation_answer(inv) : latch_match_parse(text);
     if (doc != NULL)
         latch_match(error != NULL ? error : expected, yyjson_doc_get_root(doc), out);
     else

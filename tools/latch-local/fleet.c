@@ -1,8 +1,10 @@
 #include "fleet.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -93,6 +95,35 @@ static latch_status gather_variables(latch_fleet *fleet, latch_err *err) {
     return LATCH_OK;
 }
 
+/* They become headers. */
+static latch_status check_caller(const latch_api_caller *caller, latch_err *err) {
+    const struct {
+        const char *name, *value;
+    } rows[] = {
+        {"--tenant", caller->tenant_id}, {"--client-context", caller->client_context}, {"--cognito-identity", caller->cognito_identity}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (const char *at = rows[i].value; at != NULL && *at != '\0'; at++)
+            if ((unsigned char)*at < 0x20 || *at == 0x7f)
+                return latch_err_set(err, LATCH_E_MISUSE, "%s: it is sent in a header, which has no line ends or other control characters",
+                                     rows[i].name);
+    return LATCH_OK;
+}
+
+static latch_status check_modes(const latch_fleet_options *o, latch_err *err) {
+    if (o->snapstart && o->concurrency > 1)
+        return latch_err_set(err, LATCH_E_MISUSE, "--snapstart and --concurrency: Lambda has no SnapStart where several run at once");
+    return check_caller(&o->caller, err);
+}
+
+/* Said, so that a run can be had again. */
+static void seed_faults(latch_fleet *fleet) {
+    latch_fault_plan *plan = &fleet->options.faults;
+    plan->seed = (uint64_t)fleet->options.seed;
+    if (plan->count == 0) return;
+    if (plan->seed == 0 && getrandom(&plan->seed, 4, 0) != 4) plan->seed = 1;
+    fprintf(stderr, "latch-local: faults with --seed %llu\n", (unsigned long long)plan->seed);
+}
+
 static void on_stop_signal(void *arg, int signal) {
     latch_fleet *fleet = arg;
     fleet->stop_signal = signal;
@@ -102,6 +133,8 @@ static void on_stop_signal(void *arg, int signal) {
 latch_status latch_fleet_start(latch_fleet *fleet, const latch_fleet_options *options, char **program, latch_err *err) {
     *fleet = (latch_fleet){.options = *options};
     LATCH_TRY(copy_program(fleet, program, err));
+    LATCH_TRY(check_modes(options, err));
+    seed_faults(fleet);
     LATCH_TRY(gather_variables(fleet, err));
     fleet->wind_down = (latch_timer){.fn = wind_down, .arg = fleet};
     fleet->region = latch_environment_region(&fleet->given);
@@ -121,6 +154,11 @@ latch_status latch_fleet_sandbox(latch_fleet *fleet, size_t function, latch_sand
                                    .given = &fleet->given,
                                    .region = fleet->region,
                                    .argv = fleet->argv,
+                                   .concurrency = (size_t)fleet->options.concurrency,
+                                   .snapstart = fleet->options.snapstart,
+                                   .throttle = fleet->options.throttle,
+                                   .caller = fleet->options.caller,
+                                   .faults = fleet->options.faults.count > 0 ? &fleet->options.faults : NULL,
                                    .timeout_ms = fleet->options.timeout_ms,
                                    .init_timeout_ms = fleet->options.init_timeout_ms,
                                    .debug = fleet->options.debug,
@@ -160,6 +198,13 @@ latch_status latch_fleet_renew(latch_fleet *fleet, latch_err *err) {
     }
     wind_down(fleet);
     return LATCH_OK;
+}
+
+size_t latch_fleet_complaints(const latch_fleet *fleet) {
+    size_t sum = 0;
+    for (size_t i = 0; fleet->sandboxes != NULL && i < fleet->functions.function_count; i++)
+        if (fleet->sandboxes[i] != NULL) sum += latch_sandbox_complaints(fleet->sandboxes[i]);
+    return sum;
 }
 
 void latch_fleet_stop(latch_fleet *fleet) {

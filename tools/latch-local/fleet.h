@@ -6,6 +6,8 @@
 #include "options.h"
 #include "sandbox.h"
 
+#define LATCH_FLEET_CONCURRENCY 1024
+
 typedef struct latch_fleet_options {
     const char *template_path; /* NULL: template.yaml or template.yml here */
     const char *function;      /* without a template: the one function there is; NULL: not given */
@@ -13,10 +15,14 @@ typedef struct latch_fleet_options {
     latch_variables variables; /* --env */
     int64_t timeout_ms;        /* 0: each function's own */
     int64_t init_timeout_ms;
-    bool debug;
+    int64_t concurrency; /* of each function */
+    bool debug, snapstart, throttle;
+    latch_api_caller caller;
+    latch_fault_plan faults;
+    int64_t seed; /* of the faults; 0: another one each time */
 } latch_fleet_options;
 
-#define LATCH_FLEET_DEFAULTS ((latch_fleet_options){.init_timeout_ms = 10000})
+#define LATCH_FLEET_DEFAULTS ((latch_fleet_options){.init_timeout_ms = 10000, .concurrency = 1})
 
 /* The rows of an options' table for what is above. */
 #define LATCH_FLEET_OPTIONS(o)                                                                                                             \
@@ -24,7 +30,16 @@ typedef struct latch_fleet_options {
         {"--env-file", LATCH_OPTION_TEXT, &(o)->env_file, 0, 0},                                                                           \
         {"--env", LATCH_OPTION_EACH, &(latch_option_each){latch_environment_add, &(o)->variables, "NAME=VALUE"}, 0, 0},                    \
         {"--timeout", LATCH_OPTION_SECONDS, &(o)->timeout_ms, 1, 900000},                                                                  \
-        {"--init-timeout", LATCH_OPTION_SECONDS, &(o)->init_timeout_ms, 1, 900000}, {                                                      \
+        {"--init-timeout", LATCH_OPTION_SECONDS, &(o)->init_timeout_ms, 1, 900000},                                                        \
+        {"--concurrency", LATCH_OPTION_NUMBER, &(o)->concurrency, 1, LATCH_FLEET_CONCURRENCY},                                             \
+        {"--snapstart", LATCH_OPTION_FLAG, &(o)->snapstart, 0, 0}, {"--throttle-stream", LATCH_OPTION_FLAG, &(o)->throttle, 0, 0},         \
+        {"--tenant", LATCH_OPTION_TEXT, &(o)->caller.tenant_id, 0, 0},                                                                     \
+        {"--client-context", LATCH_OPTION_TEXT, &(o)->caller.client_context, 0, 0},                                                        \
+        {"--cognito-identity", LATCH_OPTION_TEXT, &(o)->caller.cognito_identity, 0, 0},                                                    \
+        {"--sampled", LATCH_OPTION_FLAG, &(o)->caller.sampled, 0, 0},                                                                      \
+        {"--fault", LATCH_OPTION_EACH,                                                                                                     \
+         &(latch_option_each){latch_fault_add, &(o)->faults, "KIND, KIND@N or KIND%P; latch-local faults lists the kinds"}, 0, 0},         \
+        {"--seed", LATCH_OPTION_NUMBER, &(o)->seed, 1, INT64_MAX}, {                                                                       \
         "--debug", LATCH_OPTION_FLAG, &(o)->debug, 0, 0                                                                                    \
     }
 
@@ -52,6 +67,8 @@ latch_status latch_fleet_sandbox(latch_fleet *fleet, size_t function, latch_sand
 
 /* The program was built anew: what comes from now on, and what waits, runs in new processes. LATCH_OK, or why none can be started. */
 latch_status latch_fleet_renew(latch_fleet *fleet, latch_err *err);
+
+size_t latch_fleet_complaints(const latch_fleet *fleet); /* what processes did that no runtime may do */
 
 void latch_fleet_stop(latch_fleet *fleet);     /* the processes; what waits for them is not called any more */
 void latch_fleet_clean_up(latch_fleet *fleet); /* stop, and everything else */

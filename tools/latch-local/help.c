@@ -6,6 +6,7 @@ const char latch_help[] =
     "  latch-local invoke EVENT… -- ./bootstrap    play events, print what each was answered\n"
     "  latch-local serve --port N -- ./bootstrap   turn HTTP requests into events, by template.yaml's routes\n"
     "  latch-local dynamodb --port N               a DynamoDB in memory, for any AWS SDK\n"
+    "  latch-local faults                          what --fault can do to invoke and serve\n"
     "\n"
     "  latch-local COMMAND --help                  its options, with examples\n"
     "  latch-local --version\n"
@@ -20,6 +21,15 @@ const char latch_help[] =
     "  --timeout S           seconds an invocation may take (default: the function's Timeout in the template, else 3)\n"                   \
     "  --init-timeout S      seconds a process may take to ask for its first event (default: 10)\n"                                        \
     "  --debug               no timeouts; each process starts stopped and waits for your debugger\n"                                       \
+    "  --concurrency N       up to N events at once in each process, as on Lambda Managed Instances (default: 1)\n"                        \
+    "  --snapstart           each process stops in its snapshot until the first event restores it\n"                                       \
+    "  --throttle-stream     streamed responses: 6 MiB at once, then 2 MiB a second\n"                                                     \
+    "  --tenant ID           Lambda-Runtime-Aws-Tenant-Id\n"                                                                               \
+    "  --client-context JSON, --cognito-identity JSON   the headers of mobile clients\n"                                                   \
+    "  --sampled             the trace header says Sampled=1\n"                                                                            \
+    "  --fault KIND[@N|%P]   goes wrong at the Nth event, or at P percent of them (the kinds: latch-local faults)\n"                       \
+    "faults\n"                                                                                                                             \
+    "  --seed N              of the percents: the same faults each time (default: another each time, printed)\n"                           \
     "  --help                this text\n"
 
 const char latch_help_invoke[] =
@@ -70,6 +80,18 @@ const char latch_help_serve[] =
     "  --watch               a bootstrap that is built anew takes over; what runs ends in the old one\n"
     "  --no-page             /_latch is the functions' own path, as any other\n"
     "  --function NAME       without a template: the one function, for every path\n" COMMON_OPTIONS;
+
+const char latch_help_faults[] =
+    "latch-local faults: what goes wrong on demand between a function's process and its Runtime API\n"
+    "\n"
+    "  latch-local invoke --fault post-410@2 --plays 3 events -- ./bootstrap     at the second event of each function\n"
+    "  latch-local invoke --fault any%30 --seed 7 --plays 100 events -- ./bootstrap\n"
+    "\n"
+    "--fault KIND is at each event, KIND@N at a function's Nth, KIND%P at P percent of them; the first of several that applies.\n"
+    "\"any\" is each kind but next-shutdown. An event is hit once: in the request that is handed it, or in the first post of its\n"
+    "outcome; a process has always got one before. One that survives what it must not, or posts another outcome, is told of: in\n"
+    "the log, under the event, and by invoke --json as \"complaints\" and \"note\".\n"
+    "\n";
 
 const char latch_help_dynamodb[] =
     "latch-local dynamodb: a DynamoDB in the memory of this process, for any AWS SDK\n"

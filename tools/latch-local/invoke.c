@@ -16,53 +16,121 @@ typedef struct invoke_options {
     bool json, full;
 } invoke_options;
 
-typedef struct run { /* all events, one after the other */
+typedef struct series { /* events that are played one after the other */
+    size_t *events;
+    size_t count, at;
+    size_t play; /* from 1 */
+    bool busy;
+} series;
+
+typedef struct run {
     invoke_options options;
     latch_arguments args;
     latch_fleet fleet;
     latch_events events;
     latch_report report;
-    latch_invocation inv; /* the one that is running */
-    size_t at;            /* its event */
-    size_t play;          /* from 1 */
-    latch_err err;        /* what ended the run early; LATCH_OK */
+    series *series;
+    size_t series_count, next_series;
+    struct flight *flights; /* as many as may run at once */
+    size_t flying;
+    latch_err err; /* what ended the run early; LATCH_OK */
 } run;
 
-static void start_next(run *r);
+typedef struct flight { /* an event that is being played */
+    run *r;
+    series *of; /* NULL: none is */
+    latch_invocation inv;
+} flight;
+
+/* ── what is played at once ── */
+
+/* "api-checkout" of "api-checkout-2-again": what is numbered happens in this order. */
+static latch_str series_name(const char *name) {
+    for (const char *at = name; (at = strchr(at, '-')) != NULL; at++) {
+        size_t digits = strspn(at + 1, "0123456789");
+        if (digits > 0 && (at[1 + digits] == '-' || at[1 + digits] == '\0')) return (latch_str){name, (size_t)(at - name)};
+    }
+    return latch_str_of(name);
+}
+
+static series *find_series(run *r, const latch_event *e) {
+    for (size_t i = 0; i < r->series_count; i++) {
+        const latch_event *first = &r->events.items[r->series[i].events[0]];
+        bool same = first->function == e->function && latch_str_eq(series_name(first->name), series_name(e->name));
+        if (same || r->options.fleet.concurrency == 1) return &r->series[i];
+    }
+    r->series = latch_realloc(r->series, (r->series_count + 1) * sizeof *r->series);
+    r->series[r->series_count] = (series){.play = 1};
+    return &r->series[r->series_count++];
+}
+
+static void sort_into_series(run *r) {
+    for (size_t i = 0; i < r->events.count; i++) {
+        series *of = find_series(r, &r->events.items[i]);
+        of->events = latch_realloc(of->events, (of->count + 1) * sizeof *of->events);
+        of->events[of->count++] = i;
+    }
+    r->flights = latch_alloc((size_t)r->options.fleet.concurrency * sizeof *r->flights);
+}
+
+/* ── playing ── */
+
+static void start_more(run *r);
 
 static void on_over(void *arg, latch_invocation *inv) {
-    run *r = arg;
-    const latch_event *e = &r->events.items[r->at];
+    flight *f = arg;
+    run *r = f->r;
+    const latch_event *e = &r->events.items[f->of->events[f->of->at]];
     latch_mismatches mismatches = {0};
-    if (e->expect.doc != NULL) latch_expect_check(&e->expect, r->play, inv, &mismatches);
+    if (e->expect.doc != NULL) latch_expect_check(&e->expect, f->of->play, inv, &mismatches);
     latch_report_add(&r->report,
                      &(latch_report_row){.function = r->fleet.functions.functions[e->function].name,
                                          .event = e->name,
-                                         .play = r->play,
+                                         .play = f->of->play,
                                          .inv = inv,
                                          .mismatches = &mismatches,
                                          .is_expected = e->expect.doc != NULL,
-                                         .wants_error = e->expect.doc != NULL && latch_expect_wants_error(&e->expect, r->play)});
+                                         .wants_error = e->expect.doc != NULL && latch_expect_wants_error(&e->expect, f->of->play)});
     latch_mismatches_clean_up(&mismatches);
     latch_invocation_clean_up(inv);
-    r->at++;
-    start_next(r);
+    if (++f->of->at == f->of->count) f->of->at = 0, f->of->play++;
+    f->of->busy = false;
+    f->of = NULL;
+    r->flying--;
+    start_more(r);
 }
 
-static void start_next(run *r) {
+/* In turn; NULL: each is busy or at its end. */
+static series *choose(run *r) {
+    for (size_t i = 0; i < r->series_count; i++) {
+        series *of = &r->series[(r->next_series + i) % r->series_count];
+        if (of->busy || of->play > (size_t)r->options.plays) continue;
+        r->next_series = (size_t)(of - r->series) + 1;
+        return of;
+    }
+    return NULL;
+}
+
+static bool start(run *r, series *of) {
     latch_sandbox *sandbox;
-    if (r->at == r->events.count) r->at = 0, r->play++;
-    if (r->play > (size_t)r->options.plays || ferror(r->report.out) != 0) { /* nobody reads it any more: | head */
-        r->fleet.stopped = true;
-        return;
-    }
-    const latch_event *e = &r->events.items[r->at];
-    if (latch_fleet_sandbox(&r->fleet, e->function, &sandbox, &r->err) != LATCH_OK) {
-        r->fleet.stopped = true;
-        return;
-    }
-    r->inv = (latch_invocation){.event = latch_buffer_str(&e->bytes), .on_over = on_over, .arg = r};
-    latch_sandbox_invoke(sandbox, &r->inv);
+    const latch_event *e = &r->events.items[of->events[of->at]];
+    flight *f = r->flights;
+    if (latch_fleet_sandbox(&r->fleet, e->function, &sandbox, &r->err) != LATCH_OK) return false;
+    while (f->of != NULL)
+        f++;
+    *f = (flight){.r = r, .of = of, .inv = {.event = latch_buffer_str(&e->bytes), .on_over = on_over, .arg = f}};
+    of->busy = true;
+    r->flying++;
+    latch_sandbox_invoke(sandbox, &f->inv);
+    return true;
+}
+
+static void start_more(run *r) {
+    bool ok = ferror(r->report.out) == 0; /* else nobody reads it any more: | head */
+    series *of;
+    while (ok && r->flying < (size_t)r->options.fleet.concurrency && (of = choose(r)) != NULL)
+        ok = start(r, of);
+    if (!ok || r->flying == 0) r->fleet.stopped = true;
 }
 
 static latch_status parse(run *r, int argc, char **argv) {
@@ -103,7 +171,7 @@ static latch_status load_events(run *r) {
 
 static int finish(run *r) {
     latch_fleet_stop(&r->fleet);
-    latch_report_end(&r->report);
+    latch_report_end(&r->report, latch_fleet_complaints(&r->fleet));
     bool all = r->report.ok == r->events.count * (size_t)r->options.plays;
     if (r->fleet.stop_signal != 0)
         fprintf(stderr, "latch-local invoke: stopped by SIG%s before the end\n", sigabbrev_np(r->fleet.stop_signal));
@@ -116,8 +184,8 @@ static int run_all(run *r) {
     if (status == LATCH_OK) status = load_events(r);
     if (status != LATCH_OK) return latch_command_complain("invoke", r->err.message);
     latch_report_begin(&r->report, stdout, r->options.json, r->options.full, &r->events, &r->fleet.functions);
-    r->play = 1;
-    start_next(r);
+    sort_into_series(r);
+    start_more(r);
     latch_loop_run(&r->fleet.loop, &r->fleet.stopped);
     int exit_status = finish(r);
     if (r->err.status == LATCH_OK) return exit_status;
@@ -135,7 +203,12 @@ int latch_command_invoke(int argc, char **argv) {
     else
         exit_status = run_all(&r);
     latch_fleet_clean_up(&r.fleet);
-    latch_invocation_clean_up(&r.inv);
+    for (size_t i = 0; r.flights != NULL && i < (size_t)r.options.fleet.concurrency; i++)
+        latch_invocation_clean_up(&r.flights[i].inv);
+    for (size_t i = 0; i < r.series_count; i++)
+        free(r.series[i].events);
+    free(r.series);
+    free(r.flights);
     latch_events_clean_up(&r.events);
     latch_variables_clean_up(&r.options.fleet.variables);
     latch_arguments_clean_up(&r.args);

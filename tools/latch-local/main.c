@@ -14,6 +14,7 @@ static const command commands[] = {
     {"invoke", latch_command_invoke, latch_help_invoke},
     {"serve", latch_command_serve, latch_help_serve},
     {"dynamodb", latch_command_dynamodb, latch_help_dynamodb},
+    {"faults", latch_command_faults, latch_help_faults},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 

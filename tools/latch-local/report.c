@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base64.h"
+#include "url.h"
 
 #define DEFAULT_COLUMNS 120 /* where it is no terminal and COLUMNS is unset */
 #define LEAST_ANSWER 16
@@ -89,12 +90,15 @@ static char *error_text(const latch_invocation *inv) {
                  : inv->error.len > 0              ? latch_copy(latch_buffer_str(&inv->error))
                                       : latch_copy(latch_str_of(inv->error_type[0] != '\0' ? inv->error_type : "an error without a body"));
     yyjson_doc_free(doc);
-    return text;
+    if (!inv->streamed) return text;
+    char *whole = latch_format("%s, after %zu bytes of a stream", text, inv->answer_bytes);
+    free(text);
+    return whole;
 }
 
 char *latch_report_answer(const latch_invocation *inv) {
     if (inv->outcome != LATCH_ANSWERED) return error_text(inv);
-    yyjson_doc *doc = latch_match_parse(latch_buffer_str(&inv->answer));
+    yyjson_doc *doc = latch_invocation_answer(inv);
     yyjson_val *root = yyjson_doc_get_root(doc), *status = yyjson_obj_get(root, "statusCode"), *body = yyjson_obj_get(root, "body");
     char *text = NULL;
     if (yyjson_is_uint(status) && (body == NULL || yyjson_is_str(body)))
@@ -167,6 +171,15 @@ static void print_mismatches(const latch_report *r, const latch_mismatches *m) {
     if (m->count > LATCH_MISMATCHES) fprintf(r->out, "    and %zu more\n", m->count - LATCH_MISMATCHES);
 }
 
+static void print_complaints(const latch_report *r, const latch_invocation *inv) {
+    latch_str rest = latch_str_of(inv->complaints), one;
+    while (latch_url_next(&rest, '\n', &one)) {
+        char *text = latch_format("its process %.*s", (int)one.len, one.ptr);
+        print_detail(r, "\033[31m", text);
+        free(text);
+    }
+}
+
 static void print_row(const latch_report *r, const latch_report_row *row, bool ok) {
     latch_buffer line = {0}, answer = {0};
     size_t before = columns_before_answer(r), left = r->columns > before + LEAST_ANSWER ? r->columns - before : LEAST_ANSWER;
@@ -182,6 +195,7 @@ static void print_row(const latch_report *r, const latch_report_row *row, bool o
     if (!ok && was_cut) print_detail(r, "\033[31m", text);
     if (row->inv->outcome == LATCH_ANSWERED || row->wants_error) print_mismatches(r, row->mismatches); /* else the row says it all */
     if (row->inv->note != NULL) print_detail(r, "\033[33m", row->inv->note);
+    print_complaints(r, row->inv);
     latch_buffer_clean_up(&line);
     latch_buffer_clean_up(&answer);
     free(text);
@@ -211,6 +225,14 @@ static void add_mismatches(yyjson_mut_doc *doc, yyjson_mut_val *to, const latch_
     }
 }
 
+static void add_complaints(yyjson_mut_doc *doc, yyjson_mut_val *to, const latch_invocation *inv) {
+    if (inv->complaints == NULL) return;
+    yyjson_mut_val *list = yyjson_mut_obj_add_arr(doc, to, "complaints");
+    latch_str rest = latch_str_of(inv->complaints), one;
+    while (latch_url_next(&rest, '\n', &one))
+        yyjson_mut_arr_add_strncpy(doc, list, one.ptr, one.len);
+}
+
 static void print_json(const latch_report *r, const latch_report_row *row, bool ok) {
     const latch_invocation *inv = row->inv;
     yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
@@ -224,12 +246,16 @@ static void print_json(const latch_report *r, const latch_report_row *row, bool 
     yyjson_mut_obj_add_real(doc, root, "duration_ms", (double)inv->duration_ns / 1e6);
     if (inv->init_ns >= 0) yyjson_mut_obj_add_real(doc, root, "init_ms", (double)inv->init_ns / 1e6);
     if (inv->id[0] != '\0') yyjson_mut_obj_add_str(doc, root, "request_id", inv->id);
-    if (inv->outcome == LATCH_ANSWERED) add_bytes(doc, root, "answer", "answer_base64", latch_buffer_str(&inv->answer));
+    if (inv->outcome == LATCH_ANSWERED || inv->streamed) add_bytes(doc, root, "answer", "answer_base64", latch_buffer_str(&inv->answer));
     if (inv->content_type != NULL) add_bytes(doc, root, "content_type", "content_type_base64", latch_str_of(inv->content_type));
     if (inv->outcome != LATCH_ANSWERED) add_bytes(doc, root, "error", "error_base64", latch_buffer_str(&inv->error));
     if (inv->error_type[0] != '\0') add_bytes(doc, root, "error_type", "error_type_base64", latch_str_of(inv->error_type));
     if (row->is_expected) add_mismatches(doc, root, row->mismatches);
+    if (inv->streamed) yyjson_mut_obj_add_uint(doc, root, "streamed_bytes", inv->answer_bytes);
+    if (inv->pid > 0) yyjson_mut_obj_add_int(doc, root, "pid", inv->pid);
+    if (inv->fault_is_done) yyjson_mut_obj_add_str(doc, root, "fault", latch_fault_name(inv->fault));
     if (inv->note != NULL) yyjson_mut_obj_add_str(doc, root, "note", inv->note);
+    add_complaints(doc, root, inv);
     char *text = yyjson_mut_write(doc, YYJSON_WRITE_ALLOW_INVALID_UNICODE, NULL);
     fprintf(r->out, "%s\n", text != NULL ? text : "{}");
     free(text);
@@ -257,16 +283,21 @@ bool latch_report_add(latch_report *r, const latch_report_row *row) {
     return ok;
 }
 
-void latch_report_end(latch_report *r) {
+void latch_report_end(latch_report *r, size_t complaints) {
     bool all = r->events > 0 && r->ok == r->events;
     if (r->json) {
-        fprintf(r->out, "{\"events\":%zu,\"ok\":%zu}\n", r->events, r->ok);
+        fprintf(r->out, "{\"events\":%zu,\"ok\":%zu", r->events, r->ok);
+        if (complaints > 0) fprintf(r->out, ",\"complaints\":%zu", complaints);
+        fputs("}\n", r->out);
     } else {
         if (r->cold_start_count > COLD_STARTS) latch_buffer_format(&r->cold_starts, " and %zu more", r->cold_start_count - COLD_STARTS);
         if (r->cold_starts.len > 0)
             fprintf(r->out, "%sinitialisation: %s%s\n", paint(r, "\033[2m"), r->cold_starts.ptr, paint(r, "\033[0m"));
         fprintf(r->out, "%s%zu event%s, %zu ok%s\n", paint(r, all ? "\033[32m" : "\033[31m"), r->events, r->events == 1 ? "" : "s", r->ok,
                 paint(r, "\033[0m"));
+        if (complaints > 0)
+            fprintf(r->out, "%s%zu time%s a process did what no runtime may do: see the log%s\n", paint(r, "\033[31m"), complaints,
+                    complaints == 1 ? "" : "s", paint(r, "\033[0m"));
     }
     fflush(r->out);
     latch_buffer_clean_up(&r->cold_starts);

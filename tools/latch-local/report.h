@@ -28,7 +28,7 @@ typedef struct latch_report_row {
 /* Looks at the events for the columns' widths, and at `out` for a terminal's. */
 void latch_report_begin(latch_report *r, FILE *out, bool json, bool full, const latch_events *events, const latch_template *t);
 bool latch_report_add(latch_report *r, const latch_report_row *row); /* true: it is ok */
-void latch_report_end(latch_report *r);                              /* the last line */
+void latch_report_end(latch_report *r, size_t complaints);           /* the last line; complaints: latch_fleet_complaints */
 
 bool latch_report_is_ok(const latch_report_row *row);
 

@@ -31,6 +31,16 @@ void latch_variables_set(latch_variables *list, latch_str name, latch_str value)
     list->items[list->count++] = (latch_variable){latch_copy(name), latch_copy(value)};
 }
 
+void latch_variables_remove(latch_variables *list, const char *name) {
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i].name, name) != 0) continue;
+        free(list->items[i].name);
+        free(list->items[i].value);
+        memmove(&list->items[i], &list->items[i + 1], (--list->count - i) * sizeof *list->items);
+        return;
+    }
+}
+
 const char *latch_variables_get(const latch_variables *list, const char *name) {
     for (size_t i = 0; i < list->count; i++)
         if (strcmp(list->items[i].name, name) == 0) return list->items[i].value;

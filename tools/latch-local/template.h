@@ -21,6 +21,7 @@ typedef struct latch_variables {
 } latch_variables;
 
 void latch_variables_set(latch_variables *list, latch_str name, latch_str value); /* copies; replaces one of that name */
+void latch_variables_remove(latch_variables *list, const char *name);             /* nothing where there is none */
 const char *latch_variables_get(const latch_variables *list, const char *name);   /* NULL where there is none */
 void latch_variables_clean_up(latch_variables *list);
 
