@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""bench_runtime.py RELEASE TEST - bench/runtime, with few repetitions: it gives figures, and none for a function that does wrong.
+
+RELEASE is a build with bench/. Nothing is asserted about how long anything takes, but that a function that naps is slower than its nap. Each
+test_… below is one entry of ctest.
+"""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BENCH = pathlib.Path(sys.argv[1]).resolve() / "bench"
+SMALL = ["--rounds", "3", "--invocations", "100", "--streams", "1", "--stream-bytes", "3000001", "--events", "1", "--event-bytes", "1000000",
+         "--workers", "0", "--worker-rounds", "1", "--worker-ms", "300"]
+
+
+def bench(scratch, rows, *more, status=0, **environment):
+    """What it printed, and its figures."""
+    only = [word for row in rows for word in ("--only", row)]
+    done = subprocess.run([sys.executable, ROOT / "bench/runtime/run.py", *SMALL, "--tools", BENCH, "--static", BENCH, "--json", scratch / "out.json",
+                           "--svg", scratch / "out.svg", *only, *map(str, more)],
+                          capture_output=True, text=True, timeout=200, env={**os.environ, **environment})
+    assert done.returncode == status, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout, json.loads((scratch / "out.json").read_text())
+
+
+def check_echo(name, row):
+    assert 0 < row["p50_us"] <= row["p99_us"] < 20e6, f"{name}: {row}"
+    assert row["ready_us"] > 0 and row["cpu_us"] > 0, f"{name}: {row}"
+    assert row["wall_us"] >= 0.5 * row["p50_us"], f"{name}: half of all took longer than all of them did: {row}"
+
+
+def check_large(name, row):
+    assert row["took_us"] > 0 and row["cpu_us"] > 0 and 0 <= row["grown_bytes"] < 100e6, f"{name}: {row}"
+
+
+def test_every_row_has_figures(scratch):
+    rows = ["bare sockets", "Latch", "Go"]
+    said, figures = bench(scratch, rows)
+    if "Go: not measured: there is no Go 1.26" in said:
+        rows.remove("Go")
+    assert sorted(figures["functions"]) == sorted(rows), figures
+    for name, row in figures["functions"].items():
+        assert row["fault"] == {}, f"{name}: {row}"
+        check_echo(name, row["echo"])
+        check_large(name, row["big"])
+        assert ("stream" in row) == (name != "bare sockets"), row
+        if "stream" in row:
+            check_large(name, row["stream"])
+        assert said.count(f"\n  {name} ") == (3 if "stream" in row else 2), said
+    goals = {goal["what"]: goal for goal in figures["goals"]}
+    assert "memory that a stream takes" in goals and "copies of an event of 1 MB" in goals and ("a stream of 3 MB, by Go's" in goals) == ("Go" in rows), goals
+    for what, goal in goals.items():
+        assert goal["met"] == (round(goal["value"], 2) <= goal["at_most"]), goal
+        printed = next(line for line in said.splitlines() if line.startswith(f"  {what}"))
+        assert printed.endswith(" met" if goal["met"] else " MISSED"), printed
+    copies = goals["copies of an event of 1 MB"]["value"]
+    assert abs(copies - figures["functions"]["Latch"]["big"]["grown_bytes"] / 1e6) < 1e-9 and copies >= 1, copies
+    drawn = xml.etree.ElementTree.parse(scratch / "out.svg").getroot()
+    assert len([element for element in drawn.iter() if element.tag.endswith("rect")]) == 4 * len(rows) - 1
+
+
+def test_workers_have_a_curve(scratch):
+    said, figures = bench(scratch, ["Latch"], "--rounds", "1", "--workers", "8")
+    assert sorted(figures["workers"]) == ["echo", "wait"], figures
+    for handler, curve in figures["workers"].items():
+        assert list(map(int, curve)) == [1, 2, 4, 8] and all(per_s > 0 for per_s in curve.values()), f"{handler}: {curve}"
+    wait = figures["workers"]["wait"]
+    assert wait["1"] < 500, f"one that waits 2 ms can't do more in a second: {wait}"
+    assert wait["8"] > 2 * wait["1"], wait
+    assert "a handler that waits 2 ms" in said, said
+    drawn = xml.etree.ElementTree.parse(scratch / "out.svg").getroot()
+    assert len([element for element in drawn.iter() if element.tag.endswith("circle")]) == 8
+
+
+def script(scratch, name, words):
+    path = scratch / name
+    path.write_text(f"#!/usr/bin/env python3\nimport http.client, json, os, sys, time\n{ASK}{words}\n")
+    path.chmod(0o755)
+    return path
+
+
+ASK = """
+api = http.client.HTTPConnection(os.environ['AWS_LAMBDA_RUNTIME_API'])
+base = '/2018-06-01/runtime/invocation/'
+stream = os.environ['_HANDLER'] == 'stream'
+pattern = bytes(33 + i % 64 for i in range(65536))
+def ask():
+  api.request('GET', base + 'next')
+  answer = api.getresponse()
+  return answer.headers['Lambda-Runtime-Aws-Request-Id'], answer.read()
+def post(path, body, headers={}):
+  api.request('POST', base + path, body, headers, encode_chunked=not isinstance(body, bytes))
+  api.getresponse().read()
+def blocks(event):
+  left = json.loads(event)['bytes']
+  while left > 0:
+    yield pattern[:left]
+    left -= 65536
+def reply(id, event):
+  post(id + '/response', blocks(event) if stream else event, {'Transfer-Encoding': 'chunked'} if stream else {})
+"""
+
+SOON_MS, LATER_MS = "500", "5000"  # LATER: Python has started meanwhile, on a busy machine too
+
+TWINS = {  # a function that does wrong, and what is said of it in place of figures: of small events, streams, large events
+    "ends at once": ("sys.exit(3)", ["ended with status 3 before it asked for /next"] * 3),
+    "is killed": ("os.kill(os.getpid(), 9)", ["ended by signal 9 before it asked for /next"] * 3),
+    "connects and says nothing": ("api.connect(); time.sleep(60)", [f"was silent for {SOON_MS} ms before it asked for /next", None, None]),
+    "asks for something else": ("api.request('GET', '/'); time.sleep(60)", ["asked for something else than /next"] * 3),
+    "never answers": ("ask(); time.sleep(60)", [f"was silent for {LATER_MS} ms before it answered an invocation", None, None]),
+    "reports an error": ("id, event = ask(); post(id + '/error', b'{}'); time.sleep(60)", ["did not answer its invocation"] * 3),
+    "answers something else": ("id, event = ask(); post(id + '/response', b'{\"user\":1}' * 20); time.sleep(60)",
+                               [" with 200 others: {\"user\":1}", "streamed other bytes than it was asked for, after 0", " with 200 others"]),
+    "answers less of what is large": ("while True:\n  id, event = ask()\n  reply(id, event if stream or len(event) < 1000 else event[:500000] + event[-20:])",
+                                      [None, None, "answered 1000000 bytes with 500020 others"]),
+    "streams less": ("while True:\n  id, event = ask()\n  reply(id, event.replace(b'3000001', b'3000000'))",
+                     [None, "streamed 3000000 bytes, and was asked for 3000001", None]),
+    "streams other bytes": ("pattern = pattern[:65000] + b'?' * 536\nwhile True:\n  reply(*ask())", [None, "streamed other bytes than it was asked for", None]),
+    "fails in the middle of a stream": (
+        "id, event = ask()\napi.connect()\napi.sock.sendall(b'POST ' + (base + id).encode() + b'/response HTTP/1.1\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n"
+        "3\\r\\n!\"#\\r\\n0\\r\\nLambda-Runtime-Function-Error-Type: Some\\r\\n\\r\\n')\ntime.sleep(60)",
+        ["failed in the middle of its stream: Lambda-Runtime-Function-Error-Type: Some"] * 3),
+    "ends after some": ("for _ in range(2):\n  reply(*ask())\nsys.exit(4)", ["ended with status 4 between two invocations"] * 3),
+}
+
+
+def test_a_twin_that_does_wrong_has_no_figures(scratch):
+    for number, (name, (words, wants)) in enumerate(TWINS.items()):
+        want = next(want for want in wants if want)
+        patience_ms = SOON_MS if f" {SOON_MS} ms" in want else LATER_MS if f" {LATER_MS} ms" in want else "30000"
+        once = ["--streams", "0", "--events", "0"] if " ms before" in want else []
+        said, figures = bench(scratch, ["Latch"], "--rounds", "1", "--invocations", "3", *once, "--latch", script(scratch, f"twin{number}", words),
+                              status=1, LATCH_BENCH_PATIENCE_MS=patience_ms)
+        row = figures["functions"]["Latch"]
+        for kind, want in zip(("echo", "stream", "big"), wants):
+            told = row["fault"].get(kind, "")
+            assert (want is None) == (told == "") and (want or "") in told, f"{name}, {kind}: {row}"
+            assert want is None or row[kind] == {}, f"{name}, {kind}: {row}"
+        assert said.count("NO FIGURES: it ") == len([want for want in wants if want]), f"{name}: {said}"
+
+
+NAP_MS, HOARD_BYTES = 4, 5_000_000
+WORSE = f"""
+hoard = []
+while True:
+  id, event = ask()
+  time.sleep({NAP_MS} / 1000)
+  if len(event) > 1000 or b'3000001' in event: hoard.append(bytearray(os.urandom({HOARD_BYTES})))
+  reply(id, event)
+"""
+
+
+def test_a_worse_twin_is_measured_as_worse(scratch):
+    """Its naps are in its times, and what it hoards in its memory: the goals say so."""
+    said, figures = bench(scratch, ["Latch"], "--rounds", "1", "--invocations", "10", "--latch", script(scratch, "worse", WORSE))
+    row = figures["functions"]["Latch"]
+    assert row["echo"]["p50_us"] > NAP_MS * 1e3 and row["stream"]["took_us"] > NAP_MS * 1e3 and row["big"]["took_us"] > NAP_MS * 1e3, row
+    assert row["echo"]["ready_us"] < row["echo"]["p50_us"], row
+    assert row["stream"]["grown_bytes"] >= HOARD_BYTES and row["big"]["grown_bytes"] >= HOARD_BYTES, row
+    for what in ("memory that a stream takes", "copies of an event of 1 MB"):
+        assert not next(goal for goal in figures["goals"] if goal["what"] == what)["met"], figures["goals"]
+    assert said.count(" MISSED\n") == 2, said
+
+
+def test_several_connections_are_served(scratch):
+    """A client that asks by one and answers by another has figures, too, and needn't wait for whoever looks at one only."""
+    words = ("def other():\n  global api\n  api = http.client.HTTPConnection(os.environ['AWS_LAMBDA_RUNTIME_API'])\n"
+             "while True:\n  id, event = ask()\n  other()\n  reply(id, event)\n  other()")
+    _, figures = bench(scratch, ["Latch"], "--rounds", "1", "--latch", script(scratch, "several", words))
+    row = figures["functions"]["Latch"]
+    assert row["fault"] == {}, row
+    check_echo("several", row["echo"])
+
+
+def test_what_is_missing_is_said(scratch):
+    """A machine without cargo, go and the others' runtimes measures the rest, and says what to install."""
+    bin_only = scratch / "bin"
+    bin_only.mkdir()
+    for tool in ("git", "sh"):
+        (bin_only / tool).symlink_to(shutil.which(tool))
+    said, figures = bench(scratch, ["bare sockets", "Rust", "Go"], "--rounds", "1", PATH=str(bin_only))
+    assert list(figures["functions"]) == ["bare sockets"] and figures["goals"] == [], figures
+    for words in ("Rust: not measured: there is no cargo: install Rust", "Go: not measured: there is no Go 1.26 or later"):
+        assert words in said, said
+    done = subprocess.run([sys.executable, ROOT / "bench/runtime/run.py", "--latch", scratch / "none"], capture_output=True, text=True)
+    assert done.returncode == 2 and "./dev bench runtime makes it" in done.stderr, done.stderr
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as made:
+        globals()[f"test_{sys.argv[2]}"](pathlib.Path(made))
