@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,20 +109,106 @@ static bool read_body(connection *c, size_t head_len, size_t body_len) {
     return true;
 }
 
+/* ── bodies in chunks, as they come ──────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct dechunker { /* where in the body the next byte is */
+    enum { IN_SIZE, IN_DATA, BEHIND_DATA, IN_TRAILER, AT_END } in;
+    size_t left, line; /* of the chunk, in bytes; of this line, so far */
+    bool last;
+} dechunker;
+
+static unsigned digit_of(char c) { return c >= '0' && c <= '9' ? (unsigned)(c - '0') : ((unsigned)c | 32) - 'a' + 10; }
+
+/* How many of the bytes are the body's: all of them, or up to its end. */
+static size_t dechunk(dechunker *d, const char *bytes, size_t len) {
+    size_t i = 0;
+    while (i < len && d->in != AT_END) {
+        char c = bytes[i];
+        if (d->in == IN_DATA) {
+            size_t n = d->left < len - i ? d->left : len - i;
+            d->left -= n;
+            i += n;
+            if (d->left == 0) d->in = BEHIND_DATA;
+            continue;
+        }
+        i++;
+        if (c == '\r') continue;
+        if (c != '\n') {
+            d->line++;
+            if (d->in == IN_SIZE) d->left = d->left * 16 + digit_of(c);
+        } else if (d->in == IN_TRAILER) {
+            d->in = d->line == 0 ? AT_END : IN_TRAILER;
+            d->line = 0;
+        } else {
+            d->in = d->in == BEHIND_DATA ? IN_SIZE : d->left > 0 ? IN_DATA : IN_TRAILER;
+            d->line = 0;
+        }
+    }
+    return i;
+}
+
+static void append(connection *c, const char *bytes, size_t len) {
+    if (c->server->forgets) return;
+    if (c->body == NULL || c->body_len + len + 1 > c->body_cap) {
+        c->body_cap = 2 * (c->body_len + len) + 1024;
+        char *grown = realloc(c->body, c->body_cap);
+        if (grown == NULL) fail("realloc");
+        c->body = grown;
+    }
+    memcpy(c->body + c->body_len, bytes, len);
+    c->body_len += len;
+    c->body[c->body_len] = '\0';
+}
+
+/* Up to its end, or to `most` bytes of the request. What was read is in the buffer's place behind the head, and goes from there. */
+static bool read_chunks(connection *c, size_t head_len, const server_step *step, size_t most) {
+    dechunker d = {.in = IN_SIZE};
+    size_t used = head_len, taken = head_len;
+    c->body_len = 0;
+    append(c, "", 0);
+    for (;;) {
+        size_t here = c->len - used < most - taken ? c->len - used : most - taken, n = dechunk(&d, c->buffer + used, here);
+        append(c, c->buffer + used, n);
+        atomic_fetch_add(&c->server->received, n);
+        used += n;
+        taken += n;
+        if (d.in == AT_END || taken >= most) break;
+        c->len = used = head_len; /* all of it is the body's, and gone */
+        if (step->pauses_us > 0) usleep((unsigned)step->pauses_us);
+        if (!readable(c->server, c->fd)) return false;
+        size_t room = HEAD_MAX - 1 - head_len, left = most - taken;
+        ssize_t got = recv(c->fd, c->buffer + head_len, room < left ? room : left, 0);
+        if (got <= 0) return false;
+        c->len += (size_t)got;
+    }
+    memmove(c->buffer, c->buffer + used, c->len - used);
+    c->len -= used;
+    return d.in == AT_END;
+}
+
 /* Keeps head and body for the test. */
 static void remember(connection *c, const char *head, bool whole) {
     server *s = c->server;
     pthread_mutex_lock(&s->lock);
     size_t i = atomic_load(&s->count);
     if (!s->forgets && i < SERVER_REQUESTS_MAX) {
+        bool kept = whole && c->body != NULL;
         s->requests[i].head = strdup(head);
-        s->requests[i].body = whole ? c->body : strdup("");
-        s->requests[i].body_len = whole ? c->body_len : 0;
+        s->requests[i].body = kept ? c->body : strdup("");
+        s->requests[i].body_len = kept ? c->body_len : 0;
         s->requests[i].connection = c->number;
-        if (whole) c->body = NULL;
+        if (kept) c->body = NULL;
     }
     atomic_fetch_add(&s->count, 1);
     pthread_mutex_unlock(&s->lock);
+}
+
+/* What comes next, before the request is read; NULL: the script is over. */
+static const server_step *current_step(server *s) {
+    pthread_mutex_lock(&s->lock);
+    const server_step *step = s->at < s->step_count ? &s->steps[s->at] : NULL;
+    pthread_mutex_unlock(&s->lock);
+    return step;
 }
 
 static const server_step *next_step(server *s, bool asks_for_event) {
@@ -156,11 +243,34 @@ static bool answer(connection *c, const server_step *step) {
     bool sent = false;
     if (step->way == DRIBBLES) sent = dribble(c->fd, c->answer, len);
     if (step->way == CUTS_ANSWER) (void)send_all(c->fd, c->answer, len - 1);
-    if (step->way == ANSWERS || step->way == CUTS_AFTER || step->way == ANSWERS_UNREAD) sent = send_all(c->fd, c->answer, len);
+    if (step->way == ANSWERS || step->way == CUTS_AFTER || step->way == ANSWERS_UNREAD || step->way == ANSWERS_AT)
+        sent = send_all(c->fd, c->answer, len);
     return sent && (step->way == ANSWERS || step->way == DRIBBLES);
 }
 
+/* Not a byte more than `most` of the request is taken from the connection. */
+static void read_part(connection *c, size_t most) {
+    while (c->len < most && most < HEAD_MAX && readable(c->server, c->fd)) {
+        ssize_t n = recv(c->fd, c->buffer + c->len, most - c->len, 0);
+        if (n <= 0) return;
+        c->len += (size_t)n;
+    }
+}
+
+static bool serve_part(connection *c, const server_step *step) {
+    char head[8192];
+    read_part(c, step->at);
+    if (step->pauses_us > 0) usleep((unsigned)step->pauses_us);
+    snprintf(head, sizeof head, "%.*s", (int)c->len, c->buffer);
+    remember(c, head, false);
+    if (step->way == ANSWERS_AT) (void)answer(c, step);
+    return false;
+}
+
 static bool serve_one(connection *c) {
+    const server_step *now = current_step(c->server);
+    bool part = now != NULL && (now->way == CUTS_AT || now->way == ANSWERS_AT);
+    if (part) return readable(c->server, c->fd) && serve_part(c, next_step(c->server, false));
     size_t head_len = read_head(c), value_len, body_len = 0;
     char head[8192];
     if (head_len == 0) return false;
@@ -170,8 +280,9 @@ static bool serve_one(connection *c) {
     const char *length = find_header(head, "Content-Length", &value_len);
     if (length != NULL) body_len = strtoul(length, NULL, 10);
     bool unread = step->way == CUTS_UNREAD || step->way == ANSWERS_UNREAD;
-    bool whole = !unread && read_body(c, head_len, body_len);
-    remember(c, head, whole);
+    bool chunked = find_header(head, "Transfer-Encoding", &value_len) != NULL;
+    bool whole = !unread && (chunked ? read_chunks(c, head_len, step, SIZE_MAX) : read_body(c, head_len, body_len));
+    remember(c, head, whole || chunked);
     return (whole || unread) && answer(c, step);
 }
 
@@ -184,6 +295,7 @@ static void *serve(void *arg) {
     while (serve_one(c))
         continue;
     close(c->fd);
+    atomic_fetch_add(&c->server->closed, 1);
     free(c->body);
     free(c->answer);
     free(c->buffer);

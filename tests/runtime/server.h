@@ -25,12 +25,14 @@
 
 typedef enum server_way {
     ANSWERS,
-    DRIBBLES,      /* byte by byte */
-    CUTS,          /* reads the request and closes */
-    CUTS_ANSWER,   /* sends the answer but for its last byte, then closes */
-    CUTS_AFTER,    /* sends the answer and closes without having said so */
-    CUTS_UNREAD,   /* closes after the request's head, its body unread */
-    ANSWERS_UNREAD /* sends the answer after the request's head, its body unread, and closes */
+    DRIBBLES,       /* byte by byte */
+    CUTS,           /* reads the request and closes */
+    CUTS_ANSWER,    /* sends the answer but for its last byte, then closes */
+    CUTS_AFTER,     /* sends the answer and closes without having said so */
+    CUTS_UNREAD,    /* closes after the request's head, its body unread */
+    ANSWERS_UNREAD, /* sends the answer after the request's head, its body unread, and closes */
+    CUTS_AT,        /* closes after `at` bytes of the request, head included */
+    ANSWERS_AT      /* sends the answer after `at` bytes of it, the rest unread, and closes */
 } server_way;
 
 typedef struct server_step {
@@ -39,13 +41,15 @@ typedef struct server_step {
     size_t event_len;    /* 0: strlen */
     const char *headers; /* of the event, whole lines with their CR LF; NULL: REQUEST_1 */
     server_way way;
-    int times; /* 0: once */
+    int times;     /* 0: once */
+    size_t at;     /* of CUTS_AT and ANSWERS_AT */
+    int pauses_us; /* before each read of a chunked body: a slow client; before CUTS_AT closes: one that is stuck */
 } server_step;
 #define REQUEST_1 "Lambda-Runtime-Aws-Request-Id: r-1\r\n"
 
 typedef struct server_request {
     char *head; /* NUL-terminated, with its last empty line */
-    char *body; /* NUL-terminated */
+    char *body; /* NUL-terminated; of a chunked one the bytes as they came, sizes and trailers among them */
     size_t body_len;
     int connection; /* 1 for the first that was accepted */
 } server_request;
@@ -61,6 +65,8 @@ typedef struct server {
     atomic_bool stopping;
     atomic_size_t count;    /* requests, also those that found no place */
     atomic_int connections; /* accepted */
+    atomic_int closed;      /* of them, by the server */
+    atomic_size_t received; /* bytes of chunked bodies */
     bool forgets;           /* keeps none of the requests: for long runs */
     server_request requests[SERVER_REQUESTS_MAX];
 } server;
