@@ -258,36 +258,6 @@ int64_t latch_api_pause_ms(int64_t first_ms, unsigned tries) {
 
 /* ── next ────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Epoch milliseconds; without a header, or with one that is no time, there is no deadline. */
-static int64_t read_deadline(latch_api *api, latch_str text) {
-    int64_t ms = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9' || ms > (INT64_MAX - 9) / 10) {
-            latch_log(api->cx, LATCH_WARN, "the deadline is no time: there is none", "deadline", text);
-            return INT64_MAX;
-        }
-        ms = ms * 10 + (text.ptr[i] - '0');
-    }
-    return text.len > 0 ? ms : INT64_MAX;
-}
-
-static void read_event(latch_api *api, const latch_wire *wire, latch_invocation *out) {
-    *out = (latch_invocation){
-        .event = latch_wire_body(wire),
-        .request_id = latch_wire_header(wire, "Lambda-Runtime-Aws-Request-Id"),
-        .function_arn = latch_wire_header(wire, "Lambda-Runtime-Invoked-Function-Arn"),
-        .trace_id = latch_wire_header(wire, "Lambda-Runtime-Trace-Id"),
-        .client_context = latch_wire_header(wire, "Lambda-Runtime-Client-Context"),
-        .cognito_identity = latch_wire_header(wire, "Lambda-Runtime-Cognito-Identity"),
-        .tenant_id = latch_wire_header(wire, "Lambda-Runtime-Aws-Tenant-Id"),
-        .invocation_id = latch_wire_header(wire, "Lambda-Runtime-Invocation-Id"),
-        .content_type = latch_wire_header(wire, "Content-Type"),
-        .event_bytes = wire->body_bytes,
-        .too_large = wire->too_large,
-    };
-    out->deadline_at_ms = read_deadline(api, latch_wire_header(wire, "Lambda-Runtime-Deadline-Ms"));
-}
-
 /* LATCH_OK: an event, or the end. LATCH_E_DENIED: a 500, after which nothing is worth trying. */
 static latch_status ask_once(latch_api *api, latch_arena *arena, latch_invocation *out) {
     size_t mark = latch_arena_mark(arena);
@@ -296,7 +266,7 @@ static latch_status ask_once(latch_api *api, latch_arena *arena, latch_invocatio
     LATCH_TRY(latch_api_end_request(api, &t, &x.head));
     LATCH_TRY(latch_api_perform(api, &x));
     if (x.wire.status == 200) {
-        read_event(api, &x.wire, out);
+        latch_invocation_read(api->cx, &x.wire, out);
         return LATCH_OK;
     }
     latch_str body = latch_wire_body(&x.wire);

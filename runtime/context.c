@@ -24,6 +24,7 @@ static const latch_invocation *of(const latch_ctx *cx) {
 latch_str latch_trace_id(const latch_ctx *cx) { return of(cx)->trace_id; }
 latch_str latch_function_arn(const latch_ctx *cx) { return of(cx)->function_arn; }
 latch_str latch_tenant_id(const latch_ctx *cx) { return of(cx)->tenant_id; }
+latch_str latch_invocation_id(const latch_ctx *cx) { return of(cx)->invocation_id; }
 latch_str latch_content_type(const latch_ctx *cx) { return of(cx)->content_type; }
 
 /* An answer of the store may have moved the clock since the event came. */
@@ -42,6 +43,10 @@ latch_status latch_cognito_identity(latch_ctx *cx, latch_json *out) { return par
 
 latch_str latch_function_name(void) { return latch_str_of(getenv("AWS_LAMBDA_FUNCTION_NAME")); }
 latch_str latch_function_version(void) { return latch_str_of(getenv("AWS_LAMBDA_FUNCTION_VERSION")); }
+
+latch_str latch_log_group(void) { return latch_str_of(getenv("AWS_LAMBDA_LOG_GROUP_NAME")); }
+latch_str latch_log_stream(void) { return latch_str_of(getenv("AWS_LAMBDA_LOG_STREAM_NAME")); }
+latch_str latch_initialization_type(void) { return latch_str_of(getenv("AWS_LAMBDA_INITIALIZATION_TYPE")); }
 
 int64_t latch_function_memory_mb(void) {
     const char *text = getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
