@@ -1,5 +1,6 @@
 #include "core/wire.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <strings.h>
 
@@ -13,7 +14,9 @@
 typedef enum step { AGAIN, WAIT, DONE, BROKEN } step;
 
 void latch_wire_begin(latch_wire *wire, latch_arena *arena, const latch_wire_limits *limits) {
-    *wire = (latch_wire){.arena = arena, .limits = *limits};
+    memset(wire, 0, offsetof(latch_wire, headers)); /* what header_count doesn't count needs no zeroes */
+    wire->arena = arena;
+    wire->limits = *limits;
 }
 
 bool latch_wire_heard(const latch_wire *wire) { return wire->filled > 0; }
@@ -112,7 +115,8 @@ static step read_status(latch_wire *w, latch_err *err) {
 /* ── headers ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static bool is_token_byte(unsigned char c) {
-    return is_digit((char)c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+    if (is_digit((char)c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-') return true;
+    return c != '\0' && strchr("!#$%&'*+.^_`|~", c) != NULL;
 }
 
 static bool is_control(unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7F; }
@@ -125,7 +129,7 @@ static latch_str trimmed(latch_str s) {
     return s;
 }
 
-static bool is(latch_str s, const char *text) { return s.len == strlen(text) && strncasecmp(s.ptr, text, s.len) == 0; }
+static bool is(latch_str s, latch_str text) { return s.len == text.len && strncasecmp(s.ptr, text.ptr, s.len) == 0; }
 
 /* Digits only: no sign, no list, nothing beyond 64 bits. */
 static bool read_length(latch_str s, uint64_t *out) {
@@ -152,18 +156,18 @@ static void note_connection(latch_wire *w, latch_str value) {
         const char *comma = memchr(value.ptr, ',', value.len);
         size_t len = comma != NULL ? (size_t)(comma - value.ptr) : value.len;
         latch_str option = trimmed((latch_str){value.ptr, len});
-        if (is(option, "close")) w->connection = -1;
-        if (is(option, "keep-alive") && w->connection == 0) w->connection = 1;
+        if (is(option, LATCH_STR("close"))) w->connection = -1;
+        if (is(option, LATCH_STR("keep-alive")) && w->connection == 0) w->connection = 1;
         size_t used = comma != NULL ? len + 1 : len;
         value = (latch_str){value.ptr + used, value.len - used};
     }
 }
 
 static step note_header(latch_wire *w, latch_str name, latch_str value, latch_err *err) {
-    if (is(name, "connection")) note_connection(w, value);
-    if (is(name, "content-length")) return note_length(w, value, err);
-    if (!is(name, "transfer-encoding")) return AGAIN;
-    if (!is(value, "chunked") || w->chunked || w->old) return broken(w, err, "a Transfer-Encoding other than chunked");
+    if (is(name, LATCH_STR("connection"))) note_connection(w, value);
+    if (is(name, LATCH_STR("content-length"))) return note_length(w, value, err);
+    if (!is(name, LATCH_STR("transfer-encoding"))) return AGAIN;
+    if (!is(value, LATCH_STR("chunked")) || w->chunked || w->old) return broken(w, err, "a Transfer-Encoding other than chunked");
     w->chunked = true;
     return AGAIN;
 }
@@ -356,11 +360,10 @@ latch_wire_progress latch_wire_ended(latch_wire *wire, latch_err *err) {
     return LATCH_WIRE_BROKEN;
 }
 
-latch_str latch_wire_header(const latch_wire *wire, const char *name) {
-    size_t len = strlen(name);
+latch_str latch_wire_find(const latch_wire *wire, latch_str name) {
     for (size_t i = 0; i < wire->header_count; i++) {
-        if (wire->headers[i].name_len != len || strncasecmp(wire->base + wire->headers[i].name_at, name, len) != 0) continue;
-        return (latch_str){wire->base + wire->headers[i].value_at, wire->headers[i].value_len};
+        if (is((latch_str){wire->base + wire->headers[i].name_at, wire->headers[i].name_len}, name))
+            return (latch_str){wire->base + wire->headers[i].value_at, wire->headers[i].value_len};
     }
     return (latch_str){"", 0};
 }

@@ -81,7 +81,8 @@ LATCH_NODISCARD latch_wire_progress latch_wire_fed(latch_wire *wire, size_t n, l
 LATCH_NODISCARD latch_wire_progress latch_wire_ended(latch_wire *wire, latch_err *err);
 
 /* Of an answer that is done. Names compare without case; the first of that name; empty where there is none. */
-latch_str latch_wire_header(const latch_wire *wire, const char *name);
+latch_str latch_wire_find(const latch_wire *wire, latch_str name);
+#define latch_wire_header(wire, name) latch_wire_find((wire), LATCH_STR(name))
 latch_str latch_wire_body(const latch_wire *wire);
 
 /* Bytes received since begin, so that "no answer" can be told from "half an answer". */

@@ -45,7 +45,7 @@ static void look(const latch_wire *wire) {
     for (size_t i = 0; i < body.len; i++)
         sum += (unsigned char)body.ptr[i];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        latch_str value = latch_wire_header(wire, names[i]);
+        latch_str value = latch_wire_find(wire, latch_str_of(names[i]));
         for (size_t k = 0; k < value.len; k++)
             must(value.ptr[k] != '\r' && value.ptr[k] != '\n' && value.ptr[k] != '\0');
     }
