@@ -89,12 +89,16 @@ static void limit(const latch_api *api, int64_t ms) {
     setsockopt(api->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 }
 
+void latch_api_hurry(latch_api *api) {
+    if (api->fd >= 0) limit(api, HURRY_MS);
+}
+
 /* Reads and writes block, but not for ever: /next waits again, a POST gives up. A child of the handler doesn't inherit it. */
 static void prepare(latch_api *api) {
     int flags = fcntl(api->fd, F_GETFL);
     if (flags >= 0) fcntl(api->fd, F_SETFL, flags & ~O_NONBLOCK);
     fcntl(api->fd, F_SETFD, FD_CLOEXEC);
-    limit(api, LATCH_API_ANSWER_S * LATCH_SECOND_MS);
+    limit(api, latch_api_is_stopping(api) ? HURRY_MS : LATCH_API_ANSWER_S * LATCH_SECOND_MS);
     api->peer_len = sizeof api->peer;
     if (getpeername(api->fd, (struct sockaddr *)&api->peer, &api->peer_len) != 0) api->peer_len = 0;
 }
@@ -184,10 +188,7 @@ latch_status latch_api_receive(latch_api *api, latch_api_exchange *x) {
         char *at = latch_wire_space(&x->wire, &room);
         if (at == NULL) return latch_err_set(latch_api_err(api), LATCH_E_NOMEM, "the answer's headers don't fit into the arena");
         ssize_t n = recv(api->fd, at, room, 0);
-        if (n < 0 && errno == EINTR) {
-            if (!x->waits && latch_api_is_stopping(api)) limit(api, HURRY_MS);
-            continue;
-        }
+        if (n < 0 && errno == EINTR) continue;
         if (n == 0 && is_to_come(api, x, naps++)) continue;
         bool patient = x->waits && !latch_wire_heard(&x->wire) && !latch_api_is_stopping(api);
         if (n < 0 && patient && (errno == EAGAIN || errno == EWOULDBLOCK)) continue;
@@ -201,6 +202,7 @@ latch_status latch_api_receive(latch_api *api, latch_api_exchange *x) {
 static latch_status try_once(latch_api *api, latch_api_exchange *x) {
     size_t mark = latch_arena_mark(x->arena);
     latch_wire_begin(&x->wire, x->arena, &x->limits);
+    if (!x->waits && latch_api_is_stopping(api)) latch_api_hang_up(api); /* its reading side may be shut down */
     LATCH_TRY(latch_api_dial(api));
     if (x->waits && latch_api_is_stopping(api))
         return latch_err_set(latch_api_err(api), LATCH_E_NETWORK, "not sent: the process is stopping");

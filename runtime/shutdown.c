@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/scope.h"
@@ -13,8 +14,18 @@
 
 static struct { /* written while no signal is ours */
     latch_process *process;
-    pid_t pid;
+    pid_t pid, thread; /* the main one, which runs the only worker */
 } caught;
+
+/*
+ * A POST's answer isn't waited for as long as else. That holds for the next read; one that waits already begins anew, which takes a signal on
+ * its thread, and the kernel may have chosen any.
+ */
+static void hurry(latch_process *p) {
+    if (p->worker_count > 1) return; /* the main thread posts nothing then */
+    latch_api_hurry(&p->workers[0]->api);
+    if (syscall(SYS_gettid) != caught.thread) syscall(SYS_tgkill, caught.pid, caught.thread, SIGTERM);
+}
 
 /* System calls and plain memory only. What the handler interrupts goes on: SA_RESTART, and everything of ours calls again. */
 static void on_term(int number) {
@@ -26,6 +37,7 @@ static void on_term(int number) {
         raise(number);
     } else if (atomic_compare_exchange_strong(&p->life.asked_at_ms, &never, latch_clock_wall_ms(&p->options->clock))) {
         latch_process_stop(p);
+        hurry(p);
     }
     errno = before;
 }
@@ -36,6 +48,7 @@ void latch_shutdown_catch(latch_process *p) {
     p->workers[0]->api.stopping = &p->stopping; /* as that of one of several is anyway */
     caught.process = p;
     caught.pid = getpid();
+    caught.thread = (pid_t)syscall(SYS_gettid);
     sigemptyset(&action.sa_mask);
     p->life.catches = sigaction(SIGTERM, &action, &p->life.before) == 0;
 }

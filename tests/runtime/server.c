@@ -30,12 +30,12 @@ static void fail(const char *what) {
     abort();
 }
 
-/* Waits for bytes, or for the end of the test. */
+/* Waits for bytes, or for the end of the test; what has come by then is still read. */
 static bool readable(const server *s, int fd) {
     struct pollfd at = {.fd = fd, .events = POLLIN};
-    while (!atomic_load(&s->stopping)) {
+    do {
         if (poll(&at, 1, 20) > 0) return true;
-    }
+    } while (!atomic_load(&s->stopping));
     return false;
 }
 
@@ -237,8 +237,29 @@ static size_t write_answer(connection *c, const server_step *step) {
     return len + event_len;
 }
 
+static void hold(const connection *c, int most_ms) {
+    struct pollfd at = {.fd = c->fd, .events = POLLIN};
+    char byte;
+    for (int ms = 0; !atomic_load(&c->server->stopping) && (most_ms == 0 || ms < most_ms); ms += 20) {
+        if (poll(&at, 1, 20) > 0 && recv(c->fd, &byte, 1, 0) <= 0) return;
+    }
+}
+
+static void disturb(const server_step *step) {
+    if (step->signal != 0) kill(getpid(), step->signal);
+    if (step->pause_ms > 0 && step->stall != HOLDS) usleep((unsigned)step->pause_ms * 1000);
+}
+
 /* True: the connection goes on. */
 static bool answer(connection *c, const server_step *step) {
+    size_t half = step->stall == HALFWAY ? write_answer(c, step) / 2 : 0;
+    if (half > 0 && !send_all(c->fd, c->answer, half)) return false;
+    disturb(step);
+    if (step->stall == HOLDS) {
+        hold(c, step->pause_ms);
+        return false;
+    }
+    if (half > 0) return send_all(c->fd, c->answer + half, write_answer(c, step) - half);
     size_t len = write_answer(c, step);
     bool sent = false;
     if (step->way == DRIBBLES) sent = dribble(c->fd, c->answer, len);
@@ -276,7 +297,8 @@ static bool serve_one(connection *c) {
     if (head_len == 0) return false;
     snprintf(head, sizeof head, "%.*s", (int)head_len, c->buffer);
     bool asks = strncmp(head, "GET ", 4) == 0;
-    const server_step *step = next_step(c->server, asks);
+    static const server_step parked = {.stall = HOLDS};
+    const server_step *step = strstr(head, "/extension/event/next ") != NULL ? &parked : next_step(c->server, asks);
     const char *length = find_header(head, "Content-Length", &value_len);
     if (length != NULL) body_len = strtoul(length, NULL, 10);
     bool unread = step->way == CUTS_UNREAD || step->way == ANSWERS_UNREAD;

@@ -13,6 +13,7 @@
 #define TESTS_RUNTIME_SERVER_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,6 +21,12 @@
 #define SERVER_REQUESTS_MAX 256
 
 #define ACCEPTED "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
+typedef enum server_stall { /* what happens between a request that was read and its answer, beside `signal` and `pause_ms` */
+                            NOT,
+                            HALFWAY, /* it happens in the middle of the answer */
+                            HOLDS /* no answer: the connection stays open until the other side closes it, stop, or `pause_ms` where it is given */
+} server_stall;
+
 /* Neither has a request id: the first one ends a loop well. */
 #define SHUTDOWN "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
@@ -36,7 +43,9 @@ typedef enum server_way {
 } server_way;
 
 typedef struct server_step {
-    const char *answer;  /* as it goes out; NULL: 200 with the event */
+    const char *answer; /* as it goes out; NULL: 200 with the event */
+    server_stall stall; /* then `signal` is sent to this process, 0: none, and `pause_ms` waited for */
+    int signal, pause_ms;
     const char *event;   /* NULL: an empty one */
     size_t event_len;    /* 0: strlen */
     const char *headers; /* of the event, whole lines with their CR LF; NULL: REQUEST_1 */
@@ -71,7 +80,7 @@ typedef struct server {
     server_request requests[SERVER_REQUESTS_MAX];
 } server;
 
-/* After the last step: /next is answered SHUTDOWN, a POST ACCEPTED. `server` is zero but for `forgets`. */
+/* A GET of extension/event/next takes no step, and is held. After the last step: /next is answered SHUTDOWN, a POST ACCEPTED. `server` is zero but for `forgets`. */
 void server_start(server *s, const server_step *steps, size_t count);
 void server_stop(server *s);   /* the requests stay */
 void server_forget(server *s); /* frees them */
