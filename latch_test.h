@@ -60,10 +60,14 @@ typedef struct latch_test_outcome {
     int http_status;           /* of a handler of HTTP; 0 where the invocation failed: API Gateway then answers 500 or 502 of its own */
     const char *body;          /* of a handler of HTTP, base64 undone; else the reply */
     size_t body_bytes;
-    size_t failed_count; /* of a batch: its records in batchItemFailures */
-    uint64_t requests;   /* to the store, repeats among them */
-    int64_t took_ms;     /* by the kit's clock */
-    const char *log;     /* a JSON record a line */
+    bool streamed;             /* the answer went out as a stream (runtime/stream.h): its status, headers and body are above, as far as they
+                                  were sent, also where `status` says that it broke off */
+    const char *trailer_type;  /* of a stream that broke off: "Function.CardDeclined" */
+    const char *trailer_error; /* and the error's JSON, base64 undone */
+    size_t failed_count;       /* of a batch: its records in batchItemFailures */
+    uint64_t requests;         /* to the store, repeats among them */
+    int64_t took_ms;           /* by the kit's clock */
+    const char *log;           /* a JSON record a line */
 } latch_test_outcome;
 
 /* A value in the body, "receipt" or "items[0].sku": text as it is, anything else as JSON. Empty where there is none. */
@@ -140,6 +144,12 @@ typedef enum latch_test_fault {
 
 /* `count` requests from the `first` on; 0: all of them. Up to 8 at once, of which the first that fits counts. */
 void latch_test_fail(latch_test *t, latch_test_fault fault, size_t first, size_t count) LATCH_NONNULL;
+
+/*
+ * The client of the next event's stream is gone as soon as it has had `bytes` of it: whoever writes more hears LATCH_E_NETWORK, and nothing
+ * more arrives.
+ */
+void latch_test_hang_up(latch_test *t, size_t bytes) LATCH_NONNULL;
 
 /* `run` is called just before the `nth` request: another sandbox's event (`beside`), or time that passes. A race without threads. */
 void latch_test_meanwhile(latch_test *t, size_t nth, void (*run)(void *arg), void *arg) __attribute__((nonnull(1, 3)));

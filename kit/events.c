@@ -44,7 +44,7 @@ const latch_test_outcome *latch_test_file(latch_test *t, const char *handler, co
     int why = errno;
     if (file != NULL) fclose(file);
     if (is_read) return latch_kit_run(t, handler, latch_text_end(&w));
-    kit_outcome *outcome = latch_kit_outcome_new(t, false, LATCH_STR(""));
+    kit_outcome *outcome = latch_kit_outcome_new(t, false, false, LATCH_STR(""));
     latch_err err;
     outcome->public.status = latch_err_set(&err, LATCH_E_INPUT, "the event's file %s can't be read: %s", path, strerror(why));
     outcome->public.error_message = latch_kit_keep(outcome, latch_str_of(err.message));

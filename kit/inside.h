@@ -10,6 +10,7 @@
 #include "core/scope.h"
 #include "core/text.h"
 #include "latch_test.h"
+#include "runtime/stream_private.h"
 #include "store/client.h"
 #include "store/embedded/engine.h"
 #include "store/table.h"
@@ -53,6 +54,13 @@ typedef struct kit_outcome {
     void *memory;
 } kit_outcome;
 
+typedef struct kit_stream { /* what the client has had of the event's stream */
+    latch_stream stream;
+    char *bytes;
+    size_t len, cap;
+    size_t most; /* then it is gone; SIZE_MAX: it stays */
+} kit_stream;
+
 struct latch_test {
     kit_world *world;
     const latch_handler *handlers;
@@ -68,6 +76,7 @@ struct latch_test {
     bool running;  /* an event is being handled */
     kit_outcome *outcomes;
 
+    kit_stream streamed;
     kit_faults faults;
     latch_client client, aside_client;
     latch_table table, aside_table;
@@ -86,10 +95,14 @@ void latch_kit_capture(int (*run)(void), const latch_handler **handlers, size_t 
 /* Faults first, then the store underneath. */
 latch_status latch_kit_call(void *self, const latch_send *send, latch_arena *arena, latch_reply *out, latch_err *err);
 
-/* An outcome of `payload`, to be read by latch_test_text and its like. */
-kit_outcome *latch_kit_outcome_new(latch_test *t, bool is_http, latch_str payload);
+/* An outcome of `payload`, to be read by latch_test_text and its like. `streamed`: it came as a stream. */
+kit_outcome *latch_kit_outcome_new(latch_test *t, bool is_http, bool streamed, latch_str payload);
 const char *latch_kit_keep(kit_outcome *outcome, latch_str text);
 void latch_kit_forget(latch_test *t);
+
+/* Before an event, with its context; after it: whether its answer is a stream, which has ended then. */
+void latch_kit_stream_ready(latch_test *t, latch_ctx *cx);
+bool latch_kit_stream_end(latch_test *t, latch_status status);
 
 /* `json` is in t->arena, which nothing has been taken from since latch_kit_begin. */
 latch_text_writer latch_kit_begin(latch_test *t);

@@ -10,6 +10,7 @@
 #include "core/err.h"
 #include "core/usage.h"
 #include "kit/inside.h"
+#include "runtime/failure.h"
 #include "runtime/invocation.h"
 #include "runtime/outcome.h"
 
@@ -109,6 +110,7 @@ latch_test *latch_test_open(const latch_test_options *options) {
     t->log = (latch_log){.fd = memfd_create("latch_test", MFD_CLOEXEC), .format = LATCH_LOG_JSON};
     kit_need(t->log.fd >= 0, "there is no file for the log");
     pthread_mutex_init(&t->faults.lock, NULL);
+    t->streamed.most = SIZE_MAX;
     open_client(&t->client, &t->table, (latch_transport){.call = latch_kit_call, .self = t});
     open_client(&t->aside_client, &t->aside_table, latch_embedded_transport(t->world->engine));
     t->process = new_context(t, &t->process_arena);
@@ -134,6 +136,7 @@ void latch_test_close(latch_test *t) {
     close(t->log.fd);
     world_leave(t->world);
     free(t->started);
+    free(t->streamed.bytes);
     free(t);
 }
 
@@ -171,6 +174,7 @@ static latch_status start(latch_test *t, const char *name, const latch_handler *
     latch_ctx *cx = &t->process;
     cx->err = (latch_err){0};
     LATCH_TRY(latch_outcome_choose(cx, t->handlers, t->count, name, handler));
+    LATCH_TRY(latch_stream_read_mode(&t->streamed.stream.mode, &cx->err));
     bool *started = &t->started[*handler - t->handlers];
     cx->table = (*handler)->stores ? &t->table : NULL;
     if (!*started && (*handler)->init != NULL) LATCH_TRY(latch_outcome_check(cx, (*handler)->init(cx)));
@@ -201,6 +205,7 @@ static latch_status invoke(latch_test *t, const latch_handler *handler, latch_st
     cx->deadline_at_ms = latch_invocation_stores_deadline_ms(&invocation, latch_now_ms(cx));
     cx->scope = &scope;
     cx->invocation = &invocation;
+    latch_kit_stream_ready(t, cx);
     latch_status status = json.ptr != NULL ? latch_outcome_run(cx, handler, json, reply)
                                            : latch_err_set(&cx->err, LATCH_E_NOMEM, "the event doesn't fit: raise options.arena_bytes");
     status = check_time(cx, t, &invocation, status);
@@ -208,6 +213,7 @@ static latch_status invoke(latch_test *t, const latch_handler *handler, latch_st
     cx->request_id = LATCH_STR("");
     cx->scope = NULL;
     cx->invocation = NULL;
+    cx->stream = NULL;
     return status;
 }
 
@@ -224,6 +230,11 @@ static void tell_failure(kit_outcome *outcome, const latch_err *err) {
     outcome->public.status = err->status;
     outcome->public.error_type = latch_kit_keep(outcome, latch_str_of(err->type));
     outcome->public.error_message = latch_kit_keep(outcome, latch_str_of(err->message));
+    if (!outcome->public.streamed) return;
+    latch_failure failure;
+    latch_failure_of(err, &failure);
+    outcome->public.trailer_type = latch_kit_keep(outcome, latch_str_of(failure.type));
+    outcome->public.trailer_error = latch_kit_keep(outcome, latch_str_of(failure.body));
 }
 
 const latch_test_outcome *latch_kit_run(latch_test *t, const char *name, latch_str json) {
@@ -241,7 +252,9 @@ const latch_test_outcome *latch_kit_run(latch_test *t, const char *name, latch_s
     if (started) status = invoke(t, handler, json, &cx, &reply);
     t->running = false;
     bool is_http = started && (handler->http != NULL || handler->routes != NULL);
-    kit_outcome *outcome = latch_kit_outcome_new(t, is_http, status == LATCH_OK ? reply : LATCH_STR(""));
+    bool streamed = started && latch_kit_stream_end(t, status);
+    if (streamed) reply = (latch_str){t->streamed.bytes, t->streamed.len};
+    kit_outcome *outcome = latch_kit_outcome_new(t, is_http, streamed, streamed || status == LATCH_OK ? reply : LATCH_STR(""));
     if (status != LATCH_OK) tell_failure(outcome, &cx.err);
     outcome->public.init_failed = !started;
     outcome->public.requests = usage.requests;
@@ -249,5 +262,6 @@ const latch_test_outcome *latch_kit_run(latch_test *t, const char *name, latch_s
     outcome->public.log = read_log(t, outcome);
     t->faults.count = 0;
     t->faults.meanwhile_at = 0;
+    t->streamed.most = SIZE_MAX;
     return &outcome->public;
 }

@@ -46,6 +46,25 @@ static void read_http(kit_outcome *o) {
     o->body = body.len > 0 ? parse(o, "body", body) : LATCH_NULL;
 }
 
+/* {"statusCode", "headers", "cookies"}, eight NULs, the body; an event of no HTTP has its body alone. */
+static void read_stream(kit_outcome *o, bool is_http, latch_str payload) {
+    static const char nuls[8];
+    const char *at = is_http && payload.len > 0 ? memmem(payload.ptr, payload.len, nuls, sizeof nuls) : NULL;
+    int64_t status;
+    latch_str body = payload;
+    o->public.reply = latch_kit_keep(o, payload);
+    o->public.body = "";
+    if (is_http && at == NULL) return; /* it broke off before that */
+    if (is_http) {
+        o->event = parse(o, "prelude", (latch_str){payload.ptr, (size_t)(at - payload.ptr)});
+        body = (latch_str){at + sizeof nuls, payload.len - (size_t)(at - payload.ptr) - sizeof nuls};
+        if (latch_read(o->event, "statusCode", &status) == LATCH_OK) o->public.http_status = (int)status;
+    }
+    o->public.body = latch_kit_keep(o, body);
+    o->public.body_bytes = body.len;
+    o->body = body.len > 0 ? parse(o, "body", body) : LATCH_NULL;
+}
+
 static void read_reply(kit_outcome *o, bool is_http, latch_str payload) {
     latch_json failures;
     o->public.reply = o->public.body = latch_kit_keep(o, payload);
@@ -62,7 +81,7 @@ static void read_reply(kit_outcome *o, bool is_http, latch_str payload) {
     }
 }
 
-kit_outcome *latch_kit_outcome_new(latch_test *t, bool is_http, latch_str payload) {
+kit_outcome *latch_kit_outcome_new(latch_test *t, bool is_http, bool streamed, latch_str payload) {
     off_t log = lseek(t->log.fd, 0, SEEK_END);
     size_t bytes = MEMORY_BYTES + MEMORY_PER_BYTE * (payload.len + (log > 0 ? (size_t)log : 0));
     kit_outcome *o = calloc(1, sizeof *o);
@@ -72,7 +91,13 @@ kit_outcome *latch_kit_outcome_new(latch_test *t, bool is_http, latch_str payloa
     latch_arena_init(&o->arena, memory, bytes);
     o->cx = (latch_ctx){.arena = &o->arena, .clock = t->world->clock, .deadline_at_ms = INT64_MAX, .request_id = LATCH_STR("")};
     o->public.error_type = o->public.error_message = o->public.log = "";
-    read_reply(o, is_http, payload);
+    o->public.streamed = streamed;
+    o->public.trailer_type = o->public.trailer_error = "";
+    if (streamed) {
+        read_stream(o, is_http, payload);
+    } else {
+        read_reply(o, is_http, payload);
+    }
     o->next = t->outcomes;
     t->outcomes = o;
     return o;

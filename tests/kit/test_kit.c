@@ -62,6 +62,28 @@ static latch_status record(latch_ctx *cx, latch_record *r) {
     return latch_str_eq(latch_record_bytes(r), LATCH_STR("bad")) ? latch_fail(cx, "Bad", "bad") : LATCH_OK;
 }
 
+/* GET /stream?lines=3&fail=late: as many lines, and then what is said. */
+static latch_status streaming(latch_ctx *cx, latch_http *http) {
+    latch_stream *stream;
+    latch_str fail = latch_http_query(http, "fail");
+    latch_http_set_header(http, "x-kind", LATCH_STR("lines"));
+    latch_http_set_cookie(http, LATCH_STR("a=1"));
+    LATCH_TRY(latch_http_stream(http, 201, "text/plain", &stream));
+    for (size_t i = 0; i < latch_http_query_count(http, "line"); i++) {
+        LATCH_TRY(latch_stream_write(stream, latch_http_query_at(http, "line", i)));
+        if (fail.len > 0 && !latch_str_eq(fail, LATCH_STR("early"))) LATCH_TRY(latch_stream_flush(stream));
+    }
+    if (latch_str_eq(fail, LATCH_STR("limit"))) return latch_refuse(cx, LATCH_LIMITED, "too many");
+    return fail.len > 0 ? latch_fail(cx, "Broken", "it broke") : LATCH_OK;
+}
+
+static latch_status streaming_event(latch_ctx *cx, latch_event *event) {
+    latch_stream *stream;
+    (void)cx;
+    LATCH_TRY(latch_event_stream(event, "application/json", &stream));
+    return latch_stream_write(stream, latch_event_bytes(event));
+}
+
 /* The broken twin: it reads, adds and writes, and nothing says that nobody may come between. */
 static const latch_cache counts = {.name = "count", .ttl_ms = LATCH_HOUR_MS};
 
@@ -77,6 +99,8 @@ static latch_status count_badly(latch_ctx *cx, latch_event *event) {
 
 static const latch_route routes[] = {{"ANY", "/mirror/{item}", mirror}};
 static const latch_handler handlers[] = {
+    {.name = "stream", .http = streaming},
+    {.name = "stream_event", .event = streaming_event},
     {.name = "mirror", LATCH_ROUTES(routes), .init = count_init},
     {.name = "bytes", .http = bytes_back},
     {.name = "headers", .http = headers_back},
@@ -370,6 +394,88 @@ static void itself_meanwhile(void) {
 }
 
 /* What the child says on standard error before it aborts. */
+#define LINES "&line=one%0A&line=two%0A"
+
+static void a_stream_is_read_back(void **state) {
+    static const struct {
+        const char *path;
+        latch_test_form form;
+        const char *mode;
+        bool streamed;
+    } rows[] = {
+        {"/stream?" LINES, LATCH_TEST_FUNCTION_URL, "", true},
+        {"/stream?" LINES, LATCH_TEST_HTTP_API, "", false},
+        {"/stream?" LINES, LATCH_TEST_REST_API, "", false},
+        {"/stream?" LINES, LATCH_TEST_REST_API, "RESPONSE_STREAM", true},
+        {"/stream?" LINES, LATCH_TEST_BALANCER, "RESPONSE_STREAM", false},
+        {"/stream?" LINES, LATCH_TEST_FUNCTION_URL, "BUFFERED", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        setenv("LATCH_INVOKE_MODE", rows[i].mode, 1);
+        const latch_test_outcome *o = latch_test_http(t, "stream", &(latch_test_request){.path = rows[i].path, .form = rows[i].form});
+        unsetenv("LATCH_INVOKE_MODE");
+        assert_int_equal(o->status, LATCH_OK);
+        assert_int_equal(o->streamed, rows[i].streamed);
+        assert_int_equal(o->http_status, 201);
+        assert_string_equal(o->body, "one\ntwo\n");
+        assert_int_equal(o->body_bytes, 8);
+        assert_string_equal(latch_test_header(o, "content-type"), "text/plain");
+        assert_string_equal(latch_test_header(o, "X-Kind"), "lines");
+        assert_string_equal(latch_test_header(o, "set-cookie"), "a=1");
+        assert_string_equal(o->trailer_type, "");
+    }
+    const latch_test_outcome *o = latch_test_event(t, "stream_event", "{\"a\":1}");
+    assert_true(o->streamed);
+    assert_string_equal(o->reply, "{\"a\":1}");
+    assert_string_equal(latch_test_text(o, "a"), "1");
+}
+
+static void a_stream_that_breaks_off_has_trailers(void **state) {
+    static const struct {
+        const char *path;
+        latch_status status;
+        bool streamed;
+        int http_status;
+        const char *body, *type, *error;
+    } rows[] = {
+        {"/stream?fail=late" LINES, LATCH_E_HANDLER, true, 201, "one\ntwo\n", "Function.Broken",
+         "{\"errorMessage\":\"it broke\",\"errorType\":\"Broken\",\"stackTrace\":[]}"},
+        {"/stream?fail=limit" LINES, LATCH_LIMITED, true, 201, "one\ntwo\n", "Function.Limited",
+         "{\"errorMessage\":\"too many\",\"errorType\":\"Limited\",\"stackTrace\":[]}"},
+        {"/stream?fail=early" LINES, LATCH_E_HANDLER, false, 0, "", "", ""},
+        {"/stream?fail=limit", LATCH_OK, false, 429, "{\"error\":\"too many\"}", "", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const latch_test_outcome *o =
+            latch_test_http(t, "stream", &(latch_test_request){.path = rows[i].path, .form = LATCH_TEST_FUNCTION_URL});
+        assert_int_equal(o->status, rows[i].status);
+        assert_int_equal(o->streamed, rows[i].streamed);
+        assert_int_equal(o->http_status, rows[i].http_status);
+        assert_string_equal(o->body, rows[i].body);
+        assert_string_equal(o->trailer_type, rows[i].type);
+        assert_string_equal(o->trailer_error, rows[i].error);
+    }
+}
+
+static void a_client_may_hang_up(void **state) {
+    const latch_test_request request = {.path = "/stream?fail=late" LINES, .form = LATCH_TEST_FUNCTION_URL};
+    (void)state;
+    const latch_test_outcome *whole = latch_test_http(t, "stream", &request);
+    size_t bytes = strlen(whole->reply) + 8 + strlen("one\ntwo\n"); /* the prelude is up to the first NUL */
+    for (size_t most = 0; most < bytes; most++) {
+        latch_test_hang_up(t, most);
+        const latch_test_outcome *o = latch_test_http(t, "stream", &request);
+        assert_int_equal(o->status, LATCH_E_NETWORK);
+        assert_true(o->streamed);
+        assert_int_equal(o->http_status, most >= bytes - 8 ? 201 : 0);
+        assert_int_equal(o->body_bytes, most >= bytes - 8 ? most - (bytes - 8) : 0);
+        latch_test_forget(t);
+    }
+    assert_int_equal(latch_test_http(t, "stream", &request)->status, LATCH_E_HANDLER);
+}
+
 static void ends_with(void (*misuse)(void), const char *words) {
     char said[512] = "";
     int ends[2], status;
@@ -426,6 +532,9 @@ static const struct CMUnitTest tests[] = {
     ROW(a_context_by_hand_sees_and_holds),
     ROW(another_sandbox_comes_between),
     ROW(a_lost_update_is_seen),
+    ROW(a_stream_is_read_back),
+    ROW(a_stream_that_breaks_off_has_trailers),
+    ROW(a_client_may_hang_up),
     ROW(misuse_ends_the_program),
 };
 
