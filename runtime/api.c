@@ -199,6 +199,13 @@ latch_status latch_api_receive(latch_api *api, latch_api_exchange *x) {
 }
 
 /* A service that refuses a large body may answer and close before it is sent: the answer counts then. */
+static latch_status receive_unasked(latch_api *api, latch_api_exchange *x, latch_status sent) {
+    latch_err why = *latch_api_err(api);
+    latch_status status = sent == LATCH_E_TIMEOUT ? sent : latch_api_receive(api, x);
+    if (status != LATCH_OK) *latch_api_err(api) = why;
+    return status;
+}
+
 static latch_status try_once(latch_api *api, latch_api_exchange *x) {
     size_t mark = latch_arena_mark(x->arena);
     latch_wire_begin(&x->wire, x->arena, &x->limits);
@@ -207,9 +214,7 @@ static latch_status try_once(latch_api *api, latch_api_exchange *x) {
     if (x->waits && latch_api_is_stopping(api))
         return latch_err_set(latch_api_err(api), LATCH_E_NETWORK, "not sent: the process is stopping");
     latch_status sent = send_request(api, x);
-    latch_err why = *latch_api_err(api);
-    latch_status status = sent == LATCH_E_TIMEOUT ? sent : latch_api_receive(api, x);
-    if (sent != LATCH_OK && status != LATCH_OK) *latch_api_err(api) = why;
+    latch_status status = sent == LATCH_OK ? latch_api_receive(api, x) : receive_unasked(api, x, sent);
     if (sent != LATCH_OK || status != LATCH_OK || !x->wire.keep_alive) latch_api_hang_up(api);
     if (status != LATCH_OK) latch_arena_rewind(x->arena, mark);
     return status;
@@ -366,12 +371,13 @@ latch_api_verdict latch_api_post(latch_api *api, latch_text_writer *t, latch_str
 }
 
 latch_text_writer latch_api_begin_outcome(latch_api *api, const latch_invocation *invocation, const char *outcome) {
-    char path[3 * REQUEST_ID_MAX_BYTES + 64] = LATCH_API_RUNTIME "invocation/";
-    latch_str id = latch_str_cut(invocation->request_id, REQUEST_ID_MAX_BYTES);
-    size_t len = strlen(path);
-    len += latch_percent_encode(path + len, sizeof path - len, id);
-    len += (size_t)snprintf(path + len, sizeof path - len, "/%s", outcome);
-    latch_text_writer t = latch_api_begin_request(api, "POST", (latch_str){path, len});
+    char path[3 * REQUEST_ID_MAX_BYTES + 64];
+    latch_text_writer p = {.at = path, .cap = sizeof path};
+    latch_text_put(&p, LATCH_STR(LATCH_API_RUNTIME "invocation/"));
+    p.len += latch_percent_encode(path + p.len, sizeof path - p.len, latch_str_cut(invocation->request_id, REQUEST_ID_MAX_BYTES));
+    latch_text_char(&p, '/');
+    put(&p, outcome);
+    latch_text_writer t = latch_api_begin_request(api, "POST", latch_text_end(&p));
     latch_api_put_header(&t, "Lambda-Runtime-Invocation-Id", invocation->invocation_id);
     return t;
 }
