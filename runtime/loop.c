@@ -8,6 +8,7 @@
 
 #include "runtime/crash.h"
 #include "runtime/outcome.h"
+#include "runtime/watchdog.h"
 #include "runtime/worker.h"
 
 #define ARENA_MB_DEFAULT 128
@@ -22,9 +23,9 @@
 
 static int init_failed(latch_process *p) {
     latch_failure failure;
+    latch_ending_disarm(p->workers[0]);
     latch_failure_of(&p->cx.err, &failure);
     latch_outcome_log(&p->cx, "init failed", NULL);
-    latch_crash_disarm();
     latch_api_init_error(&p->workers[0]->api, &failure);
     return 1;
 }
@@ -115,6 +116,7 @@ static latch_status enter(latch_worker *w) {
 static void *serve(void *arg) {
     latch_worker *w = arg;
     latch_process *p = w->process;
+    latch_ending_enter(w);
     if (enter(w) == LATCH_OK) {
         latch_api_connect(&w->api);
         if (latch_worker_run(w) == LATCH_API_EXIT) atomic_store(&p->failed, true);
@@ -122,6 +124,7 @@ static void *serve(void *arg) {
     } else {
         latch_outcome_log(&w->own, "a worker could not start, the others go on", NULL);
     }
+    latch_ending_leave(w);
     atomic_store(&w->phase, LATCH_WORKER_GONE);
     sem_post(&p->ended);
     return NULL;
@@ -131,6 +134,7 @@ static void *serve(void *arg) {
 static void leave_to_main(sigset_t *set) {
     static const int own[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
     sigfillset(set);
+    sigdelset(set, SIGRTMAX); /* the watchdog's */
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         sigdelset(set, own[i]);
 }
@@ -179,9 +183,18 @@ static size_t count_running(const latch_process *p) {
     return running;
 }
 
+/* Where not one thread is to be had. */
+static int run_here(latch_worker *w) {
+    latch_ending_enter(w);
+    int status = enter(w) == LATCH_OK && latch_worker_run(w) == LATCH_API_END ? 0 : 1;
+    latch_ending_leave(w);
+    return status;
+}
+
 static int run_several(latch_process *p) {
     struct timespec until = {0};
-    if (start_threads(p) == 0) return latch_worker_run(p->workers[0]) == LATCH_API_END ? 0 : 1;
+    latch_ending_leave(p->workers[0]); /* this thread runs no handler from here on */
+    if (start_threads(p) == 0) return run_here(p->workers[0]);
     while (count_running(p) > 0)
         await_end(p, &until);
     for (size_t i = 0; i < p->worker_count; i++) {
@@ -208,7 +221,7 @@ static latch_status start(latch_process *p) {
     LATCH_TRY(latch_outcome_choose(&p->cx, o->handlers, o->count, getenv("_HANDLER"), &p->handler));
     LATCH_TRY(latch_stream_read_mode(&(latch_stream_mode){0}, &p->cx.err));
     LATCH_TRY(reserve_arenas(p));
-    latch_crash_arm(&p->workers[0]->api, NULL, p->handler->name);
+    latch_ending_arm(p->workers[0], NULL, INT64_MAX, 0);
     if (o->open != NULL) LATCH_TRY(o->open(&p->cx, p->handler, o->self));
     p->opened = true;
     p->cx.starting = p;
@@ -217,7 +230,7 @@ static latch_status start(latch_process *p) {
         LATCH_TRY(latch_outcome_check(&p->cx, p->handler->init(&p->cx)));
     }
     p->cx.starting = NULL;
-    latch_crash_disarm();
+    latch_ending_disarm(p->workers[0]);
     return LATCH_OK;
 }
 
@@ -257,7 +270,9 @@ static bool make_first(latch_process *p) {
     latch_worker_init(first, p, 0);
     p->workers[0] = first;
     p->worker_count = 1;
-    return latch_worker_open(first) == LATCH_OK;
+    if (latch_worker_open(first) != LATCH_OK) return false;
+    latch_ending_enter(first);
+    return true;
 }
 
 int latch_loop_run(const latch_loop_options *options) {
@@ -270,15 +285,20 @@ int latch_loop_run(const latch_loop_options *options) {
     struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
     sigaction(SIGPIPE, &ignore, &before);
     sem_init(&p.ended, 0, 0);
+    latch_ending_init(&p);
     latch_crash_init();
+    latch_watchdog_init();
     if (make_first(&p)) {
         latch_api *api = &p.workers[0]->api;
         status = init_and_run(&p);
+        latch_ending_leave(p.workers[0]);
         latch_api_clean_up(api);
     } else {
         latch_log_(&p.cx, LATCH_FATAL, p.cx.err.message, (const latch_pair[]){{NULL, {LATCH_V_NULL, {.i = 0}}}});
     }
+    latch_watchdog_clean_up();
     latch_crash_clean_up();
+    latch_ending_clean_up();
     sem_destroy(&p.ended);
     sigaction(SIGPIPE, &before, NULL);
     latch_reserve_give_back(&p.memory);

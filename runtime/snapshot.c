@@ -1,7 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/crash.h"
 #include "runtime/lifecycle_private.h"
 #include "runtime/outcome.h"
 #include "runtime/worker.h"
@@ -18,7 +17,7 @@ typedef void tell_fn(latch_api *api, const latch_failure *failure);
 static int fail(latch_process *p, const char *message, tell_fn *tell, int exit_status) {
     latch_failure failure;
     latch_failure_of(&p->cx.err, &failure);
-    latch_crash_disarm();
+    latch_ending_disarm(p->workers[0]);
     latch_outcome_log(&p->cx, message, NULL);
     tell(&p->workers[0]->api, &failure);
     return exit_status;
@@ -26,10 +25,10 @@ static int fail(latch_process *p, const char *message, tell_fn *tell, int exit_s
 
 static latch_status call_all(latch_process *p, const latch_lifecycle_hook *hook) {
     latch_status status = LATCH_OK;
-    latch_crash_arm(&p->workers[0]->api, NULL, p->handler->name);
+    latch_ending_arm(p->workers[0], NULL, INT64_MAX, 0);
     for (; hook != NULL && status == LATCH_OK; hook = hook->next)
         status = latch_lifecycle_call(&p->cx, hook);
-    latch_crash_disarm();
+    latch_ending_disarm(p->workers[0]);
     return status;
 }
 

@@ -9,7 +9,6 @@
 #include "core/scope.h"
 #include "core/usage.h"
 #include "runtime/context.h"
-#include "runtime/crash.h"
 #include "runtime/outcome.h"
 
 #define KEPT_BYTES ((size_t)1 << 20) /* of the invocation's arena stay resident */
@@ -69,27 +68,41 @@ static void set_trace_id(latch_worker *w, latch_str id) {
     putenv(w->trace_id);
 }
 
-static latch_status run(latch_worker *w, const latch_invocation *invocation, latch_ctx *cx, latch_str *reply) {
+static latch_status run(latch_worker *w, const latch_invocation *invocation, int64_t now_ms, latch_ctx *cx, latch_str *reply) {
     const latch_handler *handler = w->process->handler;
+    int64_t left_ms = invocation->deadline_at_ms - now_ms; /* of use where there is a deadline */
     if (invocation->too_large)
         return latch_err_set(&cx->err, LATCH_E_NOMEM, "the event has %" PRIu64 " bytes, which don't fit: raise LATCH_ARENA_MB",
                              invocation->event_bytes);
-    latch_crash_arm(&w->api, invocation, handler->name);
+    latch_ending_arm(w, invocation, w->local_deadline_at_ms, left_ms);
     latch_status status = latch_outcome_run(cx, handler, invocation->event, reply);
-    latch_crash_disarm();
+    latch_ending_disarm(w);
     return status;
+}
+
+static latch_api_verdict answer(latch_worker *w, const latch_ctx *cx, latch_str reply) {
+    bool streamed = latch_stream_answers(&w->api.stream, LATCH_OK);
+    return streamed ? latch_api_stream_end(&w->api, cx->invocation, NULL) : latch_api_response(&w->api, cx->invocation, reply);
+}
+
+static latch_api_verdict report(latch_worker *w, latch_ctx *cx) {
+    latch_failure failure;
+    bool streamed = latch_stream_answers(&w->api.stream, cx->err.status);
+    latch_outcome_log(cx, "invocation failed", NULL);
+    latch_failure_of(&cx->err, &failure);
+    return streamed ? latch_api_stream_end(&w->api, cx->invocation, &failure) : latch_api_error(&w->api, cx->invocation, &failure);
 }
 
 static latch_api_verdict serve(latch_worker *w, latch_invocation *invocation) {
     latch_scope scope = {0};
     latch_usage usage = {0};
     latch_str reply;
-    latch_failure failure;
     latch_ctx cx = *w->cx;
     cx.arena = &w->invocation.arena;
     cx.err = (latch_err){0};
     cx.request_id = w->cx->request_id = invocation->request_id;
-    cx.deadline_at_ms = latch_invocation_stores_deadline_ms(invocation, latch_now_ms(&cx));
+    int64_t now_ms = latch_now_ms(&cx);
+    cx.deadline_at_ms = latch_invocation_stores_deadline_ms(invocation, now_ms);
     cx.scope = &scope;
     cx.usage = &usage;
     cx.invocation = invocation;
@@ -97,19 +110,15 @@ static latch_api_verdict serve(latch_worker *w, latch_invocation *invocation) {
     cx.spans = &w->spans;
     latch_spans_reset(cx.spans);
     set_trace_id(w, invocation->trace_id);
-    latch_status status = run(w, invocation, &cx, &reply);
+    latch_status status = run(w, invocation, now_ms, &cx, &reply);
     invocation->deadline_at_ms = latch_deadline_ms(&cx); /* as the clock is now: an answer that is lost goes again until then */
     usage.moved_ms = 0;
-    bool streamed = latch_stream_answers(&w->api.stream, status);
-    if (status == LATCH_OK)
-        return streamed ? latch_api_stream_end(&w->api, invocation, NULL) : latch_api_response(&w->api, invocation, reply);
-    latch_outcome_log(&cx, "invocation failed", NULL);
-    latch_failure_of(&cx.err, &failure);
-    return streamed ? latch_api_stream_end(&w->api, invocation, &failure) : latch_api_error(&w->api, invocation, &failure);
+    return status == LATCH_OK ? answer(w, &cx, reply) : report(w, &cx);
 }
 
 /* The service's point in time is by this machine's clock; what looks at it has the clock that `open` set, which may be a corrected one. */
-static void convert_deadline(const latch_worker *w, latch_invocation *invocation) {
+static void convert_deadline(latch_worker *w, latch_invocation *invocation) {
+    w->local_deadline_at_ms = invocation->deadline_at_ms;
     if (invocation->deadline_at_ms == INT64_MAX) return;
     invocation->deadline_at_ms += latch_now_ms(w->cx) - latch_clock_wall_ms(&w->process->options->clock);
 }

@@ -17,6 +17,7 @@
 #include "core/log.h"
 #include "core/span.h"
 #include "runtime/api.h"
+#include "runtime/ending.h"
 #include "runtime/lifecycle_private.h"
 #include "runtime/loop.h"
 
@@ -55,11 +56,13 @@ typedef enum latch_phase {
 
 struct latch_worker {
     latch_process *process;
-    size_t index;             /* 0: the first */
-    atomic_int phase;         /* latch_phase */
-    latch_ctx *cx;            /* what its invocations' contexts begin as: the process's where it is the only worker, else `own` */
-    latch_reserve invocation; /* memory of the invocation that runs */
-    latch_spans spans;        /* of the invocation that runs */
+    size_t index;     /* 0: the first */
+    atomic_int phase; /* latch_phase */
+    latch_watch watch;
+    latch_ctx *cx;                /* what its invocations' contexts begin as: the process's where it is the only worker, else `own` */
+    latch_reserve invocation;     /* memory of the invocation that runs */
+    int64_t local_deadline_at_ms; /* of it, by this machine's clock; INT64_MAX: none */
+    latch_spans spans;            /* of the invocation that runs */
     latch_api api;
     latch_ctx own; /* of one of several, as all up to has_thread */
     latch_http_session http;

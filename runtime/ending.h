@@ -1,0 +1,90 @@
+/*
+ * runtime/ending.h - what is told of an invocation whose handler doesn't come back: it crashed (crash.c), it outlives its deadline
+ * (watchdog.c), it called exit(); and how the process ends then. For the runtime.
+ *
+ * Each invocation has one outcome. Whoever is to send it claims it first, by one atomic exchange: the worker when the handler has returned, or an
+ * ending. Who loses sends nothing; a worker that lost waits for the process's end. Of a stream that has begun, an ending is told in its trailers
+ * where it stands between two chunks; where it doesn't, the stream is cut off.
+ *
+ * With one worker the process ends right after. With several, no worker takes another event, those that run an invocation finish it, until
+ * their own deadlines (15 minutes where there is none), and then the process ends as it would have. A worker whose handler crashed waits for
+ * that in the signal's handler, on a stack of its own; of several endings the first one decides how the process ends.
+ *
+ * A thread that isn't a worker's: with one worker, what it does is the running invocation's; with several, nobody's: nothing is posted, the
+ * others finish, and the process ends.
+ *
+ * Reports are written and sent by system calls on plain memory, over a socket of their own; a report that hangs is ended by SIGALRM, after 2 s,
+ * with several workers after 5.
+ */
+#ifndef LATCH_RUNTIME_ENDING_H
+#define LATCH_RUNTIME_ENDING_H
+
+#include <stdatomic.h>
+
+#include "runtime/backtrace.h"
+#include "runtime/invocation.h"
+
+typedef enum latch_claim {
+    LATCH_CLAIM_TAKEN, /* it was sent, or is being sent, or there is no invocation */
+    LATCH_CLAIM_OPEN,
+    LATCH_CLAIM_ENDING /* by an ending: the process is about to end */
+} latch_claim;
+
+typedef struct latch_watch {                     /* of one worker: what its handler is at */
+    atomic_int claim;                            /* latch_claim */
+    const latch_invocation *volatile invocation; /* NULL: the handler's init */
+    volatile int64_t deadline_at_ms;             /* of it, by this machine's clock; INT64_MAX: none */
+    volatile int64_t fire_at_ms, timer_at_ms;    /* the watchdog's: when to bark; when its timer goes off. INT64_MAX: never */
+    int timer;
+    bool has_timer, watched;
+    int thread; /* the kernel's id of it */
+    latch_backtrace_stack stack;
+    void *signal_stack;
+} latch_watch;
+
+/* False: it was claimed. A claim that isn't OPEN stays as it is. */
+static inline bool latch_claim_take(atomic_int *claim, latch_claim as) {
+    int open = LATCH_CLAIM_OPEN;
+    return atomic_compare_exchange_strong(claim, &open, as);
+}
+
+struct latch_process;
+struct latch_worker;
+
+/* Once per process, on its main thread, around everything; `process` outlives it. exit() is told from here on. */
+void latch_ending_init(struct latch_process *process) LATCH_NONNULL;
+void latch_ending_clean_up(void);
+
+/* Around a worker's life, on its thread. Only what enters is told apart from other threads. */
+void latch_ending_enter(struct latch_worker *worker) LATCH_NONNULL;
+void latch_ending_leave(struct latch_worker *worker) LATCH_NONNULL;
+
+/*
+ * From arm to disarm the handler runs: its init where `invocation` is NULL. `left_ms` is what is left until deadline_at_ms: under 400 there is
+ * no watchdog. disarm claims the outcome for the worker; it doesn't return where an ending has it.
+ */
+void latch_ending_arm(struct latch_worker *worker, const latch_invocation *invocation, int64_t deadline_at_ms, int64_t left_ms)
+    __attribute__((nonnull(1)));
+void latch_ending_disarm(struct latch_worker *worker) LATCH_NONNULL;
+
+/* ── for crash.c and watchdog.c: async-signal-safe ──────────────────────────────────────────────────────────────────────── */
+
+/* Whose handler this thread's doings are: NULL where it runs none, or nobody knows. */
+struct latch_worker *latch_ending_whose(void);
+struct latch_worker *latch_ending_mine(void); /* the worker that this thread is; NULL: none */
+bool latch_ending_is_ours(void);              /* false: no process of ours, or a child of it */
+bool latch_ending_is_only_worker(void);       /* of a process of ours */
+
+/* Has the kernel return from a signal's handler, where what the library would do confuses the unwinder. Behind sigaction. */
+void latch_ending_return_by_kernel(int number);
+
+/* Waits until no other thread reports; `claimed`: the outcome is the ending's. False: this thread was reporting already, and met something worse. */
+LATCH_NODISCARD bool latch_ending_begin(struct latch_worker *of, bool claimed);
+latch_text_writer *latch_ending_message(void);          /* the reporter's, empty: of latch_backtrace_put_plain and its like */
+void latch_ending_tell(const char *type) LATCH_NONNULL; /* "Crash": posts it, and writes it to stderr; the trace has been taken */
+bool latch_ending_is_telling(void);
+
+/* With several workers: no more events, until the others have finished. Returns in the thread that is to end the process; in others never. */
+void latch_ending_await_others(void);
+
+#endif
