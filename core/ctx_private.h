@@ -25,6 +25,9 @@ struct latch_ctx {
     const struct latch_invocation *invocation; /* what came with the event (runtime/invocation.h); NULL: none is running */
     struct latch_stream *stream;               /* what its answer may stream through (runtime/stream_private.h); NULL: it is collected */
     struct latch_process *starting;            /* whose init this is: its hooks are registered there (runtime/lifecycle.h); NULL: none */
+    struct latch_metrics *metrics;             /* what its metrics are counted in (runtime/metrics.h); NULL: they are off */
+    latch_str trace_id;                        /* the service's header: "Root=1-…;Parent=…;Sampled=1"; empty: none */
+    uint64_t trace_seed;                       /* what its spans' ids in a trace are made of (core/trace_context.h); 0: none is sent */
     struct latch_spans *spans;                 /* what it is doing and has done (core/span.h); NULL: not written down */
     uint32_t takeovers;                        /* of what a hook does once around the handler (compose/once_event.h); 0: none */
 };

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -11,6 +12,8 @@
 #include "core/ctx_private.h"
 #include "core/env.h"
 #include "core/http_private.h"
+#include "core/span.h"
+#include "core/trace_context.h"
 
 #define DEFAULT_TIMEOUT_MS (10 * LATCH_SECOND_MS)
 #define DEFAULT_CONNECT_MS (2 * LATCH_SECOND_MS)
@@ -187,7 +190,22 @@ static struct curl_slist *with_line(struct curl_slist *list, const char *line) {
     return longer;
 }
 
-static struct curl_slist *header_list(latch_ctx *cx, const latch_fetch_request *r) {
+/* The one who answers is called by this request, where that is part of the trace, else by whoever called the handler. */
+static struct curl_slist *with_trace(struct curl_slist *list, const latch_ctx *cx, const latch_fetch_request *r, latch_span span) {
+    char line[64 + LATCH_TRACE_HEADER_BYTES], text[LATCH_TRACE_HEADER_BYTES];
+    latch_trace_context context;
+    if (!latch_trace_context_read(cx->trace_id, &context) || context.parent == 0) return list;
+    if (cx->trace_seed != 0) context.parent = latch_trace_span_id(cx->trace_seed, span.id);
+    latch_trace_context_xray(&context, text);
+    snprintf(line, sizeof line, "X-Amzn-Trace-Id: %s", text);
+    if (list != NULL && !has_header(r, "X-Amzn-Trace-Id")) list = with_line(list, line);
+    latch_trace_context_w3c(&context, text);
+    snprintf(line, sizeof line, "traceparent: %s", text);
+    if (list != NULL && !has_header(r, "traceparent")) list = with_line(list, line);
+    return list;
+}
+
+static struct curl_slist *header_list(latch_ctx *cx, const latch_fetch_request *r, latch_span span) {
     struct curl_slist *list = with_line(NULL, "Expect:"); /* a line without a value takes away what curl would send */
     if (list != NULL && !has_header(r, "Content-Type")) list = with_line(list, "Content-Type:");
     for (size_t i = 0; i < r->header_count && list != NULL; i++) {
@@ -195,7 +213,7 @@ static struct curl_slist *header_list(latch_ctx *cx, const latch_fetch_request *
         latch_str value = h->value.len > 0 ? trimmed(h->value.ptr, h->value.ptr + h->value.len) : h->value;
         list = with_line(list, latch_ctx_text(cx, value.len > 0 ? "%s: %.*s" : "%s;%.*s", h->name, LATCH_ARG(value)).ptr);
     }
-    return list;
+    return r->trace && list != NULL ? with_trace(list, cx, r, span) : list;
 }
 
 static long curl_ms(int64_t ms) { return ms < INT_MAX ? (long)ms : INT_MAX; } /* it refuses more, and then waits for ever */
@@ -270,13 +288,14 @@ static latch_status explain(latch_ctx *cx, CURL *easy, const latch_fetch_request
     return status;
 }
 
-static latch_status perform(latch_ctx *cx, CURL *easy, const latch_fetch_request *r, int64_t timeout_ms, latch_fetch_reply *out) {
+static latch_status perform(latch_ctx *cx, CURL *easy, const latch_fetch_request *r, int64_t timeout_ms, latch_span span,
+                            latch_fetch_reply *out) {
     char detail[CURL_ERROR_SIZE] = "";
     bool is_url;
     exchange e = {.cx = cx, .max_body_bytes = r->max_body_bytes > 0 ? r->max_body_bytes : DEFAULT_BODY_BYTES};
     latch_str url = latch_arena_copy(cx->arena, r->url);
     e.headers = latch_arena_alloc(cx->arena, HEADERS_MAX * sizeof *e.headers);
-    struct curl_slist *headers = url.ptr != NULL && e.headers != NULL ? header_list(cx, r) : NULL;
+    struct curl_slist *headers = url.ptr != NULL && e.headers != NULL ? header_list(cx, r, span) : NULL;
     if (headers == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "fetch: the arena is full");
     latch_status status = LATCH_OK;
     bool may_proxy = latch_http_may_use_proxy(url.ptr, &is_url);
@@ -302,6 +321,15 @@ clean_up:
     return status;
 }
 
+/* A span keeps its name, a handler's may be gone before it. */
+static const char *method_name(const char *method) {
+    static const char *const known[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(method, known[i]) == 0) return known[i];
+    }
+    return "request";
+}
+
 latch_status latch_fetch(latch_ctx *cx, const latch_fetch_request *request, latch_fetch_reply *out) {
     int64_t deadline_at_ms, left_ms;
     *out = (latch_fetch_reply){0};
@@ -313,7 +341,14 @@ latch_status latch_fetch(latch_ctx *cx, const latch_fetch_request *request, latc
     if (cx->http == NULL) return latch_err_set(&cx->err, LATCH_E_MISUSE, "fetch: this context has no HTTP session");
     if (cx->http->easy == NULL) cx->http->easy = curl_easy_init();
     if (cx->http->easy == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "fetch: libcurl could not start");
-    return perform(cx, cx->http->easy, request, left_ms, out);
+    const char *method = request->method != NULL ? request->method : request->body.len > 0 ? "POST" : "GET";
+    latch_span span = latch_span_begin_kind(cx, LATCH_SPAN_FETCH, method_name(method), shown(request->url));
+    latch_status status = perform(cx, cx->http->easy, request, left_ms, span, out);
+    latch_span_facts facts = {.requests = 1, .http_status = out->status};
+    if (status != LATCH_OK) facts.error = latch_str_of(latch_status_name(status));
+    latch_span_tell(cx, span, &facts);
+    latch_span_end(cx, span, status);
+    return status;
 }
 
 latch_str latch_fetch_header_of(const latch_fetch_reply *reply, const char *name) {

@@ -25,12 +25,14 @@ typedef struct latch_fetch_header {
 typedef struct latch_fetch_request {
     latch_str url;                     /* required */
     const char *method;                /* NULL: GET, or POST where there is a body */
-    const latch_fetch_header *headers; /* none is added but Host, Accept, and Content-Length where there is a body */
+    const latch_fetch_header *headers; /* none is added but Host, Accept, what `trace` says, and Content-Length where there is a body */
     size_t header_count;
     latch_str body;             /* without a Content-Type, unless `headers` has one */
     int64_t timeout_ms;         /* of the whole exchange; 0: 10 s; never past the deadline */
     int64_t connect_timeout_ms; /* 0: 2 s */
     size_t max_body_bytes;      /* of the answer; 0: 1 MiB */
+    bool trace; /* passes the invocation's trace on, as X-Amzn-Trace-Id and as W3C's traceparent, unless `headers` has them; where the event
+                   came without a trace, or with one that can't be read, nothing is added. Only to those whom your trace ids may reach */
 } latch_fetch_request;
 
 typedef struct latch_fetch_reply { /* lives as long as cx */

@@ -75,7 +75,8 @@ static bool slot_init(latch_crew *crew, latch_crew_slot *slot, latch_ctx *cx, si
     slot->cx.arena = &slot->arena;
     slot->cx.scope = NULL; /* what it would end lives longer than a job */
     slot->cx.http = NULL;  /* one thread's */
-    slot->cx.spans = NULL;
+    slot->cx.spans = NULL; /* as are these */
+    slot->cx.metrics = NULL;
     slot->cx.err = (latch_err){0};
     slot->cx.usage = cx->usage != NULL ? &slot->usage : NULL; /* where nobody else counts meanwhile */
     begin_account(slot, cx);

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 
 #include "core/http.h"
+#include "core/span.h"
+#include "core/trace_context.h"
 #include "tests/check.h"
 #include "tests/core/http_server.h"
 #include "tests/core/room.h"
@@ -514,6 +516,70 @@ static void takes_so_many_headers(void **state) {
     assert_text(reply.headers[127].value, "127");
 }
 
+/* ── traces ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+#define TRACE "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+
+static void must_get_traced(const latch_fetch_header *added, size_t count) {
+    const latch_fetch_request request = {.url = url_of("/"), .trace = true, .headers = added, .header_count = count};
+    if (latch_fetch(&r.cx, &request, &reply) != LATCH_OK) fail_msg("%s", r.cx.err.message);
+}
+
+static void passes_its_trace_on_where_asked(void **state) {
+    static const latch_fetch_header own[] = {{"Traceparent", {"mine", 4}}};
+    (void)state;
+    r.cx.trace_id = LATCH_STR(TRACE);
+    must_get("/");
+    assert_null(strstr(server_request(server, 0), "trace"));
+    must_get_traced(NULL, 0);
+    assert_non_null(strstr(server_request(server, 1), "\r\nX-Amzn-Trace-Id: " TRACE "\r\n"));
+    assert_non_null(strstr(server_request(server, 1), "\r\ntraceparent: 00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01\r\n"));
+    must_get_traced(own, 1);
+    assert_null(strstr(server_request(server, 2), "traceparent: 00"));
+    assert_non_null(strstr(server_request(server, 2), "X-Amzn-Trace-Id: "));
+    static const char *const none[] = {"", "nonsense", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1",
+                                       "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=\r\nX: 1"};
+    for (size_t i = 0; i < COUNT_OF(none); i++) {
+        r.cx.trace_id = latch_str_of(none[i]);
+        must_get_traced(NULL, 0);
+        const char *sent = server_request(server, 3 + i);
+        assert_true(!strstr(sent, "traceparent") && !strstr(sent, "Trace-Id") && !strstr(sent, "X: 1"));
+    }
+}
+
+/* Where the invocation's spans are part of the trace, the request's own is the parent of what it causes. */
+static void is_the_parent_of_what_it_causes(void **state) {
+    static latch_spans spans;
+    char hex[17];
+    (void)state;
+    r.cx.trace_id = LATCH_STR(TRACE);
+    r.cx.trace_seed = 42;
+    r.cx.spans = &spans;
+    must_get_traced(NULL, 0);
+    latch_trace_hex(latch_trace_span_id(42, spans.at[0].id), hex);
+    const char *sent = strstr(server_request(server, 0), "traceparent: 00-5759e988bd862e3fe1be46a994272793-");
+    assert_non_null(sent);
+    assert_memory_equal(sent + strlen("traceparent: 00-5759e988bd862e3fe1be46a994272793-"), hex, 16);
+}
+
+static void is_a_span(void **state) {
+    static latch_spans spans;
+    (void)state;
+    r.cx.spans = &spans;
+    must_get("/bad");
+    const latch_span_kept *s = &spans.at[0];
+    assert_true(s->kind == LATCH_SPAN_FETCH && !s->open && s->http_status == 400 && s->status == LATCH_OK);
+    assert_string_equal(s->name, "GET");
+    assert_non_null(strstr(s->detail, "127.0.0.1:"));
+    assert_int_equal(get("/garbage"), LATCH_E_NETWORK);
+    assert_true(spans.at[1].status == LATCH_E_NETWORK && spans.at[1].http_status == 0);
+    const latch_fetch_request odd = {.url = url_of("/?token=x"), .method = "REPORT"};
+    assert_int_equal(latch_fetch(&r.cx, &odd, &reply), LATCH_OK);
+    assert_string_equal(spans.at[2].name, "request");
+    assert_null(strstr(spans.at[2].detail, "token"));
+    assert_null(spans.innermost);
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 // clang-format off
 static const struct CMUnitTest tests[] = {
@@ -536,6 +602,9 @@ static const struct CMUnitTest tests[] = {
     ROW(fits_or_refuses_at_every_arena_size),
     ROW(takes_so_many_headers),
     ROW(trusts_known_authorities_only),
+    ROW(passes_its_trace_on_where_asked),
+    ROW(is_the_parent_of_what_it_causes),
+    ROW(is_a_span),
 };
 // clang-format on
 
