@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "runtime/crash.h"
+#include "runtime/metrics.h"
 #include "runtime/outcome.h"
 #include "runtime/watchdog.h"
 #include "runtime/worker.h"
@@ -222,12 +223,14 @@ static latch_status start(latch_process *p) {
     LATCH_TRY(latch_stream_read_mode(&(latch_stream_mode){0}, &p->cx.err));
     LATCH_TRY(reserve_arenas(p));
     latch_ending_arm(p->workers[0], NULL, INT64_MAX, 0);
+    LATCH_TRY(latch_metrics_open(&p->cx));
     if (o->open != NULL) LATCH_TRY(o->open(&p->cx, p->handler, o->self));
     p->opened = true;
     p->cx.starting = p;
     if (p->handler->init != NULL) {
         p->cx.err = (latch_err){0};
         LATCH_TRY(latch_outcome_check(&p->cx, p->handler->init(&p->cx)));
+        latch_metrics_flush(&p->cx);
     }
     p->cx.starting = NULL;
     latch_ending_disarm(p->workers[0]);
@@ -254,6 +257,9 @@ static int init_and_run(latch_process *p) {
     int status = start(p) == LATCH_OK ? run(p) : init_failed(p);
     latch_shutdown_clean_up(p);
     unsetenv("_X_AMZN_TRACE_ID"); /* its bytes are a worker's */
+    latch_metrics_flush(&p->cx);
+    latch_metrics_close(p->cx.metrics);
+    p->cx.metrics = NULL;
     while (p->worker_count > 1)
         drop_worker(p->workers[--p->worker_count]);
     drop_worker(p->workers[0]);
@@ -282,6 +288,7 @@ int latch_loop_run(const latch_loop_options *options) {
     p.cx =
         (latch_ctx){.arena = &p.memory.arena, .clock = options->clock, .deadline_at_ms = INT64_MAX, .log = options->log, .http = &p.http};
     p.cx.request_id = LATCH_STR("");
+    if (options->log != NULL) p.cx.least = options->log->least;
     struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
     sigaction(SIGPIPE, &ignore, &before);
     sem_init(&p.ended, 0, 0);

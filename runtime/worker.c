@@ -110,10 +110,14 @@ static latch_api_verdict serve(latch_worker *w, latch_invocation *invocation) {
     cx.spans = &w->spans;
     latch_spans_reset(cx.spans);
     set_trace_id(w, invocation->trace_id);
+    latch_observer_begin(&w->observer, &cx);
     latch_status status = run(w, invocation, now_ms, &cx, &reply);
+    latch_observer_handled(&w->observer, &cx);
     invocation->deadline_at_ms = latch_deadline_ms(&cx); /* as the clock is now: an answer that is lost goes again until then */
     usage.moved_ms = 0;
-    return status == LATCH_OK ? answer(w, &cx, reply) : report(w, &cx);
+    latch_api_verdict verdict = status == LATCH_OK ? answer(w, &cx, reply) : report(w, &cx);
+    latch_observer_end(&w->observer, &cx, status);
+    return verdict;
 }
 
 /* The service's point in time is by this machine's clock; what looks at it has the clock that `open` set, which may be a corrected one. */
@@ -133,7 +137,7 @@ void latch_process_stop(latch_process *p) {
     }
 }
 
-latch_api_verdict latch_worker_run(latch_worker *w) {
+static latch_api_verdict poll(latch_worker *w) {
     for (;;) {
         latch_invocation invocation;
         atomic_store(&w->phase, LATCH_WORKER_ASKING);
@@ -148,4 +152,12 @@ latch_api_verdict latch_worker_run(latch_worker *w) {
         reset(&w->invocation);
         if (verdict != LATCH_API_GO_ON) return verdict;
     }
+}
+
+latch_api_verdict latch_worker_run(latch_worker *w) {
+    latch_process *p = w->process;
+    latch_observer_open(&w->observer, w->cx, p->handler->name, &p->warm, p->worker_count > 1);
+    latch_api_verdict verdict = poll(w);
+    latch_observer_close(&w->observer, w->cx);
+    return verdict;
 }

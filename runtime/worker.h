@@ -20,6 +20,7 @@
 #include "runtime/ending.h"
 #include "runtime/lifecycle_private.h"
 #include "runtime/loop.h"
+#include "runtime/observe.h"
 
 #define LATCH_TRACE_ID_BYTES 1024
 
@@ -42,6 +43,7 @@ typedef struct latch_process {
     latch_lifecycle life;
     latch_log log; /* of cx where there are several workers: JSON */
     bool opened;
+    atomic_bool warm;     /* an invocation has begun in it */
     atomic_bool started;  /* a /next was answered, to whichever worker */
     atomic_bool stopping; /* no worker asks for another event */
     atomic_bool failed;   /* a worker's verdict was EXIT */
@@ -63,6 +65,7 @@ struct latch_worker {
     latch_reserve invocation;     /* memory of the invocation that runs */
     int64_t local_deadline_at_ms; /* of it, by this machine's clock; INT64_MAX: none */
     latch_spans spans;            /* of the invocation that runs */
+    latch_observer observer;
     latch_api api;
     latch_ctx own; /* of one of several, as all up to has_thread */
     latch_http_session http;
