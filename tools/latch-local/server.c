@@ -61,6 +61,7 @@ static void end(void *arg, struct MHD_Connection *connection, void **request, en
     *x->at = x->next;
     if (x->next != NULL) x->next->at = x->at;
     if (x->streamed && !x->finished) x->writer.on_gone(x->writer.arg);
+    if (x->intake.cut != NULL && !x->asked && !x->server->stopping) x->intake.cut(x->intake.arg);
     if (x->response != NULL) MHD_destroy_response(x->response);
     latch_buffer_clean_up(&x->out);
     latch_buffer_clean_up(&x->body);
