@@ -11,6 +11,8 @@ static latch_status open_stores(latch_ctx *cx, const latch_handler *handler, voi
 
 static void close_stores(void *stores) { latch_stores_close(stores); }
 
+static latch_status restore_stores(latch_ctx *cx, void *stores) { return latch_stores_restore(cx, stores); }
+
 /* A worker's own client of the stores, over a connection of its own. */
 static latch_status open_more(latch_ctx *cx, void *stores, void **mine) {
     *mine = latch_arena_alloc(cx->arena, sizeof(latch_stores_more));
@@ -30,6 +32,7 @@ int latch_run(const latch_handler *handlers, size_t n) {
         .log = &log,
         .open = open_stores,
         .close = close_stores,
+        .restore = restore_stores,
         .open_more = open_more,
         .close_more = close_more,
         .self = &stores,

@@ -45,14 +45,21 @@ static latch_status renew(latch_process *p) {
     return o->restore != NULL ? o->restore(&p->cx, o->self) : LATCH_OK;
 }
 
+/* `at_ms` is by the machine's clock; the context has the one that `restore` may have put right. */
+static void set_deadline(latch_process *p, int64_t at_ms) {
+    p->cx.deadline_at_ms = at_ms + latch_now_ms(&p->cx) - latch_clock_wall_ms(&p->options->clock);
+}
+
 int latch_snapshot_pass(latch_process *p) {
     latch_api *api = &p->workers[0]->api;
     latch_api_verdict verdict = latch_api_restore_next(api);
     if (verdict == LATCH_API_EXIT) return 1;
     if (verdict == LATCH_API_END) return LATCH_GO_ON; /* the process is stopping: no event is asked for */
-    p->cx.deadline_at_ms = latch_now_ms(&p->cx) + LATCH_RESTORE_WINDOW_MS - ANSWER_MS;
+    int64_t until_ms = latch_clock_wall_ms(&p->options->clock) + LATCH_RESTORE_WINDOW_MS - ANSWER_MS;
     api->restoring = true;
+    set_deadline(p, until_ms);
     latch_status status = renew(p);
+    set_deadline(p, until_ms);
     if (status == LATCH_OK) status = call_all(p, p->life.after_restore);
     p->cx.deadline_at_ms = INT64_MAX;
     if (status != LATCH_OK) return fail(p, "the restore failed", latch_api_restore_error, LATCH_RESTORE_FAILED);

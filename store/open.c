@@ -8,6 +8,7 @@
 #include "core/ctx.h"
 #include "core/ctx_private.h"
 #include "core/env.h"
+#include "store/dynamodb/connection.h"
 #include "store/dynamodb/credentials.h"
 #include "store/dynamodb/dynamodb.h"
 #include "store/embedded/engine.h"
@@ -259,11 +260,31 @@ latch_status latch_stores_open(latch_ctx *cx, bool needed, latch_stores *out) {
     return LATCH_OK;
 }
 
+static void drop_dynamodb(latch_stores *stores) {
+    latch_dynamodb_close(stores->dynamodb);
+    latch_credentials_close(stores->credentials);
+    stores->dynamodb = NULL;
+    stores->credentials = NULL;
+}
+
+latch_status latch_stores_restore(latch_ctx *cx, latch_stores *stores) {
+    const latch_client_options options = stores->client.options;
+    if (!latch_connection_reseed()) return latch_err_set(&cx->err, LATCH_E_NETWORK, "the system has no random numbers");
+    if (stores->table.client == NULL) return LATCH_OK;
+    latch_client_clean_up(&stores->client);
+    if (stores->embedded != NULL) {
+        latch_client_init(&stores->client, latch_embedded_transport(stores->embedded), &options);
+        return LATCH_OK;
+    }
+    drop_dynamodb(stores);
+    latch_skew_init(&stores->skew, stores->skew.local);
+    return connect_dynamodb(cx, stores);
+}
+
 /* The clock of whoever opened them goes on: it is the skew's. */
 void latch_stores_close(latch_stores *stores) {
     latch_client_clean_up(&stores->client);
-    latch_dynamodb_close(stores->dynamodb);
-    latch_credentials_close(stores->credentials);
+    drop_dynamodb(stores);
     latch_embedded_clean_up(stores->embedded);
     *stores = (latch_stores){.skew = stores->skew};
 }

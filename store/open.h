@@ -53,6 +53,14 @@ LATCH_NODISCARD latch_status latch_stores_open(latch_ctx *cx, bool needed, latch
 void latch_stores_close(latch_stores *stores) LATCH_NONNULL;
 
 /*
+ * After a snapshot, in each process that goes on from it: connections, keys and what was learnt of others (their locks, rate limits, a breaker,
+ * the clock) are dropped; settings and keys are read and fetched anew, and the connection is made; OpenSSL's random generators are seeded
+ * anew, also where no store is open. The embedded store keeps what it has: each process goes on with a copy. With the cx of the open, while
+ * nobody else uses the stores; what they don't come back from is an error as of the open, and they are to be closed.
+ */
+LATCH_NODISCARD latch_status latch_stores_restore(latch_ctx *cx, latch_stores *stores) LATCH_NONNULL;
+
+/*
  * One more client of the same stores, with a connection of its own, for another thread of the process: a worker beside the first. Each
  * client remembers for itself what it saw of rate limits and locks. All share what is to be one for the process: the embedded engine, keys,
  * the clock that answers correct, and the pace (store/pace.h), so that what throttles one worker slows all, and a breaker opens once;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <openssl/crypto.h>
+#include <openssl/rand.h>
 #include <openssl/x509_vfy.h>
 #include <poll.h>
 #include <stdio.h>
@@ -94,6 +95,16 @@ latch_status latch_connection_open(latch_connection **out, const latch_settings 
     }
     *out = c;
     return LATCH_OK;
+}
+
+/* The seed is mixed with as much of the system's own. The generators that give numbers see that theirs was seeded, and follow. */
+bool latch_connection_reseed(void) {
+    unsigned char seed[48];
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    if (getentropy(seed, sizeof seed) != 0) return false;
+    RAND_seed(seed, sizeof seed);
+    OPENSSL_cleanse(seed, sizeof seed);
+    return RAND_status() == 1;
 }
 
 void latch_connection_count_by(latch_connection *c, latch_clock local) { c->local = local; }

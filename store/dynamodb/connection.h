@@ -52,6 +52,13 @@ LATCH_NODISCARD latch_status latch_connection_exchange(latch_connection *c, cons
                                                        int64_t *took_ms, latch_err *err);
 
 void latch_connection_hang_up(latch_connection *c); /* the next exchange goes over a new one */
+
+/*
+ * What OpenSSL keeps of randomness is seeded anew from the system: after a snapshot, which others go on from, too. It notices a fork by itself,
+ * but not this. False: the system has none to give.
+ */
+LATCH_NODISCARD bool latch_connection_reseed(void);
+
 latch_connection_stats latch_connection_measure(const latch_connection *c);
 
 #endif
