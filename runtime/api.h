@@ -14,6 +14,11 @@
  *                  /next for ever, but 5 times within 2 s where none was ever answered: then the process ends
  *   403 on /next   as no answer; so is anything else that isn't 200
  *
+ * One request at a time: the next event isn't asked for before the receipt of the last answer is read, though one write could carry both and
+ * save a round trip. Asking ends an invocation, and the sandbox may be frozen from then on: what still belongs to it, its log line or its metrics,
+ * must be out by then. After a 500, or a SIGTERM, there must be no event on its way that nobody will run. And of a connection that is lost after
+ * such a write the answer could go again, but an event that was given to it already would be lost until its timeout.
+ *
  * A kept connection that turns out dead is replaced at once, and that is no failure. Not thread-safe: one client per worker.
  */
 #ifndef LATCH_RUNTIME_API_H
