@@ -107,7 +107,7 @@ def python():
     if not program.exists():
         raise Missing("build/tools/runtimes/python is missing: tools/deps runtimes")
     return Function("Python", [program, "-m", "awslambdaric", "functions.HANDLER"], ("echo", "big"), "functions.",
-                    {"LAMBDA_TASK_ROOT": str(HERE / "python"), "PYTHONDONTWRITEBYTECODE": "1"})
+                    {"LAMBDA_TASK_ROOT": str(HERE / "python"), "PYTHONPATH": str(HERE / "python"), "PYTHONDONTWRITEBYTECODE": "1"})
 
 
 def builders_of(options):
@@ -155,8 +155,8 @@ def measure(function, kind, mode, scratch, options, handler=None, **more):
     done = subprocess.run([*pinned, options.tools / "bench_service", mode, *command], env={**environment_of(function, handler, scratch), **more},
                           capture_output=True, text=True, timeout=600)
     if done.returncode != 0:
-        words = done.stderr[-2000:].strip().rpartition("service: ")[2]
-        function.fault[kind] = words.split(" ", 1)[-1] or f"bench_service ended with {done.returncode}"
+        words = " ".join(done.stderr[-2000:].rpartition("service: ")[2].split())
+        function.fault[kind] = words.partition(" ")[2] or f"bench_service ended with {done.returncode}"
         say(f"{function.name}: {done.stderr[-2000:].strip()}")
         return {}
     return json.loads(done.stdout)
