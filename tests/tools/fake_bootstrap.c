@@ -171,6 +171,47 @@ static void answer_with_refusals(int fd) {
     fflush(stdout);
 }
 
+/* ── streams ── */
+
+#define STREAM_HEADERS                                                                                                                     \
+    "Lambda-Runtime-Function-Response-Mode: streaming\r\nContent-Type: application/vnd.awslambda.http-integration-response\r\n"            \
+    "Transfer-Encoding: chunked\r\nTrailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n"
+
+static void send_chunk(int fd, const char *bytes, size_t len) {
+    char size[32];
+    send_all(fd, size, (size_t)snprintf(size, sizeof size, "%zx\r\n", len));
+    send_all(fd, bytes, len);
+    send_all(fd, "\r\n", 2);
+}
+
+static void wait_for(const char *file) {
+    while (access(file, F_OK) != 0)
+        usleep(2000); /* the test makes it */
+}
+
+/* "first;", and once there is a file "more" "second;", or 64 MiB; then its end, a failure, or death. */
+static void stream(int fd) {
+    static const char prelude[] = "{\"statusCode\":201,\"headers\":{\"X-Kind\":\"stream\"},\"cookies\":[\"a=1\",\"b=2\"]}\0\0\0\0\0\0\0\0";
+    static const char failure[] = "0\r\nLambda-Runtime-Function-Error-Type: Function.CardDeclined\r\nLambda-Runtime-Function-Error-Body: "
+                                  "eyJlcnJvclR5cGUiOiJDYXJkRGVjbGluZWQiLCJlcnJvck1lc3NhZ2UiOiJubyBmdW5kcyJ9\r\n\r\n";
+    static char block[65536];
+    char out[1024];
+    int n = snprintf(out, sizeof out, "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nHost: api\r\n" STREAM_HEADERS "\r\n",
+                     request_id);
+    send_all(fd, out, (size_t)n);
+    send_chunk(fd, prelude, sizeof prelude - 1);
+    send_chunk(fd, "first;", 6);
+    wait_for("more");
+    if (says("stream-die")) exit(3);
+    for (int i = 0; says("stream-much") && i < 1024; i++)
+        send_chunk(fd, block, sizeof block);
+    send_chunk(fd, "second;", 7);
+    printf("all is written\n");
+    fflush(stdout);
+    send_all(fd, says("stream-fail") ? failure : "0\r\n\r\n", says("stream-fail") ? sizeof failure - 1 : 5);
+    read_answer(fd);
+}
+
 static void leave_a_child(void) {
     if (fork() != 0) return;
     setsid();
@@ -198,9 +239,10 @@ static void handle(int fd) {
     if (says("crash")) raise(SIGSEGV);
     if (says("exit-3")) exit(3);
     if (says("hang")) pause();
-    while (says("wait-for-go") && access("go", F_OK) != 0)
-        usleep(2000); /* the test makes the file */
-    if (says("fail"))
+    if (says("wait-for-go")) wait_for("go");
+    if (says("stream"))
+        stream(fd);
+    else if (says("fail"))
         fail(fd);
     else if (says("headers"))
         answer_with_headers(fd);
@@ -231,6 +273,7 @@ int main(int argc, char **argv) {
     if (strcmp(first, "crash-in-init") == 0) raise(SIGSEGV);
     if (strcmp(first, "hang-in-init") == 0) pause();
     if (strcmp(first, "ignore-sigterm") == 0) signal(SIGTERM, SIG_IGN);
+    if (strcmp(first, "twice") == 0 && fork() < 0) return 95; /* two that ask for events */
     int fd = dial();
     if (strcmp(first, "init-error") == 0) {
         static const char body[] = "{\"errorType\":\"NoConfig\",\"errorMessage\":\"SHOP is not set\"}";

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -21,14 +22,23 @@
 static pid_t server;
 static unsigned port;
 
-static void start_with_timeout(const char *template, const char *timeout_s) {
-    const char *const words[] = {"serve", "--port", "0", "--timeout", timeout_s, "--", FAKE, NULL};
+static void start_with(const char *const *words, const char *template) {
     local_write("template.yaml", template);
     server = local_start(words);
     char *out = local_await("out", "latch-local serves http://127.0.0.1:");
     assert_non_null(out);
     assert_int_equal(sscanf(out, "latch-local serves http://127.0.0.1:%u", &port), 1);
     free(out);
+}
+
+static void start_with_timeout(const char *template, const char *timeout_s) {
+    const char *const words[] = {"serve", "--port", "0", "--timeout", timeout_s, "--", FAKE, NULL};
+    start_with(words, template);
+}
+
+static void start_watching(const char *template) {
+    const char *const words[] = {"serve", "--port", "0", "--watch", "--timeout", "20", "--", "./boot", NULL};
+    start_with(words, template);
 }
 
 static void start(const char *template) { start_with_timeout(template, "20"); }
@@ -339,6 +349,300 @@ static void stops_with_a_request_in_its_hands(void **state) {
     free(err);
 }
 
+/* ── streams ── */
+
+#define STREAMS "Resources:\n  F: {Type: 'AWS::Serverless::Function', Properties: {FunctionUrlConfig: {InvokeMode: RESPONSE_STREAM}}}\n"
+#define BUFFERS "Resources:\n  F: {Type: 'AWS::Serverless::Function', Properties: {FunctionUrlConfig: {InvokeMode: BUFFERED}}}\n"
+
+typedef struct transfer {
+    CURLM *multi;
+    CURL *curl;
+    answer a;
+    int running;
+} transfer;
+
+static void begin_transfer(transfer *t, const char *path) {
+    t->multi = curl_multi_init();
+    t->curl = request("GET", path, NULL, 0, &t->a);
+    t->running = 1;
+    curl_multi_add_handle(t->multi, t->curl);
+}
+
+static bool has_body(const transfer *t, const char *text) { return strstr(t->a.body, text) != NULL; }
+
+/* Until its body holds `text`, or it is over; NULL: until it is over. */
+static void turn_transfer(transfer *t, const char *text) {
+    for (int i = 0; i < 5000 && t->running > 0 && (text == NULL || !has_body(t, text)); i++) {
+        curl_multi_perform(t->multi, &t->running);
+        curl_multi_poll(t->multi, NULL, 0, 2, NULL);
+    }
+}
+
+static CURLcode end_transfer(transfer *t) {
+    int left = 0;
+    CURLMsg *message = curl_multi_info_read(t->multi, &left);
+    CURLcode code = message != NULL ? message->data.result : CURLE_OPERATION_TIMEDOUT;
+    curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->a.status);
+    curl_multi_remove_handle(t->multi, t->curl);
+    curl_easy_cleanup(t->curl);
+    curl_multi_cleanup(t->multi);
+    return code;
+}
+
+static void check_line(const char *text) {
+    char *out = local_await("out", text);
+    if (out == NULL) fail_msg("no %s", text);
+    free(out);
+}
+
+/* The first piece is there while the function waits for a file to write the second. */
+static void passes_on_what_is_streamed(void **state) {
+    (void)state;
+    start(STREAMS);
+    static transfer one, *t = &one;
+    begin_transfer(t, "/x?@stream");
+    turn_transfer(t, "first;");
+    assert_string_equal(t->a.body, "first;");
+    local_write("more", "");
+    turn_transfer(t, NULL);
+    assert_int_equal(end_transfer(t), CURLE_OK);
+    assert_string_equal(t->a.body, "first;second;");
+    assert_int_equal(t->a.status, 201);
+    static const char *const lines[] = {"X-Kind: stream\r\n",
+                                        "Set-Cookie: a=1\r\n",
+                                        "Set-Cookie: b=2\r\n",
+                                        "Transfer-Encoding: chunked\r\n",
+                                        "x-amzn-RequestId: local-0000000001\r\n",
+                                        "Content-Type: application/octet-stream\r\n"};
+    for (size_t i = 0; i < COUNT_OF(lines); i++)
+        if (strstr(t->a.headers, lines[i]) == NULL) fail_msg("no %s in %s", lines[i], t->a.headers);
+    check_line("  GET    /x?@stream  201  ");
+    check_line("  F  13 bytes streamed\n");
+}
+
+static void buffers_where_nothing_streams(void **state) {
+    answer a;
+    (void)state;
+    start(BUFFERS);
+    local_write("more", "");
+    ask("GET", "/x?@stream", NULL, &a);
+    assert_int_equal(a.status, 201);
+    assert_string_equal(a.body, "first;second;");
+    assert_non_null(strstr(a.headers, "Content-Length: 13\r\n"));
+    assert_non_null(strstr(a.headers, "Set-Cookie: b=2\r\n"));
+    ask("GET", "/x?@stream+@stream-fail", NULL, &a);
+    assert_int_equal(a.status, 502);
+    check_line("  F  CardDeclined: no funds, after 93 bytes of a stream\n");
+    ask("GET", "/x?@stream+@stream-much", NULL, &a);
+    assert_int_equal(a.status, 502);
+    check_line("  F  the streamed answer is over the 6 MiB of a buffered one");
+}
+
+static void cuts_a_stream_that_fails(void **state) {
+    static const struct {
+        const char *path, *body, *line;
+    } rows[] = {
+        {"/x?@stream+@stream-die", "first;", "  6 bytes streamed  Runtime."},
+        {"/x?@stream+@stream-fail", "first;second;", "  13 bytes streamed  Function.CardDeclined: no funds\n"},
+    };
+    (void)state;
+    start(STREAMS);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        static transfer one, *t = &one;
+        begin_transfer(t, rows[i].path);
+        turn_transfer(t, "first;"); /* what a process writes in its last moment may be lost with it */
+        local_write("more", "");
+        turn_transfer(t, NULL);
+        assert_int_not_equal(end_transfer(t), CURLE_OK);
+        assert_string_equal(t->a.body, rows[i].body);
+        assert_int_equal(t->a.status, 201);
+        check_line(rows[i].line);
+    }
+}
+
+static bool says_all_is_written(void) {
+    char *err = local_read("err", NULL);
+    bool yes = err != NULL && strstr(err, "all is written") != NULL;
+    free(err);
+    return yes;
+}
+
+/* 64 MiB at a client that doesn't read: the function gets no further than what is held on the way. Then the client goes, and it ends. */
+static void a_client_may_be_slow_or_leave(void **state) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    static const char get[] = "GET /x?@stream+@stream-much HTTP/1.1\r\nHost: h\r\n\r\n";
+    int small = 16384;
+    (void)state;
+    start(STREAMS);
+    local_write("more", "");
+    at.sin_port = htons((uint16_t)port);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(send(fd, get, sizeof get - 1, MSG_NOSIGNAL), sizeof get - 1);
+    usleep(500000); /* enough to write all of it several times over */
+    assert_false(says_all_is_written());
+    close(fd);
+    check_line("  the client left\n");
+    assert_true(says_all_is_written());
+    answer a;
+    ask("GET", "/after", NULL, &a);
+    assert_int_equal(a.status, 200);
+}
+
+static int count_in_file(const char *path, const char *text) {
+    char *all = local_read(path, NULL);
+    int count = 0;
+    for (const char *hit = all; hit != NULL && (hit = strstr(hit, text)) != NULL; hit++)
+        count++;
+    free(all);
+    return count;
+}
+
+/* ── connections ── */
+
+/* Replies on one connection, read until they hold `count` times `text`. */
+static size_t count_replies(const char *requests, const char *text, size_t count) {
+    static char bytes[65536];
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct timeval wait = {.tv_sec = 10};
+    size_t have = 0, found = 0;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+    assert_int_equal(send(fd, requests, strlen(requests), MSG_NOSIGNAL), strlen(requests));
+    for (ssize_t n = 1; n > 0 && found < count;) {
+        n = recv(fd, bytes + have, sizeof bytes - 1 - have, 0);
+        have += n > 0 ? (size_t)n : 0;
+        bytes[have] = '\0';
+        found = 0;
+        for (const char *hit = bytes; (hit = strstr(hit, text)) != NULL; hit++)
+            found++;
+    }
+    close(fd);
+    return found;
+}
+
+static void keeps_connections(void **state) {
+    (void)state;
+    start(FUNCTIONS);
+    assert_int_equal(count_replies("GET /all/1 HTTP/1.1\r\nHost: h\r\n\r\nGET /all/2 HTTP/1.1\r\nHost: h\r\n\r\n"
+                                   "HEAD /all/3?@teapot HTTP/1.1\r\nHost: h\r\n\r\nGET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n",
+                                   "HTTP/1.1 ", 4),
+                     4);
+}
+
+static void joins_headers_and_keeps_bytes(void **state) {
+    answer a;
+    (void)state;
+    start(FUNCTIONS);
+    CURL *curl = request("POST", "/all/x", "\xff\0\x01", 3, &a);
+    struct curl_slist *headers = NULL;
+    static const char *const lines[] = {"X-Many: one", "X-Many: two", "Cookie: a=1; b=2", "Content-Type: application/octet-stream"};
+    for (size_t i = 0; i < COUNT_OF(lines); i++)
+        headers = curl_slist_append(headers, lines[i]);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    assert_int_equal(curl_easy_perform(curl), CURLE_OK);
+    static const char *const wanted[] = {"\"x-many\":\"one,two\"", "\"cookies\":[\"a=1\",\"b=2\"]", "\"body\":\"/wAB\"",
+                                         "\"isBase64Encoded\":true"};
+    for (size_t i = 0; i < COUNT_OF(wanted); i++)
+        if (strstr(a.body, wanted[i]) == NULL) fail_msg("no %s in %s", wanted[i], a.body);
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(curl);
+}
+
+/* Whoever asked has gone: the function ends what it does, and the next one is answered. */
+static void a_client_leaves_before_the_answer(void **state) {
+    (void)state;
+    start(FUNCTIONS);
+    static const char get[] = "GET /all/x?@wait-for-go HTTP/1.1\r\nHost: h\r\n\r\n";
+    send_raw(get, sizeof get - 1);
+    local_write("go", "");
+    check_line("  GET    /all/x?@wait-for-go  200  ");
+    check_event("GET", "/all/next", NULL, "/rawPath", "/all/next");
+}
+
+/* Both say that they have begun before the file is made that they wait for. */
+static void runs_several_at_once(void **state) {
+    const char *const words[] = {"serve", "--port", "0", "--concurrency", "2", "--timeout", "20", "--", FAKE, "twice", NULL};
+    static transfer both[2];
+    (void)state;
+    start_with(words, FUNCTIONS);
+    for (size_t i = 0; i < 2; i++)
+        begin_transfer(&both[i], "/all/x?@log+@wait-for-go");
+    for (int turns = 0, begun = 0; turns < 5000 && begun < 2; turns++) {
+        for (size_t i = 0; i < 2; i++)
+            curl_multi_perform(both[i].multi, &both[i].running);
+        curl_multi_poll(both[0].multi, NULL, 0, 2, NULL);
+        begun = count_in_file("err", "to standard output");
+    }
+    assert_int_equal(count_in_file("err", "to standard output"), 2);
+    local_write("go", "");
+    for (size_t i = 0; i < 2; i++) {
+        turn_transfer(&both[i], NULL);
+        assert_int_equal(end_transfer(&both[i]), CURLE_OK);
+        assert_int_equal(both[i].a.status, 200);
+    }
+}
+
+/* ── --watch ── */
+
+static int64_t pid_of_function(void) {
+    answer a;
+    ask("GET", "/all/x?@pid", NULL, &a);
+    const char *at = strstr(a.body, "\"pid\":");
+    assert_non_null(at);
+    return strtol(at + 6, NULL, 10);
+}
+
+static void build(const char *as) {
+    size_t len = 0;
+    char *bytes = local_read(FAKE, &len);
+    assert_non_null(bytes);
+    local_write_bytes("new", bytes, len);
+    free(bytes);
+    assert_int_equal(chmod("new", 0755), 0);
+    assert_int_equal(rename("new", as), 0);
+}
+
+/* One is under way, one waits: the first ends in the old process, the second runs in the new one. */
+static void what_is_built_anew_takes_over(void **state) {
+    (void)state;
+    build("boot");
+    start_watching(FUNCTIONS);
+    int64_t old = pid_of_function();
+    assert_int_equal(pid_of_function(), old);
+    static transfer one, *first = &one;
+    begin_transfer(first, "/all/x?@log+@wait-for-go+@pid");
+    for (int turns = 0; turns < 5000 && count_in_file("err", "to standard output") == 0; turns++) {
+        curl_multi_perform(first->multi, &first->running);
+        curl_multi_poll(first->multi, NULL, 0, 2, NULL);
+    }
+    build("boot");
+    check_line("./boot was built anew: the next request starts it\n");
+    int64_t new = pid_of_function();
+    assert_int_not_equal(new, old);
+    local_write("go", "");
+    turn_transfer(first, NULL);
+    assert_int_equal(end_transfer(first), CURLE_OK);
+    assert_int_equal(first->a.status, 200);
+    assert_true(local_is_gone((pid_t)old));
+    assert_int_equal(pid_of_function(), new);
+}
+
+static void what_is_gone_is_waited_for(void **state) {
+    (void)state;
+    build("boot");
+    start_watching(FUNCTIONS);
+    int64_t old = pid_of_function();
+    assert_int_equal(unlink("boot"), 0);
+    check_line("./boot is gone: what runs goes on, the next whole one takes its place\n");
+    assert_int_equal(pid_of_function(), old);
+    build("boot");
+    check_line("./boot was built anew: ");
+    assert_int_not_equal(pid_of_function(), old);
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -351,6 +655,16 @@ static const struct CMUnitTest tests[] = {
     ROW(refuses_bodies_that_lambda_would_not_take),
     ROW(survives_what_is_no_request),
     ROW(stops_with_a_request_in_its_hands),
+    ROW(passes_on_what_is_streamed),
+    ROW(buffers_where_nothing_streams),
+    ROW(cuts_a_stream_that_fails),
+    ROW(a_client_may_be_slow_or_leave),
+    ROW(keeps_connections),
+    ROW(joins_headers_and_keeps_bytes),
+    ROW(a_client_leaves_before_the_answer),
+    ROW(runs_several_at_once),
+    ROW(what_is_built_anew_takes_over),
+    ROW(what_is_gone_is_waited_for),
 };
 
 CHECK_MAIN(tests)

@@ -21,7 +21,7 @@ static void drop(latch_journal *j, latch_record **at) {
     latch_buffer_clean_up(&r->answer);
     latch_buffer_clean_up(&r->log);
     latch_buffer_clean_up(&r->log_end);
-    free(r->name), free(r->title), free(r->problem), free(r->brief);
+    free(r->name), free(r->title), free(r->problem), free(r->brief), free(r->note);
     free(r);
     *at = NULL;
 }
@@ -129,6 +129,9 @@ void latch_journal_end(latch_journal *j, latch_record *r, const latch_invocation
     r->is_over = true;
     r->outcome = inv->outcome;
     r->status = status;
+    if (inv->note != NULL || inv->complaints != NULL)
+        r->note = latch_format("%s%s%s", inv->note != NULL ? inv->note : "", inv->note != NULL && inv->complaints != NULL ? "\n" : "",
+                               inv->complaints != NULL ? inv->complaints : "");
     r->problem = problem != NULL ? latch_copy(latch_str_of(problem)) : NULL;
     r->duration_ns = inv->duration_ns;
     r->init_ns = inv->init_ns;
@@ -215,6 +218,7 @@ char *latch_journal_whole(const latch_record *r, size_t *out_len) {
     writing w = begin_writing();
     latch_buffer log = {0};
     put_summary(&w, r, true);
+    if (r->note != NULL) put_text(&w, "note", latch_str_of(r->note));
     put_text(&w, "request_id", latch_str_of(r->request_id));
     put_cut(&w, "event", "event_cut_of", latch_buffer_str(&r->event), r->event.len);
     put_cut(&w, "answer", "answer_cut_of", latch_buffer_str(&r->answer), r->answer_bytes);

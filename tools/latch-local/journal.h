@@ -28,6 +28,7 @@ typedef struct latch_record {
     latch_outcome outcome;
     unsigned status;              /* of HTTP */
     char *problem;                /* NULL: none */
+    char *note;                   /* what happened after the answer, and what no runtime may do; NULL */
     char *brief;                  /* the answer on one line, cut; NULL: it was streamed */
     int64_t duration_ns, init_ns; /* init_ns -1: warm */
     /* what it was about */

@@ -144,12 +144,22 @@ static bool is_from_the_page(const latch_exchange *x) {
 
 /* ── what is asked ── */
 
+/* A page that was reloaded has left its place, which else would be noticed at the next write only. */
+static reader *find_place(latch_page *p) {
+    for (reader *r = p->readers; r < p->readers + LATCH_PAGE_READERS; r++) {
+        if (r->x != NULL && latch_exchange_is_gone(r->x)) {
+            latch_exchange_finish(r->x, false);
+            let_go(r);
+        }
+        if (r->x == NULL) return r;
+    }
+    return NULL;
+}
+
 static void answer_events(latch_page *p, latch_exchange *x) {
     static const latch_field headers[HEADER_COUNT] = {HEADERS("text/event-stream")};
-    reader *r = p->readers;
-    while (r < p->readers + LATCH_PAGE_READERS && r->x != NULL)
-        r++;
-    if (r == p->readers + LATCH_PAGE_READERS) {
+    reader *r = find_place(p);
+    if (r == NULL) {
         refuse(x, 503, "too many pages are open\n");
         return;
     }

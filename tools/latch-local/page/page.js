@@ -189,6 +189,7 @@ function draw(d) {
   const logs = details.querySelector('pre.log'), scrolled = logs ? logs.scrollTop : 0;
   details.replaceChildren(head(d), make('p', 'facts', facts(d)));
   if (d.problem) details.appendChild(make('p', 'bad', d.problem));
+  if (d.note) details.appendChild(make('p', 'odd', d.note));
   section('Answer', pretty(d.answer), d.answer_cut_of);
   section('Body', bodyOf(d.answer));
   section('Log', d.log);
