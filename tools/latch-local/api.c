@@ -115,7 +115,7 @@ void latch_api_give(latch_api *api, latch_invocation *inv, int64_t deadline_ms) 
     api->given[api->given_count++] = inv;
     if (inv->fault == LATCH_FAULT_NONE && !inv->fault_is_done && api->config.faults != NULL)
         inv->fault = latch_fault_choose(api->config.faults, ++api->handed_out);
-    if (!api->served && latch_fault_is_of_next(inv->fault)) inv->fault = LATCH_FAULT_NONE;
+    if (!api->served && !inv->fault_is_done && latch_fault_is_of_next(inv->fault)) inv->fault = LATCH_FAULT_NONE;
     latch_api_life_tell(api, inv);
     deliver(api, inv);
 }
@@ -161,6 +161,7 @@ static latch_invocation *find_again(const latch_api *api) {
 }
 
 static void on_next(latch_api *api, latch_exchange *x) {
+    latch_api_streams_conclude(api);
     latch_invocation *again = find_again(api);
     if (api->init_failed) {
         latch_api_refuse(x, 403, INVALID_STATE, "this process has posted an error of its initialisation");
@@ -220,6 +221,7 @@ static void refuse_stranger(latch_api *api, latch_exchange *x, latch_str id) {
 }
 
 latch_invocation *latch_api_find(latch_api *api, latch_exchange *x, latch_str encoded_id) {
+    latch_api_streams_conclude(api);
     latch_invocation *inv = latch_api_peek(api, encoded_id);
     const char *invocation_id = latch_exchange_header(x, "Lambda-Runtime-Invocation-Id");
     if (inv == NULL) {
@@ -228,6 +230,10 @@ latch_invocation *latch_api_find(latch_api *api, latch_exchange *x, latch_str en
     }
     if (invocation_id != NULL && inv->invocation_id[0] != '\0' && strcmp(invocation_id, inv->invocation_id) != 0) {
         latch_api_refuse(x, 410, "InvokeTimeout", "Invoke timeout");
+        return NULL;
+    }
+    if (latch_api_is_streaming(api, inv)) {
+        latch_api_refuse(x, 403, INVALID_STATE, "this invocation's response is still coming");
         return NULL;
     }
     if (inv->outcome == LATCH_PENDING && !inv->mode_lost) return inv;

@@ -23,11 +23,12 @@ typedef struct latch_api_over { /* what became of an invocation that is over */
 
 typedef struct latch_api_stream { /* a response that is coming */
     latch_api *api;
-    latch_exchange *x;
+    latch_exchange *x;     /* NULL: its connection ended before it did */
     latch_invocation *inv; /* NULL: it is over, and what still comes is dropped */
     size_t bytes;
     int64_t capped_since_ns; /* 0: not throttled so far */
     latch_timer tick;        /* the next bytes may come */
+    latch_timer look;        /* is its connection still there? libmicrohttpd 0.9.75 may miss an end that comes along with bytes */
     struct latch_api_stream *next;
 } latch_api_stream;
 
@@ -90,7 +91,9 @@ void latch_api_settle(latch_api *api, latch_exchange *x, latch_invocation *inv);
 bool latch_api_stream_begin(latch_api *api, latch_exchange *x, latch_invocation *inv); /* in on_head. False: one is coming already */
 bool latch_api_stream_end(latch_api *api, latch_exchange *x);                          /* in on_request. False: it is no stream */
 void latch_api_stream_leave(latch_api *api, latch_invocation *inv);                    /* `inv` is over */
-void latch_api_streams_clean_up(latch_api *api);                                       /* after the server's end */
+bool latch_api_is_streaming(const latch_api *api, const latch_invocation *inv);
+void latch_api_streams_conclude(latch_api *api); /* those whose connections have ended: they failed */
+void latch_api_streams_clean_up(latch_api *api); /* after the server's end */
 
 /* api_life.c: extensions, SnapStart, credentials. False: the path is none of theirs. */
 bool latch_api_life(latch_api *api, latch_exchange *x, const char *target, bool is_post);

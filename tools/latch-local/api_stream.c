@@ -8,6 +8,7 @@
 #define UNCAPPED_BYTES ((size_t)6 * 1024 * 1024)
 #define CAPPED_BYTES_PER_S ((size_t)2 * 1024 * 1024)
 #define TICK_MS 10
+#define GRACE_MS 50 /* a connection that ends with its process says nothing about the stream: the process's end is heard of by then */
 
 static void forget(latch_api_stream *s) {
     latch_api_stream **at = &s->api->streams;
@@ -15,6 +16,7 @@ static void forget(latch_api_stream *s) {
         at = &(*at)->next;
     *at = s->next;
     latch_loop_disarm(s->api->loop, &s->tick);
+    latch_loop_disarm(s->api->loop, &s->look);
     free(s);
 }
 
@@ -54,7 +56,7 @@ static size_t on_data(void *arg, const char *bytes, size_t len) {
 
 static void resume(void *arg) {
     latch_api_stream *s = arg;
-    latch_exchange_resume(s->x);
+    if (s->x != NULL) latch_exchange_resume(s->x);
 }
 
 /* ── its end ── */
@@ -96,26 +98,64 @@ static void conclude(latch_api_stream *s) {
     }
 }
 
-static void on_cut(void *arg) {
+/* No answer of the service's will come to it: its post may come again. */
+static void conclude_cut(void *arg) {
     latch_api_stream *s = arg;
     latch_api *api = s->api;
     latch_invocation *inv = s->inv;
     char message[96];
     snprintf(message, sizeof message, "the connection ended before the stream did, after %zu bytes of it", s->bytes);
     forget(s);
-    if (inv == NULL) return;
     inv->duration_ns = latch_now_ns() - inv->given_at_ns;
+    inv->answer_lost = true;
     latch_invocation_fail(inv, LATCH_FAILED, "Runtime.TruncatedResponse", message);
     tell_sink(inv);
     api->config.on_answer(api->config.arg, inv);
 }
 
-bool latch_api_stream_begin(latch_api *api, latch_exchange *x, latch_invocation *inv) {
+static void on_cut(void *arg) {
+    latch_api_stream *s = arg;
+    s->x = NULL;
+    latch_loop_disarm(s->api->loop, &s->look);
+    if (s->inv == NULL) {
+        forget(s);
+        return;
+    }
+    s->tick.fn = conclude_cut;
+    latch_loop_arm(s->api->loop, &s->tick, GRACE_MS);
+}
+
+static void look(void *arg) {
+    latch_api_stream *s = arg;
+    latch_exchange *x = s->x;
+    if (latch_exchange_is_asleep(x) || !latch_exchange_is_gone(x)) {
+        latch_loop_arm(s->api->loop, &s->look, GRACE_MS);
+        return;
+    }
+    on_cut(s);
+    latch_exchange_hang_up(x);
+}
+
+void latch_api_streams_conclude(latch_api *api) {
+    for (latch_api_stream *s = api->streams, *next; s != NULL; s = next) {
+        next = s->next;
+        if (s->x == NULL) conclude_cut(s);
+    }
+}
+
+bool latch_api_is_streaming(const latch_api *api, const latch_invocation *inv) {
     for (const latch_api_stream *s = api->streams; s != NULL; s = s->next)
-        if (s->inv == inv) return false;
+        if (s->inv == inv) return true;
+    return false;
+}
+
+bool latch_api_stream_begin(latch_api *api, latch_exchange *x, latch_invocation *inv) {
+    if (latch_api_is_streaming(api, inv)) return false;
     latch_api_stream *s = latch_alloc(sizeof *s);
     *s = (latch_api_stream){.api = api, .x = x, .inv = inv, .next = api->streams};
     s->tick = (latch_timer){.fn = resume, .arg = s};
+    s->look = (latch_timer){.fn = look, .arg = s};
+    latch_loop_arm(api->loop, &s->look, GRACE_MS);
     api->streams = s;
     const char *type = latch_exchange_header(x, "Content-Type");
     if (type != NULL) inv->content_type = latch_copy(latch_str_of(type));
@@ -144,11 +184,15 @@ bool latch_api_stream_end(latch_api *api, latch_exchange *x) {
 }
 
 void latch_api_stream_leave(latch_api *api, latch_invocation *inv) {
-    for (latch_api_stream *s = api->streams; s != NULL; s = s->next) {
+    for (latch_api_stream *s = api->streams, *next; s != NULL; s = next) {
+        next = s->next;
         if (s->inv != inv) continue;
         s->inv = NULL;
         tell_sink(inv);
-        latch_exchange_resume(s->x);
+        if (s->x != NULL)
+            latch_exchange_resume(s->x);
+        else
+            forget(s);
     }
 }
 

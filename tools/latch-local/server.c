@@ -60,6 +60,7 @@ static void end(void *arg, struct MHD_Connection *connection, void **request, en
     if (x == NULL) return;
     *x->at = x->next;
     if (x->next != NULL) x->next->at = x->at;
+    if (x->intake.data != NULL && !x->asked && !x->hung_up && !x->server->stopping) x->intake.cut(x->intake.arg);
     if (x->streamed && !x->finished) x->writer.on_gone(x->writer.arg);
     if (x->intake.cut != NULL && !x->asked && !x->server->stopping) x->intake.cut(x->intake.arg);
     if (x->response != NULL) MHD_destroy_response(x->response);
@@ -281,6 +282,8 @@ void latch_exchange_intake(latch_exchange *x, latch_intake intake) { x->intake =
 void latch_exchange_resume(latch_exchange *x) {
     if (x->asleep) wake(x);
 }
+
+bool latch_exchange_is_asleep(const latch_exchange *x) { return x->asleep; }
 
 const char *latch_exchange_trailer(const latch_exchange *x, const char *name) {
     return MHD_lookup_connection_value(x->connection, MHD_FOOTER_KIND, name);

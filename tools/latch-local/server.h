@@ -46,6 +46,7 @@ typedef struct latch_intake {
 
 void latch_exchange_intake(latch_exchange *x, latch_intake intake);            /* in on_head */
 void latch_exchange_resume(latch_exchange *x);                                 /* not from within `data`; where nothing waits, nothing */
+bool latch_exchange_is_asleep(const latch_exchange *x);                        /* part of its body wasn't taken */
 const char *latch_exchange_trailer(const latch_exchange *x, const char *name); /* of a chunked body, in on_request; NULL */
 
 /* Without an answer, or with what was written to the descriptor: the connection ends, and of the exchange nothing more is heard. */
