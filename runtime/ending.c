@@ -36,6 +36,7 @@ static struct {
 } all;
 
 static _Thread_local latch_worker *mine;
+static _Thread_local bool has_told_exit;
 
 static struct {          /* one report at a time */
     atomic_int reporter; /* the thread that writes it, by its kernel id; 0: none */
@@ -333,6 +334,7 @@ void latch_ending_await_others(void) {
 static void on_exit_of(latch_worker *of, int status, bool known) {
     latch_backtrace_stack stack = mine != NULL ? mine->watch.stack : (latch_backtrace_stack){0, 0};
     bool claimed = of != NULL && latch_claim_take(&of->watch.claim, LATCH_CLAIM_ENDING);
+    has_told_exit = true;
     if (!latch_ending_begin(of, claimed)) return;
     latch_text_writer *t = latch_ending_message();
     put(t, "exit(");
@@ -341,11 +343,12 @@ static void on_exit_of(latch_worker *of, int status, bool known) {
     latch_backtrace_put_plain(t, all.process->handler->name, 100);
     latch_backtrace_take_here(2, stack);
     latch_ending_tell("Exit");
+    alarm(0); /* what exit() goes on with takes its time */
 }
 
 /* Whether anybody has to hear of it. A process that ends after its last event, or a child of the handler, goes in silence. */
 static bool is_of_interest(latch_worker **of) {
-    if (!latch_ending_is_ours() || all.process->handler == NULL) return false;
+    if (has_told_exit || !latch_ending_is_ours() || all.process->handler == NULL) return false;
     *of = latch_ending_whose();
     return *of != NULL || (mine == NULL && all.process->worker_count > 1 && self() != getpid());
 }

@@ -1,4 +1,7 @@
-/* crash_child.c - a function whose handler crashes in the way that the event says; test_crash.c starts it and looks at what was reported. */
+/*
+ * crash_child.c - a function whose handler crashes, hangs or exits in the way that the event says; test_crash.c and test_ending.c start it and
+ * look at what was reported.
+ */
 #include <curl/curl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -6,10 +9,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/ctx.h"
 #include "core/log.h"
+#include "core/span.h"
+#include "runtime/context.h"
 #include "runtime/event.h"
 #include "runtime/loop.h"
 
@@ -91,6 +97,40 @@ static void recurse(void) {
     zero = recurse_for_ever(&start);
 }
 
+static void nap_ms(int64_t ms) { nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL); }
+
+UNWATCHED static void wait_for_ever(void) {
+    while (zero == 0)
+        nap_ms(20);
+}
+UNWATCHED static void spin_for_ever(void) {
+    while (zero == 0)
+        continue;
+}
+UNWATCHED static void exit_with_three(void) { exit(3); }
+UNWATCHED static void exit_well(void) { exit(0); }
+UNWATCHED static void *exit_in_a_thread(void *unused) {
+    exit(4);
+    return unused;
+}
+static void start_one_that_exits(void) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, exit_in_a_thread, NULL) == 0) wait_for_ever();
+}
+static void exit_in_a_child(void) {
+    pid_t child = fork();
+    if (child == 0) exit(5);
+    waitpid(child, NULL, 0);
+}
+static void say_bye(void) { (void)!write(STDOUT_FILENO, "bye\n", 4); }
+static void exit_with_a_handler(void) {
+    atexit(say_bye);
+    exit(6);
+}
+static void nap_200(void) { nap_ms(200); }
+static void nap_500(void) { nap_ms(500); }
+static void nap_900(void) { nap_ms(900); }
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -106,11 +146,34 @@ static const struct {
     {"threads", start_four_threads},
     {"child", crash_in_a_child},
     {"library", mislead_a_library},
+    {"hang", wait_for_ever},
+    {"spin", spin_for_ever},
+    {"exit3", exit_with_three},
+    {"exit0", exit_well},
+    {"exit_thread", start_one_that_exits},
+    {"exit_child", exit_in_a_child},
+    {"exit_handler", exit_with_a_handler},
+    {"nap200", nap_200},
+    {"nap500", nap_500},
+    {"nap900", nap_900},
 };
+
+/* Returns when the watchdog barks, or a little before or after. */
+static void return_late(latch_ctx *cx) {
+    int64_t left_ms = latch_deadline_ms(cx) - latch_now_ms(cx) - 200;
+    nap_ms(left_ms > 3 ? left_ms - 3 : 0);
+    int64_t until_ms = 200 + latch_request_id(cx).ptr[2] % 3;
+    while (latch_deadline_ms(cx) - latch_now_ms(cx) > until_ms)
+        continue;
+}
 
 UNWATCHED static latch_status crash_as_asked(latch_ctx *cx, latch_event *event) {
     latch_str way = latch_event_bytes(event);
-    (void)cx;
+    if (latch_str_eq(way, LATCH_STR("late"))) return_late(cx);
+    if (latch_str_eq(way, LATCH_STR("wait"))) {
+        (void)latch_span_begin(cx, "price", LATCH_STR("sku-7"));
+        wait_for_ever();
+    }
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         if (latch_str_eq(way, latch_str_of(ways[i].name))) ways[i].run();
     }
@@ -123,9 +186,16 @@ static latch_status crash_in_init(latch_ctx *cx) {
     return LATCH_OK;
 }
 
+static latch_status exit_in_init(latch_ctx *cx) {
+    (void)cx;
+    exit_with_three();
+    return LATCH_OK;
+}
+
 int main(void) {
     const latch_handler handlers[] = {{.name = "crash", .event = crash_as_asked},
-                                      {.name = "init", .event = crash_as_asked, .init = crash_in_init}};
+                                      {.name = "init", .event = crash_as_asked, .init = crash_in_init},
+                                      {.name = "exit", .event = crash_as_asked, .init = exit_in_init}};
     const latch_log log = latch_log_from_environment();
-    return latch_loop_run(&(latch_loop_options){.handlers = handlers, .count = 2, .clock = latch_clock_system(), .log = &log});
+    return latch_loop_run(&(latch_loop_options){.handlers = handlers, .count = 3, .clock = latch_clock_system(), .log = &log});
 }

@@ -1,0 +1,387 @@
+/* test_ending.c - a handler that crashes, hangs or calls exit(), alone and among others: who hears of it, when, and how the process ends. */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/ctx_private.h"
+#include "runtime/ending.h"
+#include "tests/check.h"
+#include "tests/runtime/crowd.h"
+
+static crowd service;
+static char said[65536]; /* by the child, on both */
+
+static int set_up(void **state) {
+    (void)state;
+    memset(&service, 0, sizeof service);
+    service.only_one_outcome = true;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    crowd_forget(&service);
+    return 0;
+}
+
+static void again(void) {
+    tear_down(NULL);
+    set_up(NULL);
+}
+
+static void be_child(const char *handler, const char *workers, int out) {
+    static const char options[] =
+        "handle_segv=0:handle_abort=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:allow_user_segv_handler=1:detect_leaks=0";
+    dup2(out, STDOUT_FILENO);
+    dup2(out, STDERR_FILENO);
+    setenv("AWS_LAMBDA_RUNTIME_API", service.address, 1);
+    setenv("_HANDLER", handler, 1);
+    unsetenv("LATCH_ARENA_MB");
+    unsetenv("AWS_LAMBDA_MAX_CONCURRENCY");
+    if (workers != NULL) setenv("AWS_LAMBDA_MAX_CONCURRENCY", workers, 1);
+    setenv("ASAN_OPTIONS", options, 1);
+    execl(CRASH_CHILD, CRASH_CHILD, (char *)NULL);
+    _exit(127);
+}
+
+/* The child's wait status. One that is still there after 10 s is killed: SIGKILL is what the test sees. */
+static int run(const char *handler, const char *workers) {
+    int status = 0, ends[2];
+    size_t len = 0;
+    crowd_start(&service);
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) be_child(handler, workers, ends[1]);
+    close(ends[1]);
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    for (int waited_ms = 0; waitpid(child, &status, WNOHANG) == 0; waited_ms += 5) {
+        ssize_t n = read(ends[0], said + len, sizeof said - 1 - len);
+        if (n > 0) len += (size_t)n;
+        if (waited_ms > 10000) kill(child, SIGKILL);
+        usleep(5000);
+    }
+    for (ssize_t n = 1; n > 0 && len<sizeof said - 1; len += n> 0 ? (size_t)n : 0)
+        n = read(ends[0], said + len, sizeof said - 1 - len);
+    said[len] = '\0';
+    close(ends[0]);
+    crowd_stop(&service);
+    return status;
+}
+
+#define assert_says(text, part)                                                                                                            \
+    do {                                                                                                                                   \
+        if ((text) == NULL || strstr((text), (part)) == NULL) fail_msg("no \"%s\" in %s", (part), (text) != NULL ? (text) : "nothing");    \
+    } while (0)
+
+static const char *the_event = "hang";
+static const char *that_event(size_t i) {
+    (void)i;
+    return the_event;
+}
+
+/* ── hangs ───────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void a_hang_is_reported_before_the_deadline_with_what_it_waits_for(void **state) {
+    static const struct {
+        const char *way, *says, *frame;
+    } rows[] = {
+        {"wait", "the handler crash has not returned 200 ms before its deadline: it waits for price sku-7, for ", "wait_for_ever+0x"},
+        {"hang", "it is in code of its own, the stack trace says where", "wait_for_ever+0x"},
+        {"spin", "it is in code of its own, the stack trace says where", "spin_for_ever+0x"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
+        service.count = 1;
+        service.timeout_ms = 1000;
+        service.event = that_event;
+        the_event = rows[i].way;
+        int status = run("crash", NULL);
+        const crowd_outcome *o = &service.outcomes[0];
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 1) fail_msg("%s: wait status %x: %s", rows[i].way, (unsigned)status, said);
+        assert_int_equal(o->errors, 1);
+        assert_int_equal(o->responses, 0);
+        assert_false(o->mismatched);
+        assert_string_equal(o->type, "Function.DeadlineExceeded");
+        assert_says(o->body, "\"errorType\":\"DeadlineExceeded\"");
+        assert_says(o->body, rows[i].says);
+        assert_says(o->body, rows[i].frame);
+        assert_says(o->cause, "\"exceptions\":[{\"type\":\"DeadlineExceeded\",\"message\":\"the handler crash has not returned");
+        assert_says(said, "\"level\":\"FATAL\",\"requestId\":\"r-0\",\"message\":\"the handler has ended the process\",\"errorMessage\":");
+        if (o->after_ms < 795 || o->after_ms >= 1000) fail_msg("%s: after %lld ms", rows[i].way, (long long)o->after_ms);
+    }
+}
+
+static const char *naps_then_hang(size_t i) { return i == 0 ? "nap200" : i == 1 ? "nap500" : i == 2 ? "nap200" : "hang"; }
+
+/* The timer was left at the first one's deadline, and goes off in others, which have more time. */
+static void each_has_its_own_deadline(void **state) {
+    (void)state;
+    service.count = 4;
+    service.timeout_ms = 900;
+    service.event = naps_then_hang;
+    int status = run("crash", NULL);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(service.outcomes[i].responses, 1);
+    assert_int_equal(service.outcomes[3].errors, 1);
+    if (service.outcomes[3].after_ms < 695 || service.outcomes[3].after_ms >= 900)
+        fail_msg("after %lld ms", (long long)service.outcomes[3].after_ms);
+}
+
+static void what_has_no_deadline_or_little_time_is_not_watched(void **state) {
+    static const struct {
+        int64_t timeout_ms;
+        const char *way;
+    } rows[] = {{0, "nap900"}, {350, "nap200"}, {399, "nap500"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
+        service.count = 1;
+        service.timeout_ms = rows[i].timeout_ms;
+        service.event = that_event;
+        the_event = rows[i].way;
+        int status = run("crash", NULL);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        assert_int_equal(service.outcomes[0].responses, 1);
+        assert_int_equal(service.outcomes[0].errors, 0);
+    }
+}
+
+/* ── exit() ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void exit_is_reported_with_its_status(void **state) {
+    static const struct {
+        const char *way;
+        int status;
+        const char *says, *prints;
+    } rows[] = {
+        {"exit3", 3, "exit(3) was called in the handler crash", ""},
+        {"exit0", 0, "exit(0) was called in the handler crash", ""},
+        {"exit_thread", 4, "exit(4) was called in the handler crash", ""},
+        {"exit_handler", 6, "exit(6) was called in the handler crash", "bye"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
+        service.count = 1;
+        service.timeout_ms = 5000;
+        service.event = that_event;
+        the_event = rows[i].way;
+        int status = run("crash", NULL);
+        const crowd_outcome *o = &service.outcomes[0];
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != rows[i].status) fail_msg("%s: wait status %x", rows[i].way, (unsigned)status);
+        assert_int_equal(o->errors, 1);
+        assert_int_equal(o->responses, 0);
+        assert_string_equal(o->type, "Function.Exit");
+        assert_says(o->body, rows[i].says);
+        assert_says(o->body, "exit+0x");
+        assert_says(said, rows[i].prints);
+    }
+}
+
+static void exit_in_init_is_an_init_error(void **state) {
+    (void)state;
+    int status = run("exit", NULL);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+    assert_int_equal(service.init_errors, 1);
+    assert_string_equal(service.init_type, "Function.Exit");
+    assert_says(service.init_error, "exit(3) was called in the init of the handler exit");
+}
+
+static void the_exit_of_a_child_is_the_childs(void **state) {
+    (void)state;
+    service.count = 2;
+    service.event = that_event;
+    the_event = "exit_child";
+    int status = run("crash", NULL);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(service.outcomes[i].responses, 1);
+}
+
+/* ── among others ────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static const char *first_does(size_t i) { return i == 0 ? the_event : "nap500"; }
+
+/* What one does is told of its own invocation; those that run are answered; nobody asks for more. */
+static void others_finish_what_they_have(void **state) {
+    static const struct {
+        const char *way, *type, *says;
+        int signal, status;
+    } rows[] = {
+        {"segv", "Function.Crash", "SIGSEGV at address 0x0 in the handler crash", SIGSEGV, 0},
+        {"abort", "Function.Crash", "SIGABRT in the handler crash", SIGABRT, 0},
+        {"stack", "Function.Crash", "recurse_for_ever+0x", SIGSEGV, 0},
+        {"exit3", "Function.Exit", "exit(3) was called in the handler crash", 0, 3},
+        {"wait", "Function.DeadlineExceeded", "it waits for price sku-7, for ", 0, 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
+        service.count = 100;
+        service.timeout_ms = 1500;
+        service.event = first_does;
+        the_event = rows[i].way;
+        int status = run("crash", "4");
+        bool as_it_would = rows[i].signal != 0 ? WIFSIGNALED(status) && WTERMSIG(status) == rows[i].signal
+                                               : WIFEXITED(status) && WEXITSTATUS(status) == rows[i].status;
+        if (!as_it_would) fail_msg("%s: wait status %x: %s", rows[i].way, (unsigned)status, said);
+        assert_int_equal(service.outcomes[0].errors, 1);
+        assert_int_equal(service.outcomes[0].responses, 0);
+        assert_string_equal(service.outcomes[0].type, rows[i].type);
+        assert_says(service.outcomes[0].body, rows[i].says);
+        assert_int_equal(service.running, 0); /* all that were handed out */
+        size_t handed = service.handed < service.count ? service.handed : service.count;
+        for (size_t k = 1; k < handed; k++) {
+            const crowd_outcome *o = &service.outcomes[k];
+            if (o->responses + o->errors == 0) continue; /* asked for, and given up before it was handed out */
+            assert_int_equal(o->responses, 1);
+            assert_int_equal(o->errors, 0);
+            assert_false(o->mismatched);
+        }
+        if (service.answered > 16) fail_msg("%s: %zu were answered", rows[i].way, (size_t)service.answered);
+    }
+}
+
+static const char *two_crash(size_t i) { return i < 2 ? "segv" : i == 2 ? "exit3" : i == 3 ? "nap500" : "nap200"; }
+
+static void each_of_several_crashes_is_reported(void **state) {
+    (void)state;
+    for (int round = 0; round < 5; round++, again()) {
+        service.count = 5;
+        service.timeout_ms = 3000;
+        service.event = two_crash;
+        int status = run("crash", "5");
+        if (!(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV) && !(WIFEXITED(status) && WEXITSTATUS(status) == 3))
+            fail_msg("wait status %x: %s", (unsigned)status, said);
+        size_t errors = 0;
+        for (size_t i = 0; i < 3; i++)
+            errors += service.outcomes[i].errors == 1 && service.outcomes[i].responses == 0;
+        assert_int_equal(errors, service.outcomes[0].errors + service.outcomes[1].errors + service.outcomes[2].errors);
+        assert_true(errors >= 1); /* one that wasn't handed out before the first one ended isn't told of */
+        for (size_t i = 0; i < 5; i++)
+            assert_true(service.outcomes[i].responses + service.outcomes[i].errors <= 1);
+        assert_int_equal(service.running, 0);
+    }
+}
+
+static const char *a_thread_crashes(size_t i) { return i == 0 ? "thread" : "nap200"; }
+
+/* It is nobody's: its invocation waits for it, until its own watchdog tells. */
+static void a_thread_of_nobodys_leaves_all_to_their_own_end(void **state) {
+    (void)state;
+    service.count = 3;
+    service.timeout_ms = 1000;
+    service.event = a_thread_crashes;
+    int status = run("crash", "3");
+    assert_true((WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV) || (WIFEXITED(status) && WEXITSTATUS(status) == 1));
+    assert_says(said, "SIGSEGV at address 0x0 in a thread that runs no invocation");
+    assert_string_equal(service.outcomes[0].type, "Function.DeadlineExceeded");
+    assert_int_equal(service.outcomes[0].errors, 1);
+    assert_int_equal(service.running, 0);
+}
+
+/* ── one outcome ─────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static const char *all_are_late(size_t i) {
+    (void)i;
+    return "late";
+}
+
+/* Handlers that return in the moment in which the watchdog barks: whoever is first, each invocation has one outcome. */
+static void a_race_with_the_watchdog_has_one_winner(void **state) {
+    size_t responses = 0, errors = 0;
+    (void)state;
+    for (int round = 0; round < 4; round++, again()) {
+        service.count = 16;
+        service.timeout_ms = 600;
+        service.event = all_are_late;
+        int status = run("crash", "16");
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) <= 1);
+        for (size_t i = 0; i < 16; i++) {
+            const crowd_outcome *o = &service.outcomes[i];
+            if (o->responses + o->errors > 1) fail_msg("%zu has %d responses and %d errors", i, o->responses, o->errors);
+            responses += (size_t)o->responses;
+            errors += (size_t)o->errors;
+        }
+        assert_int_equal(service.running, 0);
+    }
+    print_message("of 64 that return as the watchdog barks, %zu were answered, %zu reported\n", responses, errors);
+}
+
+typedef bool take_fn(atomic_int *claim, latch_claim as);
+
+/* As it would be without the exchange: looked at, then taken. */
+static bool take_carelessly(atomic_int *claim, latch_claim as) {
+    if (atomic_load(claim) != LATCH_CLAIM_OPEN) return false;
+    atomic_store(claim, (int)as);
+    return true;
+}
+
+#define CLAIMS 40000
+static struct {
+    atomic_int claims[CLAIMS];
+    atomic_int winners[CLAIMS];
+    atomic_int at[2]; /* how far each is: they take the same one at the same time */
+    take_fn *take;
+} race;
+
+static void *take_all(void *arg) {
+    int me = *(const int *)arg;
+    for (int i = 0; i < CLAIMS; i++) {
+        atomic_store(&race.at[me], i);
+        while (atomic_load(&race.at[!me]) < i)
+            continue;
+        if (race.take(&race.claims[i], me == 0 ? LATCH_CLAIM_TAKEN : LATCH_CLAIM_ENDING)) atomic_fetch_add(&race.winners[i], 1);
+    }
+    atomic_store(&race.at[me], CLAIMS);
+    return NULL;
+}
+
+/* How many claims both got, or nobody did. */
+static int count_disputed(take_fn *take) {
+    static int numbers[] = {0, 1};
+    pthread_t threads[2];
+    int disputed = 0;
+    memset(&race, 0, sizeof race);
+    race.take = take;
+    for (int i = 0; i < CLAIMS; i++)
+        atomic_store(&race.claims[i], LATCH_CLAIM_OPEN);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, take_all, &numbers[i]), 0);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < CLAIMS; i++)
+        disputed += atomic_load(&race.winners[i]) != 1;
+    return disputed;
+}
+
+static void an_outcome_is_claimed_once_and_the_twin_is_noticed(void **state) {
+    int by_twin = 0;
+    (void)state;
+    assert_int_equal(count_disputed(latch_claim_take), 0);
+    for (int tries = 0; by_twin == 0 && tries < 50; tries++)
+        by_twin = count_disputed(take_carelessly);
+    assert_true(by_twin > 0);
+}
+
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+static const struct CMUnitTest tests[] = {
+    ROW(a_hang_is_reported_before_the_deadline_with_what_it_waits_for),
+    ROW(each_has_its_own_deadline),
+    ROW(what_has_no_deadline_or_little_time_is_not_watched),
+    ROW(exit_is_reported_with_its_status),
+    ROW(exit_in_init_is_an_init_error),
+    ROW(the_exit_of_a_child_is_the_childs),
+    ROW(others_finish_what_they_have),
+    ROW(each_of_several_crashes_is_reported),
+    ROW(a_thread_of_nobodys_leaves_all_to_their_own_end),
+    ROW(a_race_with_the_watchdog_has_one_winner),
+    ROW(an_outcome_is_claimed_once_and_the_twin_is_noticed),
+};
+
+CHECK_MAIN(tests)
