@@ -1,0 +1,168 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/ctx_private.h"
+#include "core/span.h"
+#include "core/usage.h"
+#include "runtime/context.h"
+#include "runtime/event.h"
+#include "runtime/metrics.h"
+#include "tests/check.h"
+#include "tests/runtime/stage.h"
+
+#define TRACE "Lambda-Runtime-Trace-Id: Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1\r\n"
+
+static stage play;
+static int daemon_fd;
+
+static int set_up(void **state) {
+    static const char *const unset[] = {"LATCH_METRICS_NAMESPACE", "LATCH_METRICS_COLD_START", "LATCH_LOG_REPORT", "LATCH_TRACE",
+                                        "AWS_LAMBDA_FUNCTION_NAME"};
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    char address[64];
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(unset); i++)
+        unsetenv(unset[i]);
+    stage_set(&play);
+    daemon_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (bind(daemon_fd, (struct sockaddr *)&at, sizeof at) != 0 || getsockname(daemon_fd, (struct sockaddr *)&at, &len) != 0) return -1;
+    snprintf(address, sizeof address, "127.0.0.1:%u", ntohs(at.sin_port));
+    setenv("AWS_XRAY_DAEMON_ADDRESS", address, 1);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    close(daemon_fd);
+    stage_strike(&play);
+    return 0;
+}
+
+static size_t count_of(const char *text) {
+    size_t found = 0;
+    for (const char *at = play.written; (at = strstr(at, text)) != NULL; at++)
+        found++;
+    return found;
+}
+
+#define assert_written(n, text)                                                                                                            \
+    do {                                                                                                                                   \
+        if (count_of(text) != (n)) fail_msg("%zu times, not %d: %s\n%s", count_of(text), (n), (text), play.written);                       \
+    } while (0)
+
+static latch_status shop(latch_ctx *cx, latch_event *event) {
+    latch_span span = latch_span_begin(cx, "price", LATCH_STR("sku-1"));
+    latch_clock_sleep_ms(&cx->clock, 25);
+    latch_span_end(cx, span, LATCH_OK);
+    cx->usage->requests = 3;
+    cx->usage->retries = 1;
+    cx->usage->read_milli_units = 1500;
+    cx->usage->request_us = 2500;
+    latch_metric(cx, "OrdersPlaced", LATCH_COUNT, 1);
+    if (latch_tenant_id(cx).len > 0) return latch_fail(cx, "NoSuchTenant", "no such tenant");
+    return latch_event_reply_bytes(event, latch_event_bytes(event));
+}
+
+static const server_step script[] = {
+    {.event = "{}", .headers = "Lambda-Runtime-Aws-Request-Id: r-1\r\n" TRACE STAGE_DEADLINE},
+    {.answer = ACCEPTED},
+    {.event = "{}", .headers = "Lambda-Runtime-Aws-Request-Id: r-2\r\nLambda-Runtime-Aws-Tenant-Id: blue\r\n" TRACE STAGE_DEADLINE},
+    {.answer = ACCEPTED},
+};
+
+static void tells_nothing_unless_asked_to(void **state) {
+    char datagram[8];
+    (void)state;
+    PLAY(&play, (latch_handler){.event = shop}, script);
+    assert_written(0, "_aws");
+    assert_written(0, "\"message\":\"invocation\"");
+    assert_written(1, "\"requestId\":\"r-2\",\"tenantId\":\"blue\",\"message\":\"invocation failed\"");
+    assert_true(recv(daemon_fd, datagram, sizeof datagram, MSG_DONTWAIT) < 0);
+}
+
+static void reports_each_invocation(void **state) {
+    (void)state;
+    setenv("LATCH_LOG_REPORT", "1", 1);
+    PLAY(&play, (latch_handler){.event = shop}, script);
+    assert_written(
+        1, "\"requestId\":\"r-1\",\"message\":\"invocation\",\"handler_ms\":25.0,\"status\":\"OK\",\"cold_start\":true,\"requests\":3,"
+           "\"retries\":1,\"throttled\":0,\"read_units\":1.5,\"write_units\":0.0,\"dynamodb_ms\":2.5,\"waited_ms\":0.0,"
+           "\"arena_peak_bytes\":");
+    assert_written(1, "\"tenantId\":\"blue\",\"message\":\"invocation\",\"handler_ms\":25.0,\"status\":\"Handler\",\"cold_start\":false,");
+}
+
+static latch_status init_counts(latch_ctx *cx) {
+    latch_metric_dimension(cx, "Stage", LATCH_STR("test"));
+    latch_metric(cx, "Started", LATCH_COUNT, 1);
+    return LATCH_OK;
+}
+
+static void counts_by_invocation(void **state) {
+    (void)state;
+    setenv("LATCH_METRICS_NAMESPACE", "Shop", 1);
+    setenv("LATCH_METRICS_COLD_START", "1", 1);
+    setenv("AWS_LAMBDA_FUNCTION_NAME", "orders", 1);
+    PLAY(&play, ((latch_handler){.event = shop, .init = init_counts}), script);
+    assert_written(4, "\"_aws\":");
+    assert_written(1, "\"Stage\":\"test\",\"Started\":1}\n");
+    assert_written(1, "\"Stage\":\"test\",\"OrdersPlaced\":1,\"requestId\":\"r-1\"}\n");
+    assert_written(1, "\"Stage\":\"test\",\"OrdersPlaced\":1,\"requestId\":\"r-2\"}\n");
+    assert_written(1, "\"ColdStart\":1,\"FunctionName\":\"orders\",\"requestId\":\"r-1\"}\n");
+}
+
+static void fails_init_where_the_namespace_is_none(void **state) {
+    static const server_step refused[] = {{.answer = ACCEPTED}};
+    (void)state;
+    setenv("LATCH_METRICS_NAMESPACE", "AWS/Mine", 1);
+    PLAY(&play, (latch_handler){.event = shop}, refused);
+    assert_int_equal(play.exit_status, 1);
+    assert_string_equal(server_line(&play.server.requests[0]), INIT_ERROR_LINE);
+    assert_written(1, "the namespace \\\"AWS/Mine\\\" is none");
+}
+
+/* Both in one document: the handler, and in it what it named. */
+static void sends_a_trace(void **state) {
+    char datagram[4000];
+    (void)state;
+    setenv("LATCH_TRACE", "xray", 1);
+    PLAY(&play, (latch_handler){.event = shop}, script);
+    for (int i = 0; i < 2; i++) {
+        ssize_t n = recv(daemon_fd, datagram, sizeof datagram - 1, MSG_DONTWAIT);
+        assert_true(n > 0);
+        datagram[n] = '\0';
+        assert_non_null(strstr(datagram, "\"name\":\"## h\""));
+        assert_non_null(strstr(datagram, "\"subsegments\":[{\"id\":\""));
+        assert_non_null(strstr(datagram, "\"name\":\"price\""));
+        assert_int_equal(strstr(datagram, "\"type\":\"NoSuchTenant\"") != NULL, i == 1);
+    }
+    assert_true(recv(daemon_fd, datagram, sizeof datagram, MSG_DONTWAIT) < 0);
+}
+
+static void leaves_records_below_the_level_out(void **state) {
+    (void)state;
+    setenv("LATCH_LOG_REPORT", "1", 1);
+    play.log.least = LATCH_WARN;
+    PLAY(&play, (latch_handler){.event = shop}, script);
+    assert_written(0, "\"message\":\"invocation\"");
+    assert_written(1, "\"message\":\"invocation failed\"");
+}
+
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+// clang-format off
+static const struct CMUnitTest tests[] = {
+    ROW(tells_nothing_unless_asked_to),
+    ROW(reports_each_invocation),
+    ROW(counts_by_invocation),
+    ROW(fails_init_where_the_namespace_is_none),
+    ROW(sends_a_trace),
+    ROW(leaves_records_below_the_level_out),
+};
+// clang-format on
+
+CHECK_MAIN(tests)
