@@ -10,6 +10,7 @@
 #include "core/ctx.h"
 #include "core/ctx_private.h"
 #include "core/log.h"
+#include "core/scope.h"
 #include "core/usage.h"
 #include "store/dynamodb/dynamodb.h"
 #include "store/lock.h"
@@ -382,13 +383,109 @@ static void a_handler_without_stores_opens_nothing(void **state) {
     assert_non_null(strstr(d.cx.err.message, ".stores = true"));
 }
 
+/* ── after a snapshot ───────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+#define GIVEN_KEYS                                                                                                                         \
+    "{\"AccessKeyId\":\"ASIARESTORED\",\"SecretAccessKey\":\"hush\",\"Token\":\"hush2\",\"Expiration\":\"2099-01-01T00:00:00Z\"}"
+
+/* Keys of the environment before, the container's after; a clock that was ten minutes ahead, and is right now. */
+static void nothing_old_is_used_after_a_restore(void **state) {
+    static char given[512];
+    static const served container[] = {{"/keys", given, 0, CLOSE}, {NULL, NULL, 0, KEEP}};
+    http_server *server = serve(600, "{}"), *keys;
+    latch_answer out;
+    latch_clock own = latch_clock_system();
+    char url[64];
+    (void)state;
+    snprintf(given, sizeof given, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(GIVEN_KEYS), GIVEN_KEYS);
+    keys = server_start(container, NULL);
+    open_at(server, "");
+    int64_t ahead_ms = latch_now_ms(&d.cx) - latch_clock_wall_ms(&own);
+    latch_status before = latch_dynamodb_call(&d.cx, "ListTables", latch_object(&d.cx, "Limit", latch_int(1)), &out);
+    d.stores.client.watch = calloc(1, 64); /* as of a lock that was seen */
+    unsetenv("AWS_ACCESS_KEY_ID");
+    unsetenv("AWS_SECRET_ACCESS_KEY");
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/keys", server_port(keys));
+    setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url, 1);
+    setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "let-me-in", 1);
+    server_stop(serve(0, "{}")); /* what is answered from here on has the right time */
+    latch_status status = latch_stores_restore(&d.cx, &d.stores);
+    int64_t right_ms = latch_now_ms(&d.cx) - latch_clock_wall_ms(&own);
+    bool forgotten = d.stores.client.watch == NULL;
+    latch_status after = latch_dynamodb_call(&d.cx, "ListTables", latch_object(&d.cx, "Limit", latch_int(1)), &out);
+    size_t accepts = server_accepts(server), requests = server_requests(server), asked = server_requests(keys);
+    bool old_signed = strstr(server_request(server, 1), "Credential=AKID/") != NULL;
+    bool warmed = strncmp(server_request(server, 2), "GET / ", 6) == 0;
+    bool new_signed = strstr(server_request(server, 3), "Credential=ASIARESTORED/") != NULL &&
+                      strstr(server_request(server, 3), "X-Amz-Security-Token: hush2\r\n") != NULL;
+    bool let_in = strstr(server_request(keys, 0), "Authorization: let-me-in\r\n") != NULL;
+    latch_stores_close(&d.stores);
+    server_stop(server);
+    server_stop(keys);
+    assert_int_equal(before, LATCH_OK);
+    assert_int_equal(status, LATCH_OK);
+    assert_int_equal(after, LATCH_OK);
+    assert_in_range(ahead_ms, 590000, 610000);
+    assert_in_range(right_ms + 2000, 0, 4000);
+    assert_int_equal(accepts, 2);
+    assert_int_equal(requests, 4);
+    assert_int_equal(asked, 1);
+    assert_true(old_signed && warmed && new_signed && let_in && forgotten);
+}
+
+static void a_restore_without_keys_is_an_error(void **state) {
+    http_server *server = serve(0, "{}");
+    (void)state;
+    open_at(server, "");
+    unsetenv("AWS_ACCESS_KEY_ID");
+    unsetenv("AWS_SECRET_ACCESS_KEY");
+    unsetenv("AWS_ENDPOINT_URL_DYNAMODB");
+    latch_status status = latch_stores_restore(&d.cx, &d.stores);
+    latch_stores_close(&d.stores);
+    server_stop(server);
+    assert_int_equal(status, LATCH_E_DENIED);
+    assert_non_null(strstr(d.cx.err.message, "no AWS credentials"));
+}
+
+/* Each process goes on with a copy of it; what was learnt of others isn't copied. */
+static void the_embedded_store_keeps_what_it_has(void **state) {
+    static const latch_lock lock = {.name = "l", .lease_ms = 60000, .keep = true};
+    latch_scope scope = {0};
+    latch_hold hold;
+    (void)state;
+    afresh("LATCH_STORE=embedded");
+    d.cx.scope = &scope;
+    assert_int_equal(latch_stores_open(&d.cx, true, &d.stores), LATCH_OK);
+    assert_int_equal(latch_lock_take(&d.cx, &lock, LATCH_STR("k"), &hold), LATCH_OK);
+    assert_int_equal(latch_stores_restore(&d.cx, &d.stores), LATCH_OK);
+    assert_int_equal(latch_lock_take(&d.cx, &lock, LATCH_STR("k"), &hold), LATCH_HELD);
+    latch_scope_end(&d.cx, LATCH_OK);
+    d.cx.scope = NULL;
+}
+
+static void a_restore_of_nothing_is_well(void **state) {
+    (void)state;
+    afresh("LATCH_TABLE=orders");
+    assert_int_equal(latch_stores_open(&d.cx, false, &d.stores), LATCH_OK);
+    assert_int_equal(latch_stores_restore(&d.cx, &d.stores), LATCH_OK);
+    assert_null(d.cx.table);
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
-    ROW(opens_what_the_environment_names), ROW(says_what_to_set),
-    ROW(options_are_the_variables),        ROW(the_connection_is_warm_before_the_first_call),
-    ROW(the_clock_is_dynamodbs),           ROW(what_can_not_be_reached_is_told_later),
-    ROW(logs_its_calls_where_told_to),     ROW(a_handler_without_stores_opens_nothing),
+    ROW(opens_what_the_environment_names),
+    ROW(says_what_to_set),
+    ROW(options_are_the_variables),
+    ROW(the_connection_is_warm_before_the_first_call),
+    ROW(the_clock_is_dynamodbs),
+    ROW(what_can_not_be_reached_is_told_later),
+    ROW(logs_its_calls_where_told_to),
+    ROW(a_handler_without_stores_opens_nothing),
     ROW(a_table_is_made_sure_of),
+    ROW(nothing_old_is_used_after_a_restore),
+    ROW(a_restore_without_keys_is_an_error),
+    ROW(the_embedded_store_keeps_what_it_has),
+    ROW(a_restore_of_nothing_is_well),
 };
 CHECK_MAIN(tests)
