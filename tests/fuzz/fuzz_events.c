@@ -10,6 +10,8 @@
 #include "core/ctx_private.h"
 #include "core/scope.h"
 #include "runtime/api.h"
+#include "runtime/around.h"
+#include "runtime/batch.h"
 #include "runtime/event.h"
 #include "runtime/failure.h"
 #include "runtime/http_event.h"
@@ -96,11 +98,57 @@ static latch_status on_event(latch_ctx *cx, latch_event *event) {
 static const latch_route routes[] = {
     {"GET", "/", on_http}, {"POST", "/products/{sku}", on_http}, {"ANY", "/files/{sku+}", on_http}, {"PUT", "/products", on_http}};
 
+/* ── around them ─────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static latch_status look_around(latch_ctx *cx, latch_call *call, const void *arg) {
+    latch_str reply = {"", 0};
+    (void)arg;
+    latch_status status = latch_around_next(cx, call);
+    if (latch_call_http(call) != NULL) {
+        must(status != LATCH_OK || latch_http_replied(latch_call_http(call)) != 0);
+        use(latch_http_replied_body(latch_call_http(call)));
+        use(latch_http_replied_header(latch_call_http(call), "content-type"));
+    }
+    if (latch_call_event(call) != NULL) (void)latch_event_replied(latch_call_event(call), &reply);
+    if (latch_call_record(call) != NULL) reply = latch_record_bytes(latch_call_record(call));
+    use(reply);
+    return status;
+}
+
+static const latch_around around[] = {{.run = look_around}, {.run = look_around, .route = "GET /"}}, one[] = {{.run = look_around}};
+
+typedef struct order {
+    latch_str id;
+    int64_t qty;
+    latch_json lines;
+} order;
+
+static latch_status read_order(latch_record *record, order *out) {
+    return latch_record_read(record, "id", &out->id, "n", latch_range(&out->qty, 0, 9), "lines", latch_optional(&out->lines));
+}
+static latch_status act(latch_ctx *cx, latch_record *record, const order *o) {
+    (void)cx, (void)record;
+    use(o->id);
+    use_json(o->lines);
+    must(o->qty >= 0 && o->qty <= 9);
+    return LATCH_OK;
+}
+static LATCH_RECORD_OF(on_order, order, read_order, act)
+
+    static void count(latch_ctx *cx, const latch_batch_counts *c) {
+    (void)cx;
+    must(c->all == c->done + c->failed + c->poisoned + c->not_run);
+}
+static const latch_batch batch = {.receives_max = 3, .by_group = true, .all_failed_is_error = true, .ended = count};
+
 static const latch_handler handlers[] = {
     {.name = "http", .http = on_http},
     {.name = "routes", LATCH_ROUTES(routes)},
     {.name = "record", .record = on_record},
     {.name = "event", .event = on_event},
+    {.name = "routes-around", LATCH_ROUTES(routes), LATCH_AROUND(around)},
+    {.name = "batch", .record = on_order, LATCH_AROUND(one), .batch = &batch},
+    {.name = "event-around", .event = on_event, LATCH_AROUND(one)},
 };
 
 /* ── what must hold ──────────────────────────────────────────────────────────────────────────────────────────────── */
