@@ -9,6 +9,7 @@
 
 #include "core/ctx.h"
 #include "core/log.h"
+#include "core/span.h"
 #include "core/usage.h"
 #include "store/crew.h"
 #include "store/errors.h"
@@ -1074,6 +1075,48 @@ static void any_arena_is_enough_to_say_so(void **state) {
     assert_true(full > 5 && fine > 5);
 }
 
+/* ── spans ──────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* What is open while the request is on its way, as the watchdog sees it. */
+static char seen_on_the_way[128];
+static latch_status look_and_play(void *self, const latch_send *send, latch_arena *arena, latch_reply *out, latch_err *err) {
+    latch_status status = play(self, send, arena, out, err);
+    latch_span_describe(s.cx.spans, s.boot_us, seen_on_the_way, sizeof seen_on_the_way);
+    return status;
+}
+
+static void each_call_is_a_span(void **state) {
+    static latch_spans spans;
+    latch_answer answer;
+    (void)state;
+    memset(&spans, 0, sizeof spans);
+    s.cx.spans = &spans;
+    s.client.transport.call = look_and_play;
+    assert_int_equal(CALL(&an_update, &answer, THROTTLED, {.takes_ms = 70, .body = "{\"ConsumedCapacity\":{\"CapacityUnits\":2.5}}"}),
+                     LATCH_OK);
+    assert_memory_equal(seen_on_the_way, "DynamoDB UpdateItem on latch, for ", 34);
+    const latch_span_kept *k = &spans.at[0];
+    assert_string_equal(k->name, "UpdateItem");
+    assert_string_equal(k->detail, "latch");
+    assert_string_equal(k->request_id, "ID-7");
+    assert_true(k->kind == LATCH_SPAN_DYNAMODB && !k->open && k->status == LATCH_OK && k->http_status == 200);
+    assert_true(k->requests == 2 && k->throttled == 1 && k->milli_units == 2500 && k->to_us - k->from_us >= 70000);
+    assert_string_equal(k->error, "");
+    forget();
+    assert_int_equal(CALL(&an_update, &answer, {.http_status = 400, .body = TYPE("ConditionalCheckFailedException")}), LATCH_CONFLICT);
+    assert_string_equal(spans.at[1].error, "ConditionalCheckFailedException");
+    assert_true(spans.at[1].status == LATCH_CONFLICT && spans.at[1].http_status == 400);
+    forget();
+    assert_int_equal(CALL(&an_update, &answer, LOST), LATCH_E_TIMEOUT);
+    assert_string_equal(spans.at[2].error, "Timeout");
+    assert_true(spans.at[2].status == LATCH_E_TIMEOUT && spans.at[2].http_status == 0 && spans.at[2].requests == 1);
+    assert_true(spans.count == 3 && spans.innermost == NULL);
+    const latch_call several = {.operation = "TransactWriteItems", .request = {"{\"TableName\":\"latch\"}", 21}};
+    forget();
+    assert_int_equal(CALL(&several, &answer, FINE), LATCH_OK);
+    assert_string_equal(spans.at[3].detail, ""); /* it names several tables, or none */
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -1107,5 +1150,6 @@ static const struct CMUnitTest tests[] = {
     ROW(never_applies_twice_nor_says_what_is_not),
     ROW(the_harness_finds_a_twin_that_repeats_too_much),
     ROW(any_arena_is_enough_to_say_so),
+    ROW(each_call_is_a_span),
 };
 CHECK_MAIN(tests)
