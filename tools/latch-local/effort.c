@@ -41,6 +41,11 @@ static double number(yyjson_val *root, const char *name) {
     return value > 0 ? value : 0;
 }
 
+static uint64_t count(yyjson_val *root, const char *name) {
+    yyjson_val *v = yyjson_obj_get(root, name);
+    return yyjson_is_uint(v) ? yyjson_get_uint(v) : 0;
+}
+
 static void copy_text(char *out, size_t cap, yyjson_val *v) {
     latch_str s = text_of(v);
     while (s.len >= cap || (s.len > 0 && !latch_str_is_utf8(s)))
@@ -55,7 +60,7 @@ static void add_call(latch_effort *e, yyjson_val *root) {
     latch_effort_call call = {.ms = number(root, "ms"),
                               .read_units = number(root, "read_units"),
                               .write_units = number(root, "write_units"),
-                              .tries = yyjson_get_uint(yyjson_obj_get(root, "tries"))};
+                              .tries = count(root, "tries")};
     copy_text(call.operation, sizeof call.operation, yyjson_obj_get(root, "operation"));
     copy_text(call.outcome, sizeof call.outcome, yyjson_obj_get(root, "outcome"));
     if (call.operation[0] == '\0') return; /* a handler's own record of that name */
@@ -69,10 +74,22 @@ static void add_call(latch_effort *e, yyjson_val *root) {
     e->write_units += call.write_units;
 }
 
+/* "invocation": a handler's own record may be called so too, but has no such members. */
+static void take_totals(latch_effort *e, yyjson_val *root) {
+    if (!yyjson_is_uint(yyjson_obj_get(root, "requests")) || !yyjson_is_num(yyjson_obj_get(root, "dynamodb_ms"))) return;
+    e->is_known = e->is_final = true;
+    e->requests = count(root, "requests");
+    e->throttled = count(root, "throttled");
+    e->ms = number(root, "dynamodb_ms");
+    e->read_units = number(root, "read_units");
+    e->write_units = number(root, "write_units");
+}
+
 void latch_effort_read(latch_effort *e, latch_str line) {
     log_record r;
     if (!read_record(&r, line)) return;
     if (latch_str_eq(r.message, LATCH_STR("dynamodb"))) add_call(e, yyjson_doc_get_root(r.doc));
+    if (latch_str_eq(r.message, LATCH_STR("invocation"))) take_totals(e, yyjson_doc_get_root(r.doc));
     yyjson_doc_free(r.doc);
 }
 
@@ -89,6 +106,7 @@ void latch_effort_put(const latch_effort *e, yyjson_mut_doc *doc, yyjson_mut_val
     if (!e->is_known) return;
     yyjson_mut_val *store = yyjson_mut_obj_add_obj(doc, to, "store");
     put_numbers(doc, store, e->requests, e->ms, e->read_units, e->write_units);
+    if (e->throttled > 0) yyjson_mut_obj_add_uint(doc, store, "throttled", e->throttled);
     if (!with_calls || e->call_count == 0) return;
     yyjson_mut_val *calls = yyjson_mut_obj_add_arr(doc, store, "calls");
     for (size_t i = 0; i < e->call_count && i < LATCH_EFFORT_CALLS; i++) {

@@ -1,8 +1,8 @@
 /*
  * effort.h - what an invocation cost in DynamoDB, as its own log tells.
  *
- * Latch writes a record at an invocation's end (docs/observability.md), and one a call where DYNAMODB_ENABLE_LOGGING is true (docs/dynamodb.md),
- * as TEXT or JSON. The first one has the totals; without it they are the calls' sum. A log that tells nothing costs nothing.
+ * Where LATCH_LOG_REPORT is set, Latch writes the record "invocation" at its end (runtime/observe.h); where DYNAMODB_ENABLE_LOGGING is, the
+ * record "dynamodb" at each call (docs/dynamodb.md); as TEXT or JSON. The first has the totals, without it they are the calls' sum.
  */
 #ifndef LATCH_LOCAL_EFFORT_H
 #define LATCH_LOCAL_EFFORT_H
@@ -21,7 +21,7 @@ typedef struct latch_effort_call {
 
 typedef struct latch_effort {
     bool is_known, is_final; /* something told; the record at the end did */
-    uint64_t requests;
+    uint64_t requests, throttled;
     double ms, read_units, write_units;
     latch_effort_call calls[LATCH_EFFORT_CALLS];
     size_t call_count; /* all of them, also those that aren't listed */
@@ -29,7 +29,7 @@ typedef struct latch_effort {
 
 void latch_effort_read(latch_effort *e, latch_str line); /* one line of the log, any line */
 
-/* "store": {"requests","ms","read_units","write_units"}, with "calls" where they are wanted; nothing where nothing is known. */
+/* "store": {"requests","ms","read_units","write_units","throttled"}, with "calls" where they are wanted; nothing where nothing is known. */
 void latch_effort_put(const latch_effort *e, yyjson_mut_doc *doc, yyjson_mut_val *to, bool with_calls);
 
 #endif

@@ -380,6 +380,14 @@ static latch_status check_routes(serving *s) {
     return latch_err_set(&s->err, LATCH_E_INPUT, "the template has no HttpApi event and no FunctionUrlConfig: there is no path to serve");
 }
 
+/* What the page tells of the stores is in the record at an invocation's end. Whoever says otherwise, here or in the template, has it so. */
+static void ask_for_reports(serving *s) {
+    latch_template *t = &s->fleet.functions;
+    for (size_t i = 0; i < t->function_count; i++)
+        if (latch_variables_get(&t->functions[i].variables, "LATCH_LOG_REPORT") == NULL)
+            latch_variables_set(&t->functions[i].variables, LATCH_STR("LATCH_LOG_REPORT"), LATCH_STR("1"));
+}
+
 static int serve(serving *s) {
     latch_server_config config = {
         .host = s->host, .port = (uint16_t)s->port, .max_body_bytes = REQUEST_BYTES, .on_request = on_request, .arg = s};
@@ -388,6 +396,7 @@ static int serve(serving *s) {
     if (status == LATCH_OK) status = start_watching(s);
     if (status == LATCH_OK) status = latch_server_start(&s->fleet.loop, &config, &s->server, &s->err);
     if (status != LATCH_OK) return latch_command_complain("serve", s->err.message);
+    if (!s->no_page) ask_for_reports(s);
     if (!s->no_page) s->page = latch_page_start(&(latch_page_config){.loop = &s->fleet.loop, .again = play_again, .arg = s});
     s->colour = isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR") == NULL;
     print_routes(s);

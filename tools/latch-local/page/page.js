@@ -16,6 +16,7 @@ function make(tag, className, text) {
 
 const ms = (x) => (x < 10 ? x.toFixed(2) : x < 100 ? x.toFixed(1) : Math.round(x).toLocaleString('en')) + ' ms';
 const bytes = (n) => n.toLocaleString('en') + (n === 1 ? ' byte' : ' bytes');
+const count = (n, what) => n + ' ' + what + (Number(n) === 1 ? '' : 's');
 const units = (x) => String(Math.round(x * 1000) / 1000);
 
 function clock(at) {
@@ -71,7 +72,7 @@ function fill(row, s) {
   const how = cell('outcome ' + look, word);
   if (s.init_ms !== undefined) how.appendChild(make('span', 'cold', 'cold ' + ms(s.init_ms)));
   cell('number', s.duration_ms === undefined ? '' : ms(s.duration_ms));
-  cell('number', s.store ? String(s.store.requests) : '');
+  cell('number', s.store && s.store.requests ? String(s.store.requests) : '');
   cell('answer', brief(s));
 }
 
@@ -143,10 +144,12 @@ function bodyOf(answer) {
   }
 }
 
-function storeTable(store) {
-  const total = `${store.requests} requests, ${ms(store.ms)}, ${units(store.read_units)} read units, ${units(store.write_units)} write units`;
+function storeTable(store) { // a function that used none says 0
+  if (!store.requests && !store.calls) return;
+  const parts = [count(store.requests, 'request'), ms(store.ms), count(units(store.read_units), 'read unit'), count(units(store.write_units), 'write unit')];
+  if (store.throttled) parts.push(store.throttled + ' throttled');
   details.appendChild(make('h3', '', 'Store'));
-  details.appendChild(make('p', 'facts store', total));
+  details.appendChild(make('p', 'facts store', parts.join(', ')));
   if (!store.calls) return;
   const table = details.appendChild(make('table', 'calls'));
   const head = table.appendChild(make('thead')).appendChild(make('tr'));
