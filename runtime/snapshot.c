@@ -23,17 +23,22 @@ static int fail(latch_process *p, const char *message, tell_fn *tell, int exit_s
     return exit_status;
 }
 
-static latch_status call_all(latch_process *p, const latch_lifecycle_hook *hook) {
+/* `until_ms`, by the machine's clock: the watchdog's; INT64_MAX: none. */
+static latch_status call_all(latch_process *p, const latch_lifecycle_hook *hook, int64_t until_ms) {
+    latch_worker *w = p->workers[0];
     latch_status status = LATCH_OK;
-    latch_ending_arm(p->workers[0], NULL, INT64_MAX, 0);
+    p->cx.spans = &w->spans;
+    latch_spans_reset(p->cx.spans);
+    latch_ending_arm(w, NULL, until_ms, until_ms == INT64_MAX ? 0 : until_ms - latch_clock_wall_ms(&p->options->clock));
     for (; hook != NULL && status == LATCH_OK; hook = hook->next)
         status = latch_lifecycle_call(&p->cx, hook);
-    latch_ending_disarm(p->workers[0]);
+    latch_ending_disarm(w);
+    p->cx.spans = NULL;
     return status;
 }
 
 int latch_snapshot_prepare(latch_process *p) {
-    if (call_all(p, p->life.before_snapshot) == LATCH_OK) return LATCH_GO_ON;
+    if (call_all(p, p->life.before_snapshot, INT64_MAX) == LATCH_OK) return LATCH_GO_ON;
     return fail(p, "a hook before the snapshot failed", latch_api_init_error, LATCH_SNAPSHOT_FAILED);
 }
 
@@ -55,12 +60,12 @@ int latch_snapshot_pass(latch_process *p) {
     latch_api_verdict verdict = latch_api_restore_next(api);
     if (verdict == LATCH_API_EXIT) return 1;
     if (verdict == LATCH_API_END) return LATCH_GO_ON; /* the process is stopping: no event is asked for */
-    int64_t until_ms = latch_clock_wall_ms(&p->options->clock) + LATCH_RESTORE_WINDOW_MS - ANSWER_MS;
+    int64_t until_ms = latch_clock_wall_ms(&p->options->clock) + LATCH_RESTORE_WINDOW_MS;
     api->restoring = true;
-    set_deadline(p, until_ms);
+    set_deadline(p, until_ms - ANSWER_MS);
     latch_status status = renew(p);
-    set_deadline(p, until_ms);
-    if (status == LATCH_OK) status = call_all(p, p->life.after_restore);
+    set_deadline(p, until_ms - ANSWER_MS);
+    if (status == LATCH_OK) status = call_all(p, p->life.after_restore, until_ms);
     p->cx.deadline_at_ms = INT64_MAX;
     if (status != LATCH_OK) return fail(p, "the restore failed", latch_api_restore_error, LATCH_RESTORE_FAILED);
     api->restoring = false;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/ctx_private.h"
@@ -348,6 +349,84 @@ static void drops_the_connections_of_the_handlers_own_requests(void **state) {
     assert_int_not_equal(connections[1], connections[2]);
 }
 
+/* ── hooks that don't come back ──────────────────────────────────────────────────────────────────────────────────────── */
+
+static latch_status misbehave(latch_ctx *cx, void *way) {
+    (void)cx;
+    if (strcmp(way, "crash") == 0) abort();
+    if (strcmp(way, "exit") == 0) exit(7);
+    for (;;)
+        pause();
+}
+
+/* A process that is cut short leaves memory behind: LeakSanitizer is not to make its exit status of that. */
+static bool is_child;
+int __lsan_is_turned_off(void);                     // NOLINT(bugprone-reserved-identifier): its name for that
+int __lsan_is_turned_off(void) { return is_child; } // NOLINT(bugprone-reserved-identifier)
+
+static const char *misbehaviour;
+static bool misbehaves_after;
+static latch_status register_misbehaviour(latch_ctx *cx) {
+    return misbehaves_after ? latch_after_restore(cx, misbehave, WORD(misbehaviour))
+                            : latch_before_snapshot(cx, misbehave, WORD(misbehaviour));
+}
+
+/* A process of its own, made before there are threads. */
+static int run_misbehaving(server *service, const server_step *steps, size_t count) {
+    const latch_handler handler = {.name = "h", .event = answer, .init = register_misbehaviour};
+    const latch_log log = {.fd = -1};
+    char address[sizeof service->address];
+    int to_child[2], status = 0;
+    assert_int_equal(pipe(to_child), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        is_child = true;
+        if (read(to_child[0], address, sizeof address) != sizeof address) _exit(99);
+        setenv("AWS_LAMBDA_RUNTIME_API", address, 1);
+        (void)!freopen("/dev/null", "w", stderr);
+        _exit(latch_loop_run(&(latch_loop_options){.handlers = &handler, .count = 1, .clock = latch_clock_system(), .log = &log}));
+    }
+    memset(service, 0, sizeof *service);
+    server_start(service, steps, count);
+    assert_int_equal(write(to_child[1], service->address, sizeof service->address), sizeof service->address);
+    waitpid(child, &status, 0);
+    close(to_child[0]);
+    close(to_child[1]);
+    server_stop(service);
+    return status;
+}
+
+static void tells_of_hooks_that_do_not_come_back(void **state) {
+    static const struct {
+        const char *way;
+        bool after;
+        int signal, exit_status;
+        const char *line, *type, *says;
+    } rows[] = {
+        {"crash", false, SIGABRT, 0, INIT_ERROR_LINE, "Function.Crash", "SIGABRT in the init of the handler h"},
+        {"crash", true, SIGABRT, 0, RESTORE_ERROR_LINE, "Function.Crash", "SIGABRT in the init of the handler h"},
+        {"exit", false, 0, 7, INIT_ERROR_LINE, "Function.Exit", "exit(7) was called in the init of the handler h"},
+        {"exit", true, 0, 7, RESTORE_ERROR_LINE, "Function.Exit", "exit(7) was called in the init of the handler h"},
+        {"hang", true, 0, 1, RESTORE_ERROR_LINE, "Function.DeadlineExceeded", "the handler h has not returned 200 ms before its deadline"},
+    };
+    static const server_step script[] = {{.answer = EMPTY}};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        server service;
+        misbehaviour = rows[i].way;
+        misbehaves_after = rows[i].after;
+        int status = run_misbehaving(&service, script, rows[i].after ? 1 : 0);
+        bool as_said = rows[i].signal != 0 ? WIFSIGNALED(status) && WTERMSIG(status) == rows[i].signal
+                                           : WIFEXITED(status) && WEXITSTATUS(status) == rows[i].exit_status;
+        const server_request *last = &service.requests[service.count - 1];
+        if (!as_said || strcmp(server_line(last), rows[i].line) != 0 || strstr(last->body, rows[i].says) == NULL)
+            fail_msg("row %zu: %x, %s, %s", i, (unsigned)status, server_line(last), last->body);
+        assert_string_equal(server_header(last, "Lambda-Runtime-Function-Error-Type"), rows[i].type);
+        assert_int_equal(service.count, rows[i].after ? 2 : 1);
+        server_forget(&service);
+    }
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -358,6 +437,7 @@ static const struct CMUnitTest tests[] = {
     ROW(reacts_to_each_answer_of_restore_next),
     ROW(gets_along_with_a_shutdown_hook),
     ROW(drops_the_connections_of_the_handlers_own_requests),
+    ROW(tells_of_hooks_that_do_not_come_back),
 };
 
 CHECK_MAIN(tests)
