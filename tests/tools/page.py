@@ -535,7 +535,7 @@ def take_screenshot(build, bootstrap, out):
     order = '{"sku":"tea","qty":2}'
     js = {"Content-Type": "application/json"}
     env = {"LATCH_STORE": "embedded"}
-    with serving(build, "--template", template, "--env", "DYNAMODB_ENABLE_LOGGING=true", template=None, program=bootstrap, env=env) as serve, browsing("1400,820") as browser:
+    with serving(build, "--template", template, "--env", "DYNAMODB_ENABLE_LOGGING=true", template=None, program=bootstrap, env=env) as serve, browsing("1400,1050") as browser:
         serve.ask("/categories/all")
         serve.ask("/products/tea")
         serve.ask("/products/no-such")

@@ -173,12 +173,12 @@ static void sends_bodies_as_text_or_base64(void **state) {
 /* ── answers ── */
 
 /* "201 a=b c=d|body", or "502 …|…" and why. */
-static char *answer_to(latch_outcome outcome, const char *text, bool is_url) {
+static char *answer_to(latch_outcome outcome, const char *text, latch_http_where where) {
     latch_invocation inv = {.outcome = outcome};
     latch_http_answer a;
     latch_buffer out = {0};
     latch_buffer_text(outcome == LATCH_ANSWERED ? &inv.answer : &inv.error, text);
-    latch_http_answer_make(&a, &inv, is_url);
+    latch_http_answer_make(&a, &inv, where);
     latch_buffer_format(&out, "%u", a.status);
     for (size_t i = 0; i < a.header_count; i++)
         latch_buffer_format(&out, " %s=%s", a.headers[i].name, a.headers[i].value);
@@ -226,13 +226,35 @@ static void answers_over_http(void **state) {
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        char *answer = answer_to(rows[i].outcome, rows[i].text, false);
+        char *answer = answer_to(rows[i].outcome, rows[i].text, LATCH_AT_API);
         assert_string_equal(answer, rows[i].answer);
         free(answer);
     }
-    char *answer = answer_to(LATCH_ANSWERED, "{\"statusCode\":200}", true);
+    char *answer = answer_to(LATCH_ANSWERED, "{\"statusCode\":200}", LATCH_AT_URL);
     assert_string_equal(answer, "200 Content-Type=application/json|");
     free(answer);
+}
+
+/* What isn't streamed is sent as it is, by a function URL that streams. */
+static void answers_of_a_url_that_streams(void **state) {
+    static const struct {
+        latch_outcome outcome;
+        const char *text, *answer;
+    } rows[] = {
+        {LATCH_ANSWERED, "{\"a\": 1}", "200 Content-Type=application/octet-stream|{\"a\": 1}"},
+        {LATCH_ANSWERED, "no JSON", "200 Content-Type=application/octet-stream|no JSON"},
+        {LATCH_ANSWERED, "{\"statusCode\":404}",
+         "200 Content-Type=application/octet-stream|{\"statusCode\":404}|with InvokeMode: RESPONSE_STREAM an answer that isn't streamed is "
+         "sent as "
+         "it is: its statusCode is no status"},
+        {LATCH_FAILED, "{\"errorType\":\"T\",\"errorMessage\":\"m\"}", BAD "T: m"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char *answer = answer_to(rows[i].outcome, rows[i].text, LATCH_AT_STREAM_URL);
+        assert_string_equal(answer, rows[i].answer);
+        free(answer);
+    }
 }
 
 /* ── codings ── */
@@ -289,6 +311,7 @@ static const struct CMUnitTest tests[] = {
     ROW(makes_a_function_urls_event),
     ROW(sends_bodies_as_text_or_base64),
     ROW(answers_over_http),
+    ROW(answers_of_a_url_that_streams),
     ROW(decodes_urls),
     ROW(codes_base64),
 };

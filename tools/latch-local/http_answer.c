@@ -167,9 +167,19 @@ static void take_streamed(latch_http_answer *a, latch_str sent) {
     if (a->problem == NULL) latch_buffer_add(&a->body, sent.ptr + body, sent.len - body);
 }
 
+static void take_raw(latch_http_answer *a, const latch_invocation *inv) {
+    yyjson_doc *doc = latch_match_parse(latch_buffer_str(&inv->answer));
+    a->status = 200;
+    add_header(a, "Content-Type", inv->content_type != NULL ? latch_str_of(inv->content_type) : LATCH_STR("application/octet-stream"));
+    latch_buffer_add(&a->body, inv->answer.ptr, inv->answer.len);
+    if (yyjson_obj_get(yyjson_doc_get_root(doc), "statusCode") != NULL)
+        a->problem = why("with InvokeMode: RESPONSE_STREAM an answer that isn't streamed is sent as it is: its statusCode is no status");
+    yyjson_doc_free(doc);
+}
+
 /* ── the whole ── */
 
-void latch_http_answer_make(latch_http_answer *out, const latch_invocation *inv, bool is_url) {
+void latch_http_answer_make(latch_http_answer *out, const latch_invocation *inv, latch_http_where where) {
     *out = (latch_http_answer){0};
     bool is_late = inv->outcome == LATCH_TIMED_OUT || inv->outcome == LATCH_INIT_TIMED_OUT;
     if (inv->outcome != LATCH_ANSWERED) {
@@ -185,12 +195,16 @@ void latch_http_answer_make(latch_http_answer *out, const latch_invocation *inv,
         take_streamed(out, latch_buffer_str(&inv->answer));
         return;
     }
+    if (where == LATCH_AT_STREAM_URL) {
+        take_raw(out, inv);
+        return;
+    }
     yyjson_doc *doc = latch_match_parse(latch_buffer_str(&inv->answer));
     yyjson_val *root = yyjson_doc_get_root(doc);
     if (root == NULL)
         refuse(out, 502, why("the answer is no JSON"));
     else if (yyjson_obj_get(root, "statusCode") != NULL)
-        take_whole(out, root, is_url);
+        take_whole(out, root, where == LATCH_AT_URL);
     else
         infer(out, root, latch_buffer_str(&inv->answer));
     yyjson_doc_free(doc);

@@ -22,11 +22,17 @@ typedef struct latch_http_answer {
     latch_http_line *headers;
     size_t header_count;
     latch_buffer body;
-    char *problem; /* why it is a 502 or 504; NULL: the function's own answer */
+    char *problem; /* why it is a 502 or 504, or what is wrong with it all the same; NULL: nothing */
 } latch_http_answer;
 
-/* is_url: a function URL's, whose default Content-Type is application/json; an HTTP API's is text/plain. */
-void latch_http_answer_make(latch_http_answer *out, const latch_invocation *inv, bool is_url);
+typedef enum latch_http_where {
+    LATCH_AT_API,       /* an HTTP API: the default Content-Type is text/plain */
+    LATCH_AT_URL,       /* a function URL: application/json */
+    LATCH_AT_STREAM_URL /* one with InvokeMode: RESPONSE_STREAM, which sends what is no streamed answer as it is: a statusCode in it is no
+                           status, which is a problem that goes with a 200 */
+} latch_http_where;
+
+void latch_http_answer_make(latch_http_answer *out, const latch_invocation *inv, latch_http_where where);
 void latch_http_answer_clean_up(latch_http_answer *a);
 
 #define LATCH_PRELUDE_END_BYTES ((size_t)8)

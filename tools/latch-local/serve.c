@@ -25,6 +25,7 @@ typedef struct serving {
     int64_t port;
     const char *host;
     bool no_page, watch;
+    bool takes_either; /* streamed answers and others */
     latch_arguments args;
     latch_fleet fleet;
     latch_server *server;
@@ -160,11 +161,17 @@ static void send_answer(const request *q, const latch_http_answer *a) {
     free(fields);
 }
 
+/* Without a template nothing says how the URL is to be: it takes either kind of answer. */
+static latch_http_where where(const request *q) {
+    bool streams = q->inv.sink != NULL && !q->s->takes_either;
+    return streams ? LATCH_AT_STREAM_URL : q->is_url ? LATCH_AT_URL : LATCH_AT_API;
+}
+
 static void on_over(void *arg, latch_invocation *inv) {
     request *q = arg;
     latch_http_answer a = {.status = q->stream.status, .problem = q->stream.problem};
     bool was_sent = q->stream.begun; /* all of it, as it came */
-    if (!was_sent) latch_http_answer_make(&a, inv, q->is_url);
+    if (!was_sent) latch_http_answer_make(&a, inv, where(q));
     print_line(q, a.status, a.problem);
     latch_page_end(q->s->page, q->record, inv, a.status, a.problem);
     if (!was_sent && !q->is_again) send_answer(q, &a);
@@ -373,7 +380,7 @@ static latch_status check_routes(serving *s) {
     latch_template *t = &s->fleet.functions;
     bool has_urls = false;
     if (s->options.template_path == NULL && t->function_count == 1 && s->options.function != NULL && t->route_count == 0)
-        t->functions[0].has_url = t->functions[0].streams = true;
+        t->functions[0].has_url = t->functions[0].streams = s->takes_either = true;
     for (size_t i = 0; i < t->function_count; i++)
         has_urls = has_urls || t->functions[i].has_url;
     if (t->route_count > 0 || has_urls) return LATCH_OK;

@@ -195,8 +195,8 @@ function draw(d) {
   if (d.note) details.appendChild(make('p', 'odd', d.note));
   section('Answer', pretty(d.answer), d.answer_cut_of);
   section('Body', bodyOf(d.answer));
-  section('Log', d.log);
   if (d.store) storeTable(d.store);
+  section('Log', d.log);
   section('Event', pretty(d.event), d.event_cut_of);
   details.hidden = false;
   if (focus) (details.querySelector('.' + focus.split(' ')[0]) || details).focus();
