@@ -1,3 +1,4 @@
+#include "handlers/categories.h"
 #include "handlers/handlers.h"
 
 /* GET /categories/{id}: a category and all below it, level by level, read from items that list their children. The shop's own are planted when
@@ -36,6 +37,19 @@ static latch_status plant_categories(latch_ctx *cx, latch_work *work) {
 
 static const latch_once planting = {.name = "categories", .work = plant_categories, .keep_ms = 365 * LATCH_DAY_MS};
 
+latch_status categories_read(latch_ctx *cx, latch_str id, latch_dynamodb_node_fn *node, void *arg) {
+    latch_dynamodb_tree tree;
+    latch_once_result planted;
+    const latch_dynamodb_tree_request request = {
+        .root = latch_key(cx, PREFIX, id), .key = "pk", .sort_key = "sk", .sort = SORT, .children = "children", .node = node, .arg = arg};
+    LATCH_TRY(latch_dynamodb_read_tree(cx, &request, &tree));
+    if (!tree.found) {
+        LATCH_TRY(latch_once_do(cx, &planting, LATCH_STR("all"), LATCH_NULL, &planted));
+        LATCH_TRY(latch_dynamodb_read_tree(cx, &request, &tree));
+    }
+    return tree.found ? LATCH_OK : latch_refuse(cx, LATCH_MISSING, "no such category");
+}
+
 typedef struct listing {
     latch_ctx *cx;
     latch_json nodes;
@@ -53,20 +67,6 @@ static latch_status list_node(latch_ctx *cx, void *arg, const latch_dynamodb_nod
 
 latch_status get_categories(latch_ctx *cx, latch_http *http) {
     listing l = {cx, latch_array(cx)};
-    latch_dynamodb_tree tree;
-    latch_once_result planted;
-    const latch_dynamodb_tree_request request = {.root = latch_key(cx, PREFIX, latch_http_param(http, "id")),
-                                                 .key = "pk",
-                                                 .sort_key = "sk",
-                                                 .sort = SORT,
-                                                 .children = "children",
-                                                 .node = list_node,
-                                                 .arg = &l};
-    LATCH_TRY(latch_dynamodb_read_tree(cx, &request, &tree));
-    if (!tree.found) {
-        LATCH_TRY(latch_once_do(cx, &planting, LATCH_STR("all"), LATCH_NULL, &planted));
-        LATCH_TRY(latch_dynamodb_read_tree(cx, &request, &tree));
-    }
-    if (!tree.found) return latch_http_refuse(http, 404, "no such category");
+    LATCH_TRY(categories_read(cx, latch_http_param(http, "id"), list_node, &l));
     return latch_http_reply(http, 200, latch_object(cx, "categories", l.nodes));
 }

@@ -21,11 +21,31 @@ class Connection:
         first, *lines = head.decode("latin-1").split("\r\n")
         method, path, _ = first.split(" ", 2)
         headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        if headers.get("transfer-encoding") == "chunked":
+            return method, path, headers, self.chunks()
         length = int(headers.get("content-length", "0"))
         while len(self.buffer) < length:
             self.fill()
         body, self.buffer = self.buffer[:length], self.buffer[length:]
         return method, path, headers, body
+
+    def line(self):
+        while b"\r\n" not in self.buffer:
+            self.fill()
+        line, _, self.buffer = self.buffer.partition(b"\r\n")
+        return line
+
+    def chunks(self):
+        """A streamed body without its framing; its trailers are in self.trailers."""
+        body, self.trailers = b"", {}
+        while size := int(self.line(), 16):
+            while len(self.buffer) < size + 2:
+                self.fill()
+            body, self.buffer = body + self.buffer[:size], self.buffer[size + 2:]
+        while line := self.line().decode("latin-1"):
+            name, _, value = line.partition(":")
+            self.trailers[name.strip().lower()] = value.strip()
+        return body
 
     def answer(self, status, headers=(), body=b""):
         head = "".join(f"{name}: {value}\r\n" for name, value in headers)

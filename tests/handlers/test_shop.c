@@ -310,6 +310,81 @@ static void categories_are_a_tree(void **state) {
     assert_int_equal(look_at("/categories/sofas")->http_status, 404);
 }
 
+/* ── export ─────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static const latch_test_outcome *export(const char *path, latch_test_form form) {
+    return latch_test_http(t, "export", &(latch_test_request){.path = path, .form = form});
+}
+
+static void an_export_streams_its_lines(void **state) {
+    static const struct {
+        const char *path, *body;
+        latch_test_form form;
+        bool streamed;
+    } rows[] = {
+        {"/export/all",
+         "id,name,depth\r\n\"all\",\"Everything\",0\r\n\"drinks\",\"To drink\",1\r\n\"ware\",\"For the table\",1\r\n\"tea\",\"Tea\",2\r\n",
+         LATCH_TEST_FUNCTION_URL, true},
+        {"/export/tea", "id,name,depth\r\n\"tea\",\"Tea\",0\r\n", LATCH_TEST_FUNCTION_URL, true},
+        {"/export/tea", "id,name,depth\r\n\"tea\",\"Tea\",0\r\n", LATCH_TEST_HTTP_API, false}, /* which can't stream */
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const latch_test_outcome *o = export(rows[i].path, rows[i].form);
+        assert_int_equal(o->http_status, 200);
+        assert_string_equal(o->body, rows[i].body);
+        assert_int_equal(o->streamed, rows[i].streamed);
+        assert_string_equal(latch_test_header(o, "content-type"), "text/csv; charset=utf-8");
+        assert_string_equal(latch_test_header(o, "content-disposition"), "attachment; filename=\"categories.csv\"");
+    }
+}
+
+/* Before its first line nothing was sent: whatever is wrong is a reply, or an error, as ever. */
+static void an_export_that_finds_nothing_is_a_404(void **state) {
+    (void)state;
+    const latch_test_outcome *o = export("/export/sofas", LATCH_TEST_FUNCTION_URL);
+    assert_int_equal(o->http_status, 404);
+    assert_false(o->streamed);
+    assert_string_equal(latch_test_text(o, "error"), "no such category");
+    latch_test_fail(t, LATCH_TEST_DENIED, 1, 0);
+    o = export("/export/all", LATCH_TEST_FUNCTION_URL);
+    assert_int_equal(o->status, LATCH_E_DENIED);
+    assert_false(o->streamed);
+}
+
+static latch_dynamodb_put_request category(latch_ctx *cx, const char *id, const char *name) {
+    return (latch_dynamodb_put_request){.item = latch_object(cx, "pk", latch_key(cx, LATCH_STR("CATEGORY"), latch_str_of(id)), "sk", "NODE",
+                                                             "id", id, "name", name, "children", latch_array(cx))};
+}
+
+static void an_export_quotes_what_it_must(void **state) {
+    latch_ctx *cx = latch_test_context(t);
+    const latch_dynamodb_put_request item = category(cx, "odd", "\"so\", it says\n\"");
+    (void)state;
+    assert_int_equal(latch_dynamodb_put(cx, &item, NULL), LATCH_OK);
+    latch_test_context_end(t);
+    assert_string_equal(export("/export/odd", LATCH_TEST_FUNCTION_URL)->body,
+                        "id,name,depth\r\n\"odd\",\"\"\"so\"\", it says\n\"\"\",0\r\n");
+}
+
+static void an_export_ends_where_its_client_hangs_up(void **state) {
+    enum { BYTES = 40000 }; /* more than the stream's buffer holds */
+    char *name = malloc(BYTES + 1);
+    latch_ctx *cx = latch_test_context(t);
+    (void)state;
+    memset(name, 'n', BYTES);
+    name[BYTES] = '\0';
+    const latch_dynamodb_put_request item = category(cx, "long", name);
+    assert_int_equal(latch_dynamodb_put(cx, &item, NULL), LATCH_OK);
+    latch_test_context_end(t);
+    latch_test_hang_up(t, 1000);
+    const latch_test_outcome *o = export("/export/long", LATCH_TEST_FUNCTION_URL);
+    assert_int_equal(o->status, LATCH_E_NETWORK);
+    assert_int_equal(o->http_status, 200);
+    assert_string_equal(o->trailer_type, "Function.Network");
+    free(name);
+}
+
 /* ── sweep, echo ────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void a_second_sweep_finds_the_lock_held(void **state) {
@@ -351,6 +426,10 @@ static const struct CMUnitTest tests[] = {
     ROW(categories_are_a_tree),
     ROW(a_second_sweep_finds_the_lock_held),
     ROW(echo_gives_back_what_came),
+    ROW(an_export_streams_its_lines),
+    ROW(an_export_that_finds_nothing_is_a_404),
+    ROW(an_export_quotes_what_it_must),
+    ROW(an_export_ends_where_its_client_hangs_up),
 };
 
 CHECK_MAIN(tests)
