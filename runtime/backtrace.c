@@ -13,6 +13,7 @@
 #include <unwind.h>
 
 #define OBJECTS_MAX 24
+#define SCAN_BYTES 1024
 
 typedef struct object { /* a file that is mapped and runs: the executable, shared libraries */
     uintptr_t base, from, to;
@@ -86,15 +87,13 @@ typedef struct walk {
     uintptr_t pc; /* where it crashed: the frames before it are the signal's */
     uintptr_t fp; /* of the last frame that the unwinder came to */
     bool found;
-    size_t skip; /* of what is found */
 } walk;
 
 static _Unwind_Reason_Code visit(struct _Unwind_Context *context, void *arg) {
     walk *w = arg;
     uintptr_t pc = _Unwind_GetIP(context);
     if (pc == w->pc) w->found = true;
-    if (w->found && w->skip == 0) add_frame(pc);
-    if (w->found && w->skip > 0) w->skip--;
+    if (w->found) add_frame(pc);
     w->fp = (uintptr_t)_Unwind_GetGR(context, FRAME_POINTER);
     return trace.count < LATCH_BACKTRACE_MAX ? _URC_NO_REASON : _URC_END_OF_STACK;
 }
@@ -168,12 +167,33 @@ void latch_backtrace_take(const void *context, latch_backtrace_stack of) {
 
 void latch_backtrace_take_by_hand(const void *context) { walk_by_hand(context, registers_of(context)); }
 
+/*
+ * Between two frame pointers lie the frames of functions that keep none, as a libc's: what looks like a return address there is taken for one.
+ */
+__attribute__((no_sanitize("address"))) static void scan(uintptr_t at) {
+    if (!on_stack(at)) return;
+    uintptr_t next = *(const uintptr_t *)at, to = next > at && on_stack(next) ? next : at;
+    for (at += 2 * sizeof at; at + sizeof at <= to && to - at < SCAN_BYTES; at += sizeof at) {
+        if (object_of(*(const uintptr_t *)at) != NULL) add_frame(*(const uintptr_t *)at);
+    }
+    follow(to);
+}
+
 void latch_backtrace_take_here(size_t skip, latch_backtrace_stack of) {
-    walk w = {.skip = skip, .found = true};
+    walk w = {.found = true};
     trace.count = 0;
     stack = of;
     (void)_Unwind_Backtrace(visit, &w);
-    if (trace.count > 0) follow(w.fp);
+    if (trace.count <= skip + 1) {
+        if (on_stack(w.fp)) add_frame(((const uintptr_t *)w.fp)[1]);
+        scan(w.fp);
+    } else {
+        follow(w.fp);
+    }
+    if (skip > trace.count) skip = trace.count;
+    for (size_t i = skip; i < trace.count; i++)
+        trace.frames[i - skip] = trace.frames[i];
+    trace.count -= skip;
 }
 
 size_t latch_backtrace_count(void) { return trace.count; }

@@ -332,7 +332,7 @@ void latch_ending_await_others(void) {
 /* ── exit() ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void on_exit_of(latch_worker *of, int status, bool known) {
-    latch_backtrace_stack stack = mine != NULL ? mine->watch.stack : (latch_backtrace_stack){0, 0};
+    latch_backtrace_stack stack = mine != NULL ? mine->watch.stack : stack_of_thread();
     bool claimed = of != NULL && latch_claim_take(&of->watch.claim, LATCH_CLAIM_ENDING);
     has_told_exit = true;
     if (!latch_ending_begin(of, claimed)) return;

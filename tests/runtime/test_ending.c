@@ -213,11 +213,11 @@ static void others_finish_what_they_have(void **state) {
         const char *way, *type, *says;
         int signal, status;
     } rows[] = {
-        {"segv", "Function.Crash", "SIGSEGV at address 0x0 in the handler crash", SIGSEGV, 0},
-        {"abort", "Function.Crash", "SIGABRT in the handler crash", SIGABRT, 0},
-        {"stack", "Function.Crash", "recurse_for_ever+0x", SIGSEGV, 0},
-        {"exit3", "Function.Exit", "exit(3) was called in the handler crash", 0, 3},
-        {"wait", "Function.DeadlineExceeded", "it waits for price sku-7, for ", 0, 1},
+        {"+segv", "Function.Crash", "SIGSEGV at address 0x0 in the handler crash", SIGSEGV, 0},
+        {"+abort", "Function.Crash", "SIGABRT in the handler crash", SIGABRT, 0},
+        {"+stack", "Function.Crash", "recurse_for_ever+0x", SIGSEGV, 0},
+        {"+exit3", "Function.Exit", "exit(3) was called in the handler crash", 0, 3},
+        {"+wait", "Function.DeadlineExceeded", "it waits for price sku-7, for ", 0, 1},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
@@ -233,20 +233,19 @@ static void others_finish_what_they_have(void **state) {
         assert_int_equal(service.outcomes[0].responses, 0);
         assert_string_equal(service.outcomes[0].type, rows[i].type);
         assert_says(service.outcomes[0].body, rows[i].says);
-        assert_int_equal(service.running, 0); /* all that were handed out */
-        size_t handed = service.handed < service.count ? service.handed : service.count;
-        for (size_t k = 1; k < handed; k++) {
+        assert_int_equal(service.running, 0);
+        size_t answered = service.answered; /* until one hangs for too long, the others go on */
+        assert_in_range(answered, 4, i == 4 ? 16 : 4);
+        for (size_t k = 1; k < answered; k++) {
             const crowd_outcome *o = &service.outcomes[k];
-            if (o->responses + o->errors == 0) continue; /* asked for, and given up before it was handed out */
             assert_int_equal(o->responses, 1);
             assert_int_equal(o->errors, 0);
             assert_false(o->mismatched);
         }
-        if (service.answered > 16) fail_msg("%s: %zu were answered", rows[i].way, (size_t)service.answered);
     }
 }
 
-static const char *two_crash(size_t i) { return i < 2 ? "segv" : i == 2 ? "exit3" : i == 3 ? "nap500" : "nap200"; }
+static const char *two_crash(size_t i) { return i < 2 ? "+segv" : i == 2 ? "+exit3" : "nap500"; }
 
 static void each_of_several_crashes_is_reported(void **state) {
     (void)state;
@@ -257,18 +256,14 @@ static void each_of_several_crashes_is_reported(void **state) {
         int status = run("crash", "5");
         if (!(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV) && !(WIFEXITED(status) && WEXITSTATUS(status) == 3))
             fail_msg("wait status %x: %s", (unsigned)status, said);
-        size_t errors = 0;
-        for (size_t i = 0; i < 3; i++)
-            errors += service.outcomes[i].errors == 1 && service.outcomes[i].responses == 0;
-        assert_int_equal(errors, service.outcomes[0].errors + service.outcomes[1].errors + service.outcomes[2].errors);
-        assert_true(errors >= 1); /* one that wasn't handed out before the first one ended isn't told of */
-        for (size_t i = 0; i < 5; i++)
-            assert_true(service.outcomes[i].responses + service.outcomes[i].errors <= 1);
-        assert_int_equal(service.running, 0);
+        for (size_t i = 0; i < 5; i++) {
+            assert_int_equal(service.outcomes[i].errors, i < 3);
+            assert_int_equal(service.outcomes[i].responses, i >= 3);
+        }
     }
 }
 
-static const char *a_thread_crashes(size_t i) { return i == 0 ? "thread" : "nap200"; }
+static const char *a_thread_crashes(size_t i) { return i == 0 ? "+thread" : "nap500"; }
 
 /* It is nobody's: its invocation waits for it, until its own watchdog tells. */
 static void a_thread_of_nobodys_leaves_all_to_their_own_end(void **state) {
