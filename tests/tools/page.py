@@ -460,6 +460,19 @@ def shows_one(serve, browser):
     check(len(browser.complaints()) > 0, "which Chromium says")
 
 
+def shows_a_stream(build, browser):
+    template = "Resources: {F: {Type: 'AWS::Serverless::Function', Properties: {FunctionUrlConfig: {InvokeMode: RESPONSE_STREAM}}}}"
+    with serving(build, template=template) as serve:
+        open(os.path.join(serve.folder, "more"), "w").close()
+        check(serve.ask("/x?@stream")[1] == "first;second;", "it is streamed")
+        browser.open(f"http://127.0.0.1:{serve.port}/_latch")
+        rows = until(lambda: rows_of(browser), "its row")
+        check("201" in rows[0][3] and "bytes streamed" in rows[0][6], f"a stream: {rows[0]}")
+        browser.run(CLICK, "GET /x")
+        text = until(lambda: browser.run(DETAILS), "details")
+        check('"X-Kind": "stream"' in text and "Body\nfirst;second;\n" in text, f"head and body: {text}")
+
+
 def plays_again(serve, browser):
     before = len(rows_of(browser))
     browser.run(CLICK, "GET /first")
@@ -525,6 +538,7 @@ def test_browser(build):
             is_readable(browser)
             is_bounded(serve, browser)
         begins_anew(build, browser)
+        shows_a_stream(build, browser)
 
 
 # ── the picture in the documents ─────────────────────────────────────────────

@@ -350,7 +350,7 @@ static void print_routes(const serving *s) {
         if (!t->functions[i].has_url) continue;
         bool everywhere = t->route_count == 0 && only_url_function(t) == i;
         char *path = everywhere ? latch_copy(LATCH_STR("/ and all below")) : latch_format(URL_PREFIX "%s/", t->functions[i].name);
-        printf("  %-6s %-30s %s (function URL)\n", "ANY", path, t->functions[i].name);
+        printf("  %-6s %-30s %s (function URL%s)\n", "ANY", path, t->functions[i].name, t->functions[i].streams ? ", streamed" : "");
         free(path);
     }
     print_page(s, v6);

@@ -134,13 +134,15 @@ function section(title, text, cutOf) {
   pre.setAttribute('aria-label', title);
 }
 
-// The body of an HTTP answer, where it is JSON in a string.
-function bodyOf(answer) {
+// The body of an HTTP answer, where it is JSON in a string; of a streamed one what follows the 8 NUL bytes.
+function parts(d) {
+  const nuls = d.streamed ? d.answer.indexOf('\0'.repeat(8)) : -1;
+  if (nuls >= 0) return [d.answer.slice(0, nuls), pretty(d.answer.slice(nuls + 8))];
   try {
-    const body = JSON.parse(answer).body;
-    return typeof body === 'string' && pretty(body) !== body ? pretty(body) : '';
+    const body = JSON.parse(d.answer).body;
+    return [d.answer, typeof body === 'string' && pretty(body) !== body ? pretty(body) : ''];
   } catch {
-    return '';
+    return [d.answer, ''];
   }
 }
 
@@ -193,8 +195,9 @@ function draw(d) {
   details.replaceChildren(head(d), make('p', 'facts', facts(d)));
   if (d.problem) details.appendChild(make('p', 'bad', d.problem));
   if (d.note) details.appendChild(make('p', 'odd', d.note));
-  section('Answer', pretty(d.answer), d.answer_cut_of);
-  section('Body', bodyOf(d.answer));
+  const [answer, body] = parts(d);
+  section('Answer', pretty(answer), d.answer_cut_of);
+  section('Body', body);
   if (d.store) storeTable(d.store);
   section('Log', d.log);
   section('Event', pretty(d.event), d.event_cut_of);
