@@ -71,6 +71,11 @@ static latch_exchange *take_waiting(latch_api *api) {
     return x;
 }
 
+static void end_process(latch_api *api, latch_invocation *inv) {
+    api->fatal = true;
+    api->config.on_fatal(api->config.arg, inv);
+}
+
 /* To the one that has waited longest. */
 static void deliver(latch_api *api, latch_invocation *inv) {
     const latch_api_caller *caller = &api->config.caller;
@@ -103,7 +108,7 @@ static void deliver(latch_api *api, latch_invocation *inv) {
                                              .body = is_empty ? LATCH_STR("") : inv->event,
                                              .keeping = inv->give_event || is_empty ? LATCH_COPIED : LATCH_KEPT});
     }
-    if (latch_fault_ends_process(fault)) api->config.on_fatal(api->config.arg, inv);
+    if (latch_fault_ends_process(fault)) end_process(api, inv);
     if (!inv->undelivered) api->served = true;
 }
 
@@ -177,10 +182,14 @@ static void on_next(latch_api *api, latch_exchange *x) {
     api->asked = true;
     api->waiting = latch_realloc(api->waiting, (api->waiting_count + 1) * sizeof(latch_exchange *));
     api->waiting[api->waiting_count++] = x;
-    if (again != NULL)
+    if (api->fatal) { /* nothing is handed out any more; of several workers, the others may not have heard of it */
+        if (!latch_api_is_managed(api))
+            complain(api, api->given_count > 0 ? api->given[0] : NULL, "asked for another event after it was told to end");
+    } else if (again != NULL) {
         deliver(api, again);
-    else
+    } else {
         latch_api_announce(api);
+    }
 }
 
 /* ── /runtime/invocation/{id}/response and /error ── */
@@ -264,7 +273,7 @@ void latch_api_settle(latch_api *api, latch_exchange *x, latch_invocation *inv) 
             api, x, fault,
             &(latch_reply){.status = 202, .headers = headers, .header_count = 1, .body = LATCH_STR("{\"status\":\"OK\"}\n")});
     }
-    if (latch_fault_ends_process(fault)) api->config.on_fatal(api->config.arg, inv);
+    if (latch_fault_ends_process(fault)) end_process(api, inv);
     api->config.on_answer(api->config.arg, inv);
 }
 
@@ -457,5 +466,5 @@ void latch_api_begin(latch_api *api) {
     latch_api_faults_clean_up(api, true);
     latch_api_life_begin(api);
     api->given_count = 0;
-    api->asked = api->announced = api->served = api->init_failed = false;
+    api->asked = api->announced = api->served = api->init_failed = api->fatal = false;
 }

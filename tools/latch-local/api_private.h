@@ -54,6 +54,7 @@ struct latch_api {
     bool announced;      /* and on_next was called: initialisation is over */
     bool served;         /* and was handed one */
     bool init_failed;
+    bool fatal; /* it was told to end, by a 500 or an event without a request id */
     latch_api_extension extensions[LATCH_API_EXTENSIONS];
     size_t extension_count;
     latch_exchange *snapshot; /* a GET of /restore/next */
