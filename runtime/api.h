@@ -57,10 +57,10 @@ typedef enum latch_api_streaming {
 } latch_api_streaming;
 
 typedef struct latch_api {
-    char address[256]; /* "127.0.0.1:9001" */
-    latch_ctx *cx;     /* of the process: its clock waits, its log is written to; borrowed */
-    void *easy;        /* libcurl's handle, which owns fd; NULL: not connected */
-    int fd;
+    char address[256];                /* "127.0.0.1:9001" */
+    latch_ctx *cx;                    /* of the process: its clock waits, its log is written to; borrowed */
+    void *easy;                       /* libcurl's handle, which owns fd; NULL: not connected */
+    atomic_int fd;                    /* written by its worker alone; whoever stops the process reads it */
     bool started;                     /* a /next was answered */
     atomic_bool *any_started;         /* the same, of all workers of the process; NULL: of this one alone */
     const atomic_bool *stopping;      /* set: /next is given up, and answers END; NULL: it never is */
