@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/coding.h"
+#include "core/span.h"
 #include "runtime/api_private.h"
 
 /*
@@ -16,6 +17,7 @@
  * answers a stream before its end only to refuse it (400, 410, 413, 500), and then nothing more is sent, and no other outcome either.
  */
 
+#define UNTOLD_MS 100
 #define PARTS_MAX 5 /* head, size, what was buffered, what came now, the chunk's end */
 
 static latch_api *api_of(const latch_stream *s) { return s->self; }
@@ -31,9 +33,17 @@ static int patience_ms(const latch_api *api, int64_t deadline_at_ms) {
     return left_ms <= 0 ? 0 : left_ms < INT_MAX ? (int)left_ms : INT_MAX;
 }
 
+/* A wait that is worth to be told of is a span: for whoever asks what the handler hangs in. */
 static pushed wait_for(const latch_api *api, short what, int64_t deadline_at_ms) {
     struct pollfd at = {.fd = api->fd, .events = what};
-    int ready = poll(&at, 1, patience_ms(api, deadline_at_ms));
+    int most_ms = patience_ms(api, deadline_at_ms);
+    int ready = poll(&at, 1, most_ms < UNTOLD_MS ? most_ms : UNTOLD_MS);
+    if (ready == 0 && most_ms > UNTOLD_MS) {
+        latch_ctx *cx = api->stream.cx;
+        latch_span span = latch_span_begin_kind(cx, LATCH_SPAN_WAIT, "stream", LATCH_STR("to its client"));
+        ready = poll(&at, 1, most_ms - UNTOLD_MS);
+        latch_span_end(cx, span, ready != 0 ? LATCH_OK : LATCH_E_TIMEOUT);
+    }
     if (ready < 0) return errno == EINTR ? PUSHED : CUT;
     if (ready == 0) return LATE;
     return (at.revents & ~POLLOUT) != 0 ? HEARD : PUSHED;

@@ -37,7 +37,7 @@
  * LATCH_E_NETWORK from a write means that nobody reads any more. The invocation is over for the service, and what it will be told is settled:
  * return. So it is after LATCH_E_TIMEOUT, for which the time is up.
  *
- * One stream an invocation, written by one thread at a time. It ends with the handler: a call after that is LATCH_E_MISUSE.
+ * One stream an invocation, for the thread that has its cx. It ends with the handler: a call after that is LATCH_E_MISUSE.
  * Source: "Lambda runtime API", "Custom runtimes: response streaming"; "Response streaming for Lambda functions": 200 MB a response, which the
  * service itself holds to, the first 6 MB as fast as they come, then 2 MiB/s.
  */

@@ -8,6 +8,7 @@
 #include "core/coding.h"
 #include "core/ctx_private.h"
 #include "core/scope.h"
+#include "core/span.h"
 #include "runtime/api.h"
 #include "runtime/event.h"
 #include "runtime/http_event.h"
@@ -229,7 +230,16 @@ static latch_status follow(latch_ctx *cx, latch_http *http, latch_event *event) 
     return LATCH_OK;
 }
 
-static latch_status on_event(latch_ctx *cx, latch_event *event) { return follow(cx, NULL, event); }
+static char waited_for[128]; /* the last span, once the handler has ended */
+
+static latch_status on_event(latch_ctx *cx, latch_event *event) {
+    latch_status status = follow(cx, NULL, event);
+    waited_for[0] = '\0';
+    if (cx->spans != NULL && cx->spans->count > 0)
+        snprintf(waited_for, sizeof waited_for, "%s %s", cx->spans->at[cx->spans->count - 1].name,
+                 cx->spans->at[cx->spans->count - 1].detail);
+    return status;
+}
 static latch_status on_http(latch_ctx *cx, latch_http *http) { return follow(cx, http, NULL); }
 
 static const latch_handler events = {.event = on_event}, https = {.http = on_http};
@@ -832,6 +842,7 @@ static void gives_up_at_the_deadline(void **state) {
         PLAY(&play, events, script);
         assert_int_equal(seen[1], LATCH_E_TIMEOUT);
         assert_non_null(strstr(said[1], "give the function a longer Timeout"));
+        assert_string_equal(waited_for, "stream to its client");
         if (swallows) assert_int_equal(seen[2], LATCH_E_TIMEOUT);
         assert_int_equal(count_asked(ERROR_LINE("r-1")), 0);
         assert_int_equal(count_asked(RESPONSE_LINE("r-1")), 1);
