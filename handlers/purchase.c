@@ -2,7 +2,8 @@
 #include "handlers/handlers.h"
 
 /* POST /orders: an order is taken, paid and shipped, as a saga: each step is saved before the next begins, whoever comes after a crash goes on
- * where it was, and a step that says no has those before it undone. A client may place 5 in an hour, then it is 429 with Retry-After.
+ * where it was, and a step that says no has those before it undone. A client may place 5 in an hour, then it is 429 with Retry-After: a hook
+ * around the route says so.
  * GET /dashboard: what came of them. */
 
 static latch_status take_order(latch_ctx *cx, latch_work *work) {
@@ -90,14 +91,20 @@ static void tell_limit(latch_ctx *cx, latch_http *http, const latch_rate_state *
     latch_http_set_header(http, "RateLimit-Reset", latch_str_of(headers.reset));
 }
 
+latch_status five_an_hour(latch_ctx *cx, latch_call *call, const void *arg) {
+    latch_http *http = latch_call_http(call);
+    latch_rate_state left;
+    (void)arg;
+    LATCH_TRY(latch_rate_acquire(cx, &orders_of_client, latch_http_client(http), &left));
+    tell_limit(cx, http, &left);
+    return latch_around_next(cx, call);
+}
+
 latch_status purchase(latch_ctx *cx, latch_http *http) {
     latch_json order;
     latch_str order_id;
-    latch_rate_state left;
     latch_saga_outcome placed;
     bool undone;
-    LATCH_TRY(latch_rate_acquire(cx, &orders_of_client, latch_http_client(http), &left));
-    tell_limit(cx, http, &left);
     LATCH_TRY(latch_http_json(http, &order));
     LATCH_TRY(latch_read(order, "order_id", latch_bytes(&order_id, 1, 64)));
     LATCH_TRY_BUT(LATCH_UNDONE, undone, latch_saga_run(cx, &plan, order_id, order, &placed));
