@@ -14,6 +14,7 @@
 #define LATCH_H
 
 #include "compose/once_event.h"
+#include "compose/record_image.h"
 #include "core/ctx.h"
 #include "core/http.h"
 #include "core/json.h"

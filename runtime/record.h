@@ -44,7 +44,7 @@ LATCH_NODISCARD latch_status latch_record_json(latch_record *record, latch_json 
 
 /*
  * Both in one: LATCH_TRY(latch_record_read(record, "order_id", &order->id, "qty", latch_range(&order->qty, 1, 100))); as latch_read
- * (core/json.h). A DynamoDB stream's has names as "NewImage.sku.S" then.
+ * (core/json.h). A DynamoDB stream's has names as "NewImage.sku.S" then; compose/record_image.h reads them as plain JSON.
  */
 #define latch_record_read(record, ...) latch_record_read_((record), LATCH_FIELDS_(record, __VA_ARGS__))
 LATCH_NODISCARD latch_status latch_record_read_(latch_record *record, const latch_field *fields) LATCH_NONNULL;
