@@ -341,9 +341,10 @@ def test_http(build):
 class Browser:
     def __init__(self, size="1400,800"):
         self.profile = tempfile.mkdtemp(prefix="latch-chromium-")
-        chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+        chromium = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"])), None)
+        driver = shutil.which("chromedriver") or shutil.which("chromedriver", path=os.environ.get("CHROMEWEBDRIVER", ""))
         if not chromium or not driver:
-            fail("chromium and chromedriver are wanted: tools/deps test installs them")
+            fail("a Chromium and its chromedriver are wanted: tools/deps browser installs them")
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
@@ -558,8 +559,9 @@ def take_screenshot(build, bootstrap, out):
         serve.ask("/checkout", "POST", order, {**js, "Idempotency-Key": "k-1"})
         serve.ask("/checkout", "POST", '{"sku":"tea","qty":3}', {**js, "Idempotency-Key": "k-1"})
         serve.ask("/dashboard")
+        serve.ask("/_url/Export/export/all")
         browser.open(f"http://127.0.0.1:{serve.port}/_latch")
-        until(lambda: len(rows_of(browser)) == 8, "its rows")
+        until(lambda: len(rows_of(browser)) == 9, "its rows")
         browser.run("const b = [...document.querySelectorAll('#rows button')].filter(b => b.innerText.includes('checkout')); b[b.length - 1].click()")
         until(lambda: "receipt" in browser.run(DETAILS), "the order")
         browser.screenshot(out)
