@@ -129,7 +129,10 @@ static latch_str trimmed(latch_str s) {
     return s;
 }
 
-static bool is(latch_str s, latch_str text) { return s.len == text.len && strncasecmp(s.ptr, text.ptr, s.len) == 0; }
+/* Mostly as it is written everywhere: that is soon seen. */
+static bool is(latch_str s, latch_str text) {
+    return s.len == text.len && (memcmp(s.ptr, text.ptr, s.len) == 0 || strncasecmp(s.ptr, text.ptr, s.len) == 0);
+}
 
 /* Digits only: no sign, no list, nothing beyond 64 bits. */
 static bool read_length(latch_str s, uint64_t *out) {
@@ -164,9 +167,9 @@ static void note_connection(latch_wire *w, latch_str value) {
 }
 
 static step note_header(latch_wire *w, latch_str name, latch_str value, latch_err *err) {
-    if (is(name, LATCH_STR("connection"))) note_connection(w, value);
-    if (is(name, LATCH_STR("content-length"))) return note_length(w, value, err);
-    if (!is(name, LATCH_STR("transfer-encoding"))) return AGAIN;
+    if (is(name, LATCH_STR("Connection"))) note_connection(w, value);
+    if (is(name, LATCH_STR("Content-Length"))) return note_length(w, value, err);
+    if (!is(name, LATCH_STR("Transfer-Encoding"))) return AGAIN;
     if (!is(value, LATCH_STR("chunked")) || w->chunked || w->old) return broken(w, err, "a Transfer-Encoding other than chunked");
     w->chunked = true;
     return AGAIN;

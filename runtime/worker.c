@@ -1,8 +1,8 @@
 #include "runtime/worker.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
@@ -57,14 +57,16 @@ latch_status latch_worker_open(latch_worker *w) {
 
 /* setenv keeps every value it was ever given; one buffer of ours stays one buffer. */
 static void set_trace_id(latch_worker *w, latch_str id) {
-    static const char name[] = "_X_AMZN_TRACE_ID";
+    static const char name[] = "_X_AMZN_TRACE_ID", begin[] = "_X_AMZN_TRACE_ID=";
+    const size_t len = sizeof begin - 1;
     if (w->process->worker_count > 1) return; /* the environment is everybody's */
-    int len = snprintf(w->trace_id, sizeof w->trace_id, "%s=%.*s", name, (int)(id.len < sizeof w->trace_id ? id.len : sizeof w->trace_id),
-                       id.len > 0 ? id.ptr : "");
-    if (id.len == 0 || len < 0 || (size_t)len >= sizeof w->trace_id) {
+    if (id.len == 0 || id.len >= sizeof w->trace_id - len) {
         unsetenv(name);
         return;
     }
+    memcpy(w->trace_id, begin, len);
+    memcpy(w->trace_id + len, id.ptr, id.len);
+    w->trace_id[len + id.len] = '\0';
     putenv(w->trace_id);
 }
 
