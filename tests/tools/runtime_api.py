@@ -4,7 +4,7 @@ events at once, SnapStart, extensions, callers. Statuses are those that AWS's em
 
 Each test_… below is one entry of ctest; the function's process is a script of the test's own, over fake_runtime.py.
 """
-import json, os, pathlib, re, signal, subprocess, sys, tempfile, textwrap, time
+import json, os, pathlib, re, signal, subprocess, sys, tempfile, textwrap, time, urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATE = """
@@ -13,6 +13,23 @@ Resources:
   One: {Type: 'AWS::Serverless::Function', Properties: {Handler: one}}
 """
 FORBIDDEN = ("Sanitizer", "runtime error:")
+
+
+def write_bootstrap(folder, script):
+    bootstrap = folder / "bootstrap"
+    bootstrap.write_text(f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(HERE)!r})\nsys.dont_write_bytecode = True\n"
+                         "from fake_runtime import *\n" + textwrap.dedent(script))
+    bootstrap.chmod(0o755)
+
+
+def await_text(path, pattern):
+    """What the file holds once it does: the first group."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        found = re.search(pattern, path.read_text())
+        if found: return found.group(1)
+        time.sleep(0.005)
+    raise AssertionError((pattern, path.read_text()))
 
 
 class Run:
@@ -26,10 +43,7 @@ class Run:
             for name, event in events.items():
                 (self.folder / "events" / f"{name}.json").write_text(event)
             (self.folder / "template.yaml").write_text(TEMPLATE)
-            bootstrap = self.folder / "bootstrap"
-            bootstrap.write_text(f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(HERE)!r})\nsys.dont_write_bytecode = True\n"
-                                 "from fake_runtime import *\n" + textwrap.dedent(script))
-            bootstrap.chmod(0o755)
+            write_bootstrap(self.folder, script)
             words = [LATCH_LOCAL, "invoke", *(["--json"] if json_lines else []), *options, "events", "--", "./bootstrap"]
             self.prepare()
             done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=60, env={**os.environ, **(environment or {})})
@@ -397,6 +411,34 @@ def test_a_snapshot_is_taken_and_restored():
     run.said("the snapshot is taken, after an init of ")
     run.said("] restored 200 403\n")
     assert run.log.index("the snapshot is taken") < run.log.index("restored for the first invocation") and "complaints" not in run.lines[-1]
+
+
+def test_a_snapshot_is_frozen_until_it_is_needed():
+    """serve takes it before anybody asks: the process is stopped, and goes on with the first request."""
+    script = """
+        c = Client()
+        print("here", os.getpid(), flush=True)
+        c.ask("GET", RUNTIME + "restore/next")
+        while True: c.post(c.next()[0], {"statusCode": 200, "body": "restored"})
+    """
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/tmp")) as folder:
+        folder = pathlib.Path(folder)
+        write_bootstrap(folder, script)
+        (folder / "template.yaml").write_text(TEMPLATE.rstrip()[:-2] + ", FunctionUrlConfig: {AuthType: NONE}}}\n")
+        with open(folder / "log", "w+") as log:
+            process = subprocess.Popen([LATCH_LOCAL, "serve", "--port", "0", "--snapstart", "--", "./bootstrap"], cwd=folder, text=True,
+                                       stdout=subprocess.PIPE, stderr=log)
+            try:
+                address = re.search(r"http://[0-9.:]+", process.stdout.readline()).group(0)
+                pid = await_text(folder / "log", r"here (\d+)[^$]*the snapshot is taken")
+                await_text(pathlib.Path(f"/proc/{pid}/stat"), r"^\d+ \([^)]*\) (T)")
+                assert "restored for the first" not in (folder / "log").read_text()
+                assert urllib.request.urlopen(address, timeout=10).read() == b"restored"
+                assert "restored for the first invocation" in (folder / "log").read_text()
+            finally:
+                process.terminate()
+                process.wait(10)
+        assert not any(word in (folder / "log").read_text() for word in FORBIDDEN), (folder / "log").read_text()
 
 
 def test_credentials_come_by_their_endpoint():

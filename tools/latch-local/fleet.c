@@ -200,6 +200,13 @@ latch_status latch_fleet_renew(latch_fleet *fleet, latch_err *err) {
     return LATCH_OK;
 }
 
+latch_status latch_fleet_take_snapshots(latch_fleet *fleet, latch_err *err) {
+    latch_sandbox *sandbox;
+    for (size_t i = 0; fleet->options.snapstart && i < fleet->functions.function_count; i++)
+        LATCH_TRY(latch_fleet_sandbox(fleet, i, &sandbox, err));
+    return LATCH_OK;
+}
+
 size_t latch_fleet_complaints(const latch_fleet *fleet) {
     size_t sum = 0;
     for (size_t i = 0; fleet->sandboxes != NULL && i < fleet->functions.function_count; i++)

@@ -68,6 +68,9 @@ latch_status latch_fleet_sandbox(latch_fleet *fleet, size_t function, latch_sand
 /* The program was built anew: what comes from now on, and what waits, runs in new processes. LATCH_OK, or why none can be started. */
 latch_status latch_fleet_renew(latch_fleet *fleet, latch_err *err);
 
+/* With snapstart: each function's process starts, and waits in its snapshot. Else nothing. */
+latch_status latch_fleet_take_snapshots(latch_fleet *fleet, latch_err *err);
+
 size_t latch_fleet_complaints(const latch_fleet *fleet); /* what processes did that no runtime may do */
 
 void latch_fleet_stop(latch_fleet *fleet);     /* the processes; what waits for them is not called any more */

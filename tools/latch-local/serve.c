@@ -401,6 +401,7 @@ static int serve(serving *s) {
     latch_status status = latch_fleet_start(&s->fleet, &s->options, s->args.program, &s->err);
     if (status == LATCH_OK) status = check_routes(s);
     if (status == LATCH_OK) status = start_watching(s);
+    if (status == LATCH_OK) status = latch_fleet_take_snapshots(&s->fleet, &s->err);
     if (status == LATCH_OK) status = latch_server_start(&s->fleet.loop, &config, &s->server, &s->err);
     if (status != LATCH_OK) return latch_command_complain("serve", s->err.message);
     if (!s->no_page) ask_for_reports(s);
