@@ -13,7 +13,7 @@ set(CMAKE_C_ARCHIVE_APPEND "<CMAKE_AR> ar q <TARGET> <LINK_FLAGS> <OBJECTS>")
 set(CMAKE_C_ARCHIVE_FINISH "<CMAKE_RANLIB> ranlib <TARGET>")
 
 # Small before fast: what is waited for is the network. Stack traces go along frame pointers, which take less room than tables; what has the
-# tables is runtime/crash.c, where a trace begins, and zig's libc, which has no frame pointers.
+# tables are the files of runtime/ where a trace begins, and zig's libc, which has no frame pointers.
 # Unused functions are left out; what else is, and why, is in the file `finish`. zig's own linker would take too much, and its libc comes
 # with DWARF, so this is done afterwards; binutils knows this machine's files only. Not position-independent: nothing is to be relocated at
 # the start, and the code is smaller; what is given up is a random address of the program (not of its stack, heap and mappings).
