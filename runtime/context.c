@@ -25,6 +25,7 @@ latch_str latch_trace_id(const latch_ctx *cx) { return of(cx)->trace_id; }
 latch_str latch_function_arn(const latch_ctx *cx) { return of(cx)->function_arn; }
 latch_str latch_tenant_id(const latch_ctx *cx) { return of(cx)->tenant_id; }
 latch_str latch_invocation_id(const latch_ctx *cx) { return of(cx)->invocation_id; }
+bool latch_is_cold_start(const latch_ctx *cx) { return of(cx)->cold; }
 latch_str latch_content_type(const latch_ctx *cx) { return of(cx)->content_type; }
 
 /* An answer of the store may have moved the clock since the event came. */

@@ -19,6 +19,12 @@ latch_str latch_invocation_id(const latch_ctx *cx) LATCH_NONNULL; /* of this try
 latch_str latch_content_type(const latch_ctx *cx) LATCH_NONNULL;  /* of the event's bytes, "application/json" */
 
 /*
+ * Whether it is the first event of this process: what it waits for is what a new sandbox costs, if that was started for it (see
+ * latch_initialization_type). Of several workers, one event of one of them.
+ */
+bool latch_is_cold_start(const latch_ctx *cx) LATCH_NONNULL;
+
+/*
  * Unix time at which Lambda ends the invocation; INT64_MAX where there is no such time. Stores and latch_left_ms stop 400 ms before it (at
  * half of what is left where that is under 800 ms), so that there is time to answer.
  */

@@ -30,6 +30,7 @@ typedef struct latch_invocation { /* text lives in the invocation's arena; empty
     latch_str invocation_id;    /* Lambda-Runtime-Invocation-Id: goes back with the outcome */
     latch_str content_type;     /* of the event */
     uint64_t event_bytes;       /* as it was sent */
+    bool cold;                  /* the first of its process */
     bool too_large;             /* the event was over the limits and dropped: `event` is empty */
 } latch_invocation;
 

@@ -45,8 +45,8 @@ void latch_observer_restored(latch_observer *o) {
 void latch_observer_begin(latch_observer *o, latch_ctx *cx) {
     cx->tenant_id = cx->invocation->tenant_id;
     cx->trace_id = cx->invocation->trace_id;
+    o->cold = !atomic_load_explicit(o->warm, memory_order_relaxed) && !atomic_exchange(o->warm, true);
     if (!o->on) return;
-    o->cold = !atomic_exchange(o->warm, true);
     latch_metrics_begin(cx->metrics);
     latch_xray_begin(&o->xray, cx);
     o->from_us = o->to_us = cx->clock.boot_us(cx->clock.self);

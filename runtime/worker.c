@@ -113,6 +113,7 @@ static latch_api_verdict serve(latch_worker *w, latch_invocation *invocation) {
     latch_spans_reset(cx.spans);
     set_trace_id(w, invocation->trace_id);
     latch_observer_begin(&w->observer, &cx);
+    invocation->cold = w->observer.cold;
     latch_status status = run(w, invocation, now_ms, &cx, &reply);
     latch_observer_handled(&w->observer, &cx);
     invocation->deadline_at_ms = latch_deadline_ms(&cx); /* as the clock is now: an answer that is lost goes again until then */

@@ -363,6 +363,18 @@ static void one_outcome_whatever_the_handler_does(void **state) {
     }
 }
 
+static latch_status tell_cold(latch_ctx *cx, latch_event *event) {
+    return latch_event_reply(event, latch_object(cx, "cold", latch_bool(latch_is_cold_start(cx))));
+}
+
+static void the_first_event_is_cold(void **state) {
+    static const server_step script[] = {{.event = "1"}, {.answer = ACCEPTED}, {.event = "2"}, {.answer = ACCEPTED}};
+    (void)state;
+    PLAY(&play, (latch_handler){.event = tell_cold}, script);
+    assert_string_equal(body(1), "{\"cold\":true}");
+    assert_string_equal(body(3), "{\"cold\":false}");
+}
+
 /* ── facts of the function ───────────────────────────────────────────────────────────────────────────────────────── */
 
 static void function_facts_are_the_environments(void **state) {
@@ -405,6 +417,7 @@ static const struct CMUnitTest tests[] = {
     ROW(client_contexts),
     ROW(events_of_another_service),
     ROW(one_outcome_whatever_the_handler_does),
+    ROW(the_first_event_is_cold),
     ROW(function_facts_are_the_environments),
 };
 
