@@ -318,6 +318,21 @@ def print_goals(goals):
         print(f"  {what:<42}{value:>7.2f} {unit:<2} {how:<16}  at most {bound:<4} {'met' if is_met(value, bound) else 'MISSED'}")
 
 
+def markdown_of(functions, options):
+    """README's table."""
+    def cell(f, kind, key, by, unit, digits=0):
+        value = f.median(kind, key)
+        return "" if value is None else f"{value / by:.{digits}f} {unit}"
+
+    lines = [f"| function on | p50 | p99 | CPU | {options.stream_bytes / 1e6:g} MB streamed | its memory | {options.event_bytes / 1e6:g} MB event | its memory |",
+             "|---" * 8 + "|"]
+    for f in (f for f in functions if not f.fault):
+        lines.append(f"| {f.name} | {cell(f, 'echo', 'p50_us', 1, 'µs')} | {cell(f, 'echo', 'p99_us', 1, 'µs')} | {cell(f, 'echo', 'cpu_us', 1, 'µs')} | "
+                     f"{cell(f, 'stream', 'took_us', 1e3, 'ms')} | {cell(f, 'stream', 'grown_bytes', 1e6, 'MB', 1)} | {cell(f, 'big', 'took_us', 1e3, 'ms')} | "
+                     f"{cell(f, 'big', 'grown_bytes', options.event_bytes, '×', 1)} |")
+    return "\n".join(lines) + "\n"
+
+
 def write_json(path, functions, curves, goals):
     rows = {f.name: {"fault": f.fault, **{kind: {key: f.median(kind, key) for k, key in f.figures if k == kind} for kind in f.kinds}} for f in functions}
     goals = [{"what": what, "value": value, "at_most": bound, "met": is_met(value, bound)} for what, value, bound, *_ in goals]
@@ -345,6 +360,7 @@ def options_of():
     parser.add_argument("--tools", type=Path, default=ROOT / "build/release/bench", help="where bench_service is")
     parser.add_argument("--only", action="append", metavar="NAME", help="this row of the tables; several times")
     parser.add_argument("--json", type=Path, metavar="FILE", help="the figures, once more")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="README's table")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="a plot of them: docs/bench-runtime.svg")
     options = parser.parse_args()
     options.latch = (options.latch or options.static / "bench_runtime").resolve()
@@ -373,6 +389,8 @@ def main():
     print_goals(goals)
     if options.json:
         write_json(options.json, functions, curves, goals)
+    if options.markdown:
+        options.markdown.write_text(markdown_of(functions, options))
     if options.svg:
         options.svg.write_text(chart(functions, curves, options))
     if any(f.fault for f in functions if f.name == "Latch"):

@@ -30,7 +30,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -594,11 +594,15 @@ static void stream(bench *b, size_t bytes) {
 
 /* ── workers ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Whatever is asked for is given at once; counted are answers after the first quarter. */
+/*
+ * Whatever is asked for is given at once; counted are answers after the first quarter. In front of 64 threads that could all run, this one
+ * would come last, and they would be measured by it: where it may, it goes first.
+ */
 static void workers(bench *b, size_t ms) {
     int64_t begin_ns = 0, from_ns = 0, cpu_ns = 0, now = 0, span_ns = (int64_t)ms * 1000000;
     size_t counted = 0;
     clockid_t clock = cpu_of(b);
+    (void)setpriority(PRIO_PROCESS, 0, -15);
     set_event(b, "{\"user\":\"" MARK "\"}");
     do {
         connection *c = await(b, begin_ns == 0 ? "before it asked for /next" : "among many invocations");
