@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/coding.h"
@@ -985,6 +987,67 @@ static void tells_a_signal_handler_what_was_seen(void **state) {
     assert_int_equal(count_asked(ERROR_LINE("r-1")), 0);
 }
 
+/* ── a function that dies ────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Its wait status; one that is still there after 10 s is killed. What it says goes nowhere. */
+static int run_child(void) {
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        (void)!freopen("/dev/null", "w", stdout);
+        (void)!freopen("/dev/null", "w", stderr);
+        setenv("AWS_LAMBDA_RUNTIME_API", play.server.address, 1);
+        setenv("ASAN_OPTIONS", "handle_segv=0:handle_abort=0:allow_user_segv_handler=1:detect_leaks=0", 1);
+        execl(STREAM_CHILD, STREAM_CHILD, (char *)NULL);
+        _exit(127);
+    }
+    for (int waited_ms = 0; waitpid(child, &status, WNOHANG) == 0; waited_ms += 5) {
+        if (waited_ms > 10000) kill(child, SIGKILL);
+        usleep(5000);
+    }
+    return status;
+}
+
+/* Before its first byte an /error as ever; behind it trailers of the same stream, and no /error beside them. */
+static void tells_of_a_handler_that_dies(void **state) {
+    static const struct {
+        const char *event, *type;
+        size_t payload; /* bytes that came; SIZE_MAX: an /error */
+    } rows[] = {
+        {"crash", "Function.Crash", SIZE_MAX},         {"hang", "Function.DeadlineExceeded", SIZE_MAX},
+        {"exit", "Function.Exit", SIZE_MAX},           {"sent crash", "Function.Crash", 3},
+        {"sent hang", "Function.DeadlineExceeded", 3}, {"sent exit", "Function.Exit", 3},
+        {"sent crash more", "Function.Crash", 3},      {"large hang", "Function.DeadlineExceeded", 100003},
+        {"large exit more", "Function.Exit", 100003},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
+        struct timespec now;
+        char headers[256];
+        clock_gettime(CLOCK_REALTIME, &now);
+        long long ends_at_ms = (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000 + 1500;
+        snprintf(headers, sizeof headers, REQUEST_1 "Lambda-Runtime-Deadline-Ms: %lld\r\n", ends_at_ms);
+        const server_step script[] = {{.event = rows[i].event, .headers = headers}, {.answer = ACCEPTED}};
+        server_start(&play.server, script, COUNT_OF(script));
+        int status = run_child();
+        server_stop(&play.server);
+        assert_false(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        assert_false(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 127));
+        assert_int_equal(play.server.count, 2);
+        if (rows[i].payload == SIZE_MAX) {
+            assert_string_equal(asked(1), ERROR_LINE("r-1"));
+            assert_string_equal(header(1, TYPE_HEADER), rows[i].type);
+            continue;
+        }
+        assert_string_equal(asked(1), RESPONSE_LINE("r-1"));
+        const char *wrong = read_wire(body(1), play.server.requests[1].body_len, &wire);
+        if (wrong != NULL) fail_msg("%s: %s", rows[i].event, wrong);
+        assert_string_equal(wire.type, rows[i].type);
+        assert_int_equal(wire.len, rows[i].payload);
+        assert_non_null(strstr(wire.json, "\"errorMessage\":\""));
+    }
+}
+
 #define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -1019,6 +1082,7 @@ static const struct CMUnitTest tests[] = {
     ROW(goes_on_after_streams_on_one_connection),
     ROW(writes_an_end_that_fits),
     ROW(tells_a_signal_handler_what_was_seen),
+    ROW(tells_of_a_handler_that_dies),
 };
 
 CHECK_MAIN(tests)
