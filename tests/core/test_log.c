@@ -333,6 +333,13 @@ static void writes_lines_as_they_are(void **state) {
     logs.least = LATCH_FATAL;
     latch_log_emit_line(&logs, line, strlen(line) - 1);
     assert_record("{\"_aws\":1}\n");
+    int out = dup(STDOUT_FILENO); /* with frames, stdout is still there for what is no record */
+    logs = (latch_log){.fd = -1, .framed = true};
+    assert_true(out >= 0 && dup2(ends[0], STDOUT_FILENO) >= 0);
+    latch_log_emit_line(&logs, line, 3);
+    assert_true(dup2(out, STDOUT_FILENO) >= 0);
+    close(out);
+    assert_record("{\"_\n");
 }
 
 /* ── secrets ─────────────────────────────────────────────────────────────────────────────────────────────────────── */

@@ -1,9 +1,11 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "core/ctx_private.h"
@@ -13,6 +15,7 @@
 #include "runtime/event.h"
 #include "runtime/metrics.h"
 #include "tests/check.h"
+#include "tests/runtime/crowd.h"
 #include "tests/runtime/stage.h"
 
 #define TRACE "Lambda-Runtime-Trace-Id: Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1\r\n"
@@ -153,6 +156,102 @@ static void leaves_records_below_the_level_out(void **state) {
     assert_written(1, "\"message\":\"invocation failed\"");
 }
 
+/* ── several workers ─────────────────────────────────────────────────────────────────────────────────────────────── */
+
+#define WORKERS 4
+#define EVENTS 40
+
+/* The provider of managed instances: what came over each connection. It asserts nothing. */
+typedef struct provider {
+    int fd;
+    char path[108];
+    struct {
+        int fd;
+        size_t len;
+        char text[65536];
+    } lines[2 * WORKERS];
+    size_t count;
+} provider;
+
+static provider provided;
+
+static void *provide(void *arg) {
+    provider *p = arg;
+    for (int fd; p->count < 2 * WORKERS && (fd = accept(p->fd, NULL, NULL)) >= 0;)
+        p->lines[p->count++].fd = fd; /* the kernel keeps what is written meanwhile */
+    return NULL;
+}
+
+static void read_lines(provider *p) {
+    for (size_t i = 0; i < p->count; i++) {
+        for (ssize_t n; (n = read(p->lines[i].fd, p->lines[i].text + p->lines[i].len, sizeof p->lines[i].text - 1 - p->lines[i].len)) > 0;)
+            p->lines[i].len += (size_t)n;
+        close(p->lines[i].fd);
+    }
+}
+
+static latch_status tell(latch_ctx *cx, latch_event *event) {
+    latch_info(cx, "told");
+    latch_metric(cx, "Told", LATCH_COUNT, 1);
+    return latch_event_reply_bytes(event, latch_event_bytes(event));
+}
+
+static size_t count_in(const char *text, const char *what) {
+    size_t found = 0;
+    for (; (text = strstr(text, what)) != NULL; text++)
+        found++;
+    return found;
+}
+
+/* Each invocation's record and metrics, over the connection of the worker that had it; one cold start in all. */
+static void each_worker_has_a_line_of_its_own(void **state) {
+    static crowd service;
+    char folder[80];
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    const latch_handler handler = {.name = "h", .event = tell};
+    latch_loop_options options = {.handlers = &handler, .count = 1, .clock = latch_clock_system(), .log = &play.log};
+    const char *base = getenv("TMPDIR");
+    pthread_t thread;
+    size_t told = 0, counted = 0, cold = 0;
+    (void)state;
+    memset(&provided, 0, sizeof provided);
+    snprintf(folder, sizeof folder, "%s/latch-XXXXXX", base != NULL && strlen(base) < 60 ? base : "/tmp");
+    assert_non_null(mkdtemp(folder));
+    snprintf(provided.path, sizeof provided.path, "%s/log", folder);
+    memcpy(at.sun_path, provided.path, sizeof at.sun_path);
+    provided.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(provided.fd, (struct sockaddr *)&at, sizeof at) | listen(provided.fd, 16), 0);
+    assert_int_equal(pthread_create(&thread, NULL, provide, &provided), 0);
+    service = (crowd){.count = EVENTS};
+    crowd_start(&service);
+    setenv("AWS_LAMBDA_RUNTIME_API", service.address, 1);
+    setenv("AWS_LAMBDA_MAX_CONCURRENCY", "4", 1);
+    setenv("LATCH_METRICS_NAMESPACE", "Shop", 1);
+    setenv("LATCH_METRICS_COLD_START", "1", 1);
+    play.log.provider = provided.path;
+    int exit_status = latch_loop_run(&options);
+    unsetenv("AWS_LAMBDA_MAX_CONCURRENCY");
+    crowd_stop(&service);
+    crowd_forget(&service);
+    shutdown(provided.fd, SHUT_RDWR); /* ends its accept */
+    pthread_join(thread, NULL);
+    close(provided.fd);
+    unlink(provided.path);
+    rmdir(folder);
+    read_lines(&provided);
+    assert_int_equal(exit_status, 0);
+    assert_int_equal(provided.count, WORKERS);
+    for (size_t i = 0; i < provided.count; i++) {
+        const char *text = provided.lines[i].text;
+        told += count_in(text, "\"message\":\"told\"");
+        counted += count_in(text, "\"Told\":1");
+        cold += count_in(text, "\"ColdStart\":1");
+        assert_int_equal(count_in(text, "\"message\":\"told\""), count_in(text, "\"Told\":1"));
+        assert_int_equal(count_in(text, "\n"), count_in(text, "\"requestId\":\"r-"));
+    }
+    assert_true(told == EVENTS && counted == EVENTS && cold == 1);
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 // clang-format off
 static const struct CMUnitTest tests[] = {
@@ -162,6 +261,7 @@ static const struct CMUnitTest tests[] = {
     ROW(fails_init_where_the_namespace_is_none),
     ROW(sends_a_trace),
     ROW(leaves_records_below_the_level_out),
+    ROW(each_worker_has_a_line_of_its_own),
 };
 // clang-format on
 
