@@ -176,21 +176,21 @@ def test_sample_events_are_sams():
     print(run(ROOT / "tools/make-events", "--check", SAM / "bin/sam").stdout)
 
 
-def test_aws_emulator_echoes():
+def emulated(handler, events, **variables):
+    """What AWS's emulator answers to each of them."""
     machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
     emulator = next(SAM.glob(f"lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-{machine}"))
     ports = []
     for _ in range(2):
         with socket.create_server(("127.0.0.1", 0)) as free:
             ports.append(free.getsockname()[1])
-    event = shop_event("echo-raw")
-    environment = {**os.environ, "_HANDLER": "echo", "AWS_LAMBDA_FUNCTION_NAME": "echo"}
+    environment = {**os.environ, "_HANDLER": handler, "AWS_LAMBDA_FUNCTION_NAME": handler, **variables}
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen([emulator, "--runtime-interface-emulator-address", f"127.0.0.1:{ports[0]}", "--runtime-api-address",
-                                    f"127.0.0.1:{ports[1]}", *RELEASED, "echo"], env=environment, stdout=log, stderr=log,
+                                    f"127.0.0.1:{ports[1]}", *RELEASED, handler], env=environment, stdout=log, stderr=log,
                                    start_new_session=True)
         try:
-            answers = [emulate(ports[0], event) for _ in range(3)]
+            return [emulate(ports[0], event) for event in events]
         finally:
             for child in children_of(process.pid): # the emulator starts the bootstrap in a process group of its own
                 os.kill(child, signal.SIGKILL)
@@ -198,7 +198,22 @@ def test_aws_emulator_echoes():
             process.wait()
             log.seek(0)
             print(log.read().decode()[-2000:])
+
+
+def test_aws_emulator_echoes():
+    event = shop_event("echo-raw")
+    answers = emulated("echo", [event] * 3)
     assert answers == [event] * 3, answers
+
+
+def test_aws_emulator_takes_streams():
+    names = ["export-1-all", "export-3-missing", "export-2-below"]
+    answers = emulated("export", [shop_event(name) for name in names], LATCH_STORE="embedded", LATCH_INVOKE_MODE="RESPONSE_STREAM")
+    for name, answer in zip(names, answers):
+        wanted = json.loads((ROOT / "events/expect" / f"{name}.json").read_text())["first"]
+        head, nuls, body = answer.partition(bytes(8))
+        assert nuls and json.loads(head)["statusCode"] == wanted["statusCode"], answer[:300]
+        assert body.decode() == wanted["body"] or json.loads(body) == wanted["body"], answer[:300]
 
 
 def children_of(pid):
