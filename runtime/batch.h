@@ -15,7 +15,7 @@
  *         return latch_record_read(record, "order_id", &out->id, "address", &out->address, "qty", latch_range(&out->qty, 1, 100));
  *     }
  *     static latch_status ship(latch_ctx *cx, latch_record *record, const order *o) { … }
- *     static LATCH_RECORD_OF(on_order, order, read_order, ship)
+ *     static LATCH_RECORD_OF(on_order, order, read_order, ship);
  *
  * on_order is the function for the entry's .record. A record that can't be read fails alone, and names the field: "event.Records[3].body.qty: is
  * 0, want a whole number from 1 to 100". What was read lives as long as the record.
@@ -67,7 +67,13 @@ typedef struct latch_batch {
     void (*ended)(latch_ctx *cx, const latch_batch_counts *counts);
 } latch_batch;
 
-/* `static LATCH_RECORD_OF(name, type, read, run)`: a latch_record_fn of the two functions, without a semicolon. */
+#ifdef __cplusplus
+#define LATCH_ENDS_(type) static_assert(sizeof(type) > 0, "")
+#else
+#define LATCH_ENDS_(type) _Static_assert(sizeof(type) > 0, "")
+#endif
+
+/* `static LATCH_RECORD_OF(name, type, read, run);`: a latch_record_fn of the two functions. */
 #define LATCH_RECORD_OF(name, type, read, run)                                                                                             \
     latch_status name(latch_ctx *cx, latch_record *record) {                                                                               \
         type latch_value_ = {0};                                                                                                           \
@@ -75,7 +81,8 @@ typedef struct latch_batch {
         latch_status (*latch_run_it_)(latch_ctx *, latch_record *, const type *) = (run);                                                  \
         LATCH_TRY(latch_read_it_(record, &latch_value_));                                                                                  \
         return latch_run_it_(cx, record, &latch_value_);                                                                                   \
-    }
+    }                                                                                                                                      \
+    LATCH_ENDS_(type) /* wants the semicolon */
 
 LATCH_END_C
 

@@ -26,9 +26,9 @@ static latch_status note(latch_ctx *cx, latch_record *record, const product *p) 
              latch_text(p->tags).ptr);
     return LATCH_OK;
 }
-static LATCH_RECORD_OF(on_change, product, read_product, note)
+static LATCH_RECORD_OF(on_change, product, read_product, note);
 
-    static const latch_handler handlers[] = {{.name = "h", .record = on_change}};
+static const latch_handler handlers[] = {{.name = "h", .record = on_change}};
 
 #define KEYS "\"Keys\":{\"sku\":{\"S\":\"tea\"}}"
 #define CHANGE(rest)                                                                                                                       \

@@ -133,9 +133,9 @@ static latch_status act(latch_ctx *cx, latch_record *record, const order *o) {
     must(o->qty >= 0 && o->qty <= 9);
     return LATCH_OK;
 }
-static LATCH_RECORD_OF(on_order, order, read_order, act)
+static LATCH_RECORD_OF(on_order, order, read_order, act);
 
-    static void count(latch_ctx *cx, const latch_batch_counts *c) {
+static void count(latch_ctx *cx, const latch_batch_counts *c) {
     (void)cx;
     must(c->all == c->done + c->failed + c->poisoned + c->not_run);
 }

@@ -216,11 +216,11 @@ static latch_status ship(latch_ctx *cx, latch_record *record, const order *o) {
     went(latch_str_of(text));
     return LATCH_OK;
 }
-static LATCH_RECORD_OF(on_order, order, read_order, ship)
+static LATCH_RECORD_OF(on_order, order, read_order, ship);
 
 #define BODY(id, body) "{\"messageId\":\"" id "\",\"body\":\"" body "\",\"eventSource\":\"aws:sqs\"}"
 
-    static void reads_a_record_into_a_struct(void **state) {
+static void reads_a_record_into_a_struct(void **state) {
     static const struct {
         const char *body, *trail, *says; /* NULL: it is read */
     } rows[] = {
