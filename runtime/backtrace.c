@@ -31,6 +31,17 @@ static struct { /* one at a time: whoever takes it is the reporter */
     volatile size_t count;
     uintptr_t frames[LATCH_BACKTRACE_MAX];
 } trace;
+typedef struct place {
+    object *object; /* NULL: none that is known */
+    uintptr_t offset, into;
+    const char *name; /* NULL: the file doesn't say */
+} place;
+
+static struct {
+    place at[LATCH_BACKTRACE_MAX];
+    volatile size_t count; /* of the trace's frames, those that have been looked for: names take a while, and are told twice */
+} places;
+
 static latch_backtrace_stack stack; /* that the frames lie on */
 
 /* ── before ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -148,12 +159,16 @@ __attribute__((no_sanitize("address"))) static void walk_by_hand(const void *con
     follow(r.fp);
 }
 
+static void begin(latch_backtrace_stack of) {
+    trace.count = places.count = 0;
+    stack = of;
+}
+
 /* In what is deployed, OpenSSL and libcurl keep frame pointers and have no tables for the unwinder: it ends there, and the chain goes on. */
 void latch_backtrace_take(const void *context, latch_backtrace_stack of) {
     registers r = registers_of(context);
     walk w = {.pc = r.pc};
-    trace.count = 0;
-    stack = of;
+    begin(of);
     if (stack.to == 0) { /* a thread that the handler started: its chain ends with 0, and a fault on the way there is outlived */
         stack.from = r.sp;
         stack.to = r.sp + LATCH_BACKTRACE_STACK_BYTES;
@@ -181,8 +196,7 @@ __attribute__((no_sanitize("address"))) static void scan(uintptr_t at) {
 
 void latch_backtrace_take_here(size_t skip, latch_backtrace_stack of) {
     walk w = {.found = true};
-    trace.count = 0;
-    stack = of;
+    begin(of);
     (void)_Unwind_Backtrace(visit, &w);
     if (trace.count <= skip + 1) {
         if (on_stack(w.fp)) add_frame(((const uintptr_t *)w.fp)[1]);
@@ -276,40 +290,42 @@ static const char *file_of(const object *o) {
 }
 
 /* A return address is behind the call: one less lies in the function that called. */
-static const char *look_up(size_t i, object **o, uintptr_t *offset, uintptr_t *into) {
-    *o = (object *)(uintptr_t)object_of(trace.frames[i]);
-    if (*o == NULL) return NULL;
-    *offset = trace.frames[i] - (*o)->base;
-    const char *name = name_of(*o, *offset - (i > 0), into);
-    *into += i > 0;
-    return name;
+static place look_up(size_t i) {
+    place p = {.object = (object *)(uintptr_t)object_of(trace.frames[i])};
+    if (p.object == NULL) return p;
+    p.offset = trace.frames[i] - p.object->base;
+    p.name = name_of(p.object, p.offset - (i > 0), &p.into);
+    p.into += i > 0;
+    return p;
+}
+
+static const place *place_of(size_t i) {
+    for (; places.count <= i; places.count++)
+        places.at[places.count] = look_up(places.count);
+    return &places.at[i];
 }
 
 /* "place_order+0x1f (bootstrap+0x41c3)" */
 void latch_backtrace_put_frame(latch_text_writer *t, size_t i) {
-    object *o;
-    uintptr_t offset = 0, into = 0;
-    const char *name = look_up(i, &o, &offset, &into);
-    if (name != NULL) {
-        latch_backtrace_put_plain(t, name, 100);
+    const place *p = place_of(i);
+    if (p->name != NULL) {
+        latch_backtrace_put_plain(t, p->name, 100);
         latch_text_char(t, '+');
-        latch_backtrace_put_hex(t, into);
+        latch_backtrace_put_hex(t, p->into);
         put(t, " (");
     }
-    put(t, o != NULL ? file_of(o) : "?");
+    put(t, p->object != NULL ? file_of(p->object) : "?");
     latch_text_char(t, '+');
-    latch_backtrace_put_hex(t, o != NULL ? offset : trace.frames[i]);
-    if (name != NULL) latch_text_char(t, ')');
+    latch_backtrace_put_hex(t, p->object != NULL ? p->offset : trace.frames[i]);
+    if (p->name != NULL) latch_text_char(t, ')');
 }
 
 /* {"path":"bootstrap","line":0,"label":"place_order"} */
 void latch_backtrace_put_cause(latch_text_writer *t, size_t i) {
-    object *o;
-    uintptr_t offset = 0, into = 0;
-    const char *name = look_up(i, &o, &offset, &into);
+    const place *p = place_of(i);
     put(t, "{\"path\":\"");
-    put(t, o != NULL ? file_of(o) : "?");
+    put(t, p->object != NULL ? file_of(p->object) : "?");
     put(t, "\",\"line\":0,\"label\":\"");
-    latch_backtrace_put_plain(t, name != NULL ? name : "?", 100);
+    latch_backtrace_put_plain(t, p->name != NULL ? p->name : "?", 100);
     put(t, "\"}");
 }

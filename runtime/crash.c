@@ -64,8 +64,7 @@ static void on_signal(int number, siginfo_t *info, void *context) {
         die(number, info);
         return;
     }
-    bool claimed = of != NULL && latch_claim_take(&of->watch.claim, LATCH_CLAIM_ENDING);
-    bool first = latch_ending_begin(of, claimed);
+    bool first = latch_ending_begin(of);
     if (!latch_ending_is_telling()) {
         if (first) write_message(number, info, of);
         take_trace(first, context);

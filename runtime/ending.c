@@ -141,7 +141,7 @@ latch_worker *latch_ending_whose(void) {
     return w != NULL && is_running(w) ? w : NULL;
 }
 
-bool latch_ending_begin(latch_worker *of, bool claimed) {
+bool latch_ending_begin(latch_worker *of) {
     int none = 0, me = self();
     while (!atomic_compare_exchange_strong(&report.reporter, &none, me)) {
         if (none == me) return false;
@@ -151,12 +151,20 @@ bool latch_ending_begin(latch_worker *of, bool claimed) {
     signal(SIGALRM, SIG_DFL);
     alarm(all.process->worker_count > 1 ? GIVE_UP_SEVERAL_S : GIVE_UP_S);
     report.of = of;
-    report.claimed = claimed;
+    report.claimed = of != NULL && latch_claim_take(&of->watch.claim, LATCH_CLAIM_ENDING); /* by whoever reports, or nobody would */
     report.message_writer = (latch_text_writer){.at = report.message, .cap = sizeof report.message};
     return true;
 }
 
 latch_text_writer *latch_ending_message(void) { return &report.message_writer; }
+bool latch_ending_has_claimed(void) { return report.claimed; }
+
+void latch_ending_give_way(void) {
+    alarm(0);
+    report.telling = 0;
+    atomic_store(&report.reporter, 0);
+}
+
 bool latch_ending_is_telling(void) { return report.telling != 0; }
 
 /* ── the report ──────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -319,9 +327,7 @@ void latch_ending_await_others(void) {
     latch_process *p = all.process;
     int none = 0, me = self();
     if (p->worker_count <= 1) return;
-    alarm(0);
-    report.telling = 0;
-    atomic_store(&report.reporter, 0);
+    latch_ending_give_way();
     if (mine != NULL) atomic_store(&mine->phase, LATCH_WORKER_GONE);
     latch_process_stop(p);
     if (!atomic_compare_exchange_strong(&all.ender, &none, me) && none != me) sleep_for_ever();
@@ -333,9 +339,8 @@ void latch_ending_await_others(void) {
 
 static void on_exit_of(latch_worker *of, int status, bool known) {
     latch_backtrace_stack stack = mine != NULL ? mine->watch.stack : stack_of_thread();
-    bool claimed = of != NULL && latch_claim_take(&of->watch.claim, LATCH_CLAIM_ENDING);
     has_told_exit = true;
-    if (!latch_ending_begin(of, claimed)) return;
+    if (!latch_ending_begin(of)) return;
     latch_text_writer *t = latch_ending_message();
     put(t, "exit(");
     if (known && status >= 0) latch_text_uint(t, (uint64_t)status);

@@ -78,8 +78,13 @@ bool latch_ending_is_only_worker(void);       /* of a process of ours */
 /* Has the kernel return from a signal's handler, where what the library would do confuses the unwinder. Behind sigaction. */
 void latch_ending_return_by_kernel(int number);
 
-/* Waits until no other thread reports; `claimed`: the outcome is the ending's. False: this thread was reporting already, and met something worse. */
-LATCH_NODISCARD bool latch_ending_begin(struct latch_worker *of, bool claimed);
+/*
+ * Waits until no other thread reports, and claims the outcome of what `of` runs. False: this thread was reporting already, and met something
+ * worse.
+ */
+LATCH_NODISCARD bool latch_ending_begin(struct latch_worker *of);
+bool latch_ending_has_claimed(void);                    /* false: the outcome is another's, and nothing is posted */
+void latch_ending_give_way(void);                       /* this thread reports no more */
 latch_text_writer *latch_ending_message(void);          /* the reporter's, empty: of latch_backtrace_put_plain and its like */
 void latch_ending_tell(const char *type) LATCH_NONNULL; /* "Crash": posts it, and writes it to stderr; the trace has been taken */
 bool latch_ending_is_telling(void);
