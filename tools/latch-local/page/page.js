@@ -14,7 +14,7 @@ function make(tag, className, text) {
   return e;
 }
 
-const ms = (x) => (x < 10 ? x.toFixed(2) : x < 100 ? x.toFixed(1) : Math.round(x).toLocaleString('en')) + ' ms';
+const ms = (x) => (x < 0.1 ? x.toFixed(3) : x < 10 ? x.toFixed(2) : x < 100 ? x.toFixed(1) : Math.round(x).toLocaleString('en')) + ' ms';
 const bytes = (n) => n.toLocaleString('en') + (n === 1 ? ' byte' : ' bytes');
 const count = (n, what) => n + ' ' + what + (Number(n) === 1 ? '' : 's');
 const units = (x) => String(Math.round(x * 1000) / 1000);
