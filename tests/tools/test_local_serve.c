@@ -306,6 +306,11 @@ static void survives_what_is_no_request(void **state) {
         "GET /all/x HTTP/1.1\r\nHost: h\r\n\r\nGET /all/y HTTP/1.1\r\nHost: h\r\n\r\n",
         "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n",
         "BREW /all/x HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET /_latch/invocations/%00%ff HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        "GET /_latch/../etc/passwd HTTP/1.1\r\nHost: [\r\n\r\n",
+        "POST /_latch/again/1 HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://\r\nContent-Length: 100\r\n\r\nless than that",
+        "GET /_latch/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /_latch/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        "HEAD /_latch/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
     };
     char *huge = malloc(2000000);
     (void)state;
