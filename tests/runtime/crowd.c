@@ -17,7 +17,7 @@
 
 typedef struct connection {
     crowd *crowd;
-    int fd;
+    int fd, number;
     char buffer[HEAD_MAX]; /* NUL-terminated: a request, head and body */
     size_t len;
 } connection;
@@ -103,6 +103,11 @@ static bool has_gone(const connection *k) {
 
 static bool hand_out(connection *k) {
     crowd *c = k->crowd;
+    if (k->number == c->refuses) {
+        atomic_fetch_add(&c->refused, 1);
+        return say_status(k, 403);
+    }
+    if (c->cut_every > 0 && (atomic_fetch_add(&c->asked, 1) + 1) % c->cut_every == 0) return false;
     char text[2048], number[32], deadline[80] = "";
     size_t i = atomic_fetch_add(&c->handed, 1);
     if (i >= c->count || atomic_load(&c->release)) {
@@ -209,7 +214,7 @@ static void *run(void *arg) {
         k->crowd = c;
         k->fd = accept(c->listener, NULL, NULL);
         if (k->fd < 0) fail("accept");
-        atomic_fetch_add(&c->connections, 1);
+        k->number = atomic_fetch_add(&c->connections, 1) + 1;
         if (pthread_create(&threads[count++], &attr, serve, k) != 0) fail("pthread_create");
     }
     for (size_t i = 0; i < count; i++)

@@ -37,10 +37,14 @@ typedef struct crowd {
     int (*status)(size_t i);                    /* of the answer to an outcome; NULL: 202 */
     bool only_one_outcome;                      /* a second outcome is 400, as the service does; else it is counted and taken */
 
+    int refuses;   /* who asks for an event over the connection of this number is told 403; 0: nobody */
+    int cut_every; /* of so many that ask, the last one is cut off without an answer; 0: none */
+
     char address[32];
     crowd_outcome *outcomes;
     atomic_size_t handed, answered, wrong;
     atomic_int connections, running, running_max; /* invocations that were handed out and have no outcome */
+    atomic_int refused, asked;
     atomic_int init_errors;
     char *init_error; /* the first one's body */
     char *init_type;

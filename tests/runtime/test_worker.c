@@ -370,6 +370,20 @@ static void a_worker_that_does_not_start_leaves_the_others(void **state) {
     assert_non_null(strstr(written, "there is no other connection"));
 }
 
+/* One is refused for ever, after another was answered; connections of the others are cut. Each goes on by itself. */
+static void a_worker_that_gets_no_event_leaves_the_others(void **state) {
+    (void)state;
+    service.count = 200;
+    service.checks = is_its_number;
+    service.refuses = 2;
+    service.cut_every = 9;
+    assert_int_equal(run_handler("4", wait_two_ms), 0);
+    assert_int_equal(count_bad(), 0);
+    assert_in_range(service.refused, 1, 20); /* 50 ms, 100 ms, …: it doesn't hammer */
+    assert_true(service.connections > 4);
+    assert_non_null(strstr(written, "no event, asking again"));
+}
+
 static int five_hundred_for_the_third(size_t i) { return i == 2 ? 500 : 202; }
 
 static latch_status take_longer_than_allowed(latch_ctx *cx, latch_event *event) {
@@ -397,7 +411,7 @@ static const struct CMUnitTest tests[] = {
     ROW(several_run_at_once_and_log_whose_record_it_is), ROW(sixty_four_workers_answer_each_invocation_once),
     ROW(twins_that_share_too_much_are_noticed),          ROW(eight_workers_do_more_than_twice_what_one_does),
     ROW(arenas_that_do_not_fit_are_an_init_error),       ROW(a_worker_that_does_not_start_leaves_the_others),
-    ROW(a_500_ends_the_process_within_a_second),
+    ROW(a_worker_that_gets_no_event_leaves_the_others),  ROW(a_500_ends_the_process_within_a_second),
 };
 
 CHECK_MAIN(tests)
