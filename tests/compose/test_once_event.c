@@ -56,6 +56,12 @@ static latch_status on_event(latch_ctx *cx, latch_event *event) {
     return does.status == 204 ? LATCH_OK : latch_event_reply(event, latch_object(cx, "run", latch_int(runs), "größe", 0.5));
 }
 
+static latch_status on_event_bytes(latch_ctx *cx, latch_event *event) {
+    (void)cx;
+    runs++;
+    return latch_event_reply_bytes(event, LATCH_STR("\xFF"));
+}
+
 static latch_status on_event_stream(latch_ctx *cx, latch_event *event) {
     latch_stream *stream;
     (void)cx;
@@ -110,6 +116,7 @@ static const latch_handler handlers[] = {
     {.name = "optional", .http = place, LATCH_AROUND(optional_hooks), .stores = true},
     {.name = "two", .http = place, LATCH_AROUND(two_hooks), .stores = true},
     {.name = "event", .event = on_event, LATCH_AROUND(detail_hooks), .stores = true},
+    {.name = "event-bytes", .event = on_event_bytes, LATCH_AROUND(detail_hooks), .stores = true},
     {.name = "event-stream", .event = on_event_stream, LATCH_AROUND(detail_hooks), .stores = true},
     {.name = "message", .record = on_record, LATCH_AROUND(message_hooks), .stores = true},
     {.name = "content", .record = on_record, LATCH_AROUND(content_hooks), .stores = true},
@@ -422,6 +429,42 @@ static void does_it_once_whatever_is_lost(void **state) {
     (void)state;
 }
 
+/* Whatever doesn't fit any more: it is an error that says so, and what was done is answered alike by whoever has the memory. */
+static void fits_or_refuses_at_every_arena_size(void **state) {
+    size_t refused = 0, done = 0;
+    (void)state;
+    for (size_t bytes = 2048; bytes <= 163840; bytes += 1040) {
+        latch_test *tight = latch_test_open(
+            &(latch_test_options){.handlers = handlers, .handler_count = COUNT_OF(handlers), .arena_bytes = bytes, .beside = t});
+        char key[32];
+        snprintf(key, sizeof key, "k-%zu", bytes);
+        int before = runs;
+        const latch_test_outcome *first = post(tight, "header", key, ORDER);
+        int ran = runs - before;
+        latch_test_pass(t, 15 * LATCH_SECOND_MS);
+        const latch_test_outcome *then = post(t, "header", key, ORDER);
+        if (first->http_status == 201) {
+            done++;
+            if (runs - before != 1 || strcmp(first->body, then->body) != 0)
+                fail_msg("%zu bytes: %d runs, %s", bytes, runs - before, then->log);
+        } else {
+            refused++;
+            assert_string_equal(first->error_type, "ArenaFull");
+            assert_true(then->http_status == 201 || then->http_status == 409); /* 409: it is done, and its reply found no room */
+            if (ran == 1 && runs - before == 2) assert_true(takeovers > 0);
+        }
+        latch_test_close(tight);
+    }
+    if (refused <= 5 || done <= 5) fail_msg("%zu refused, %zu done", refused, done);
+}
+
+static void a_reply_that_can_not_be_kept_is_an_error(void **state) {
+    (void)state;
+    assert_string_equal(latch_test_event(t, "event-bytes", "{\"detail\":{\"id\":1}}")->error_type, "Misuse");
+    assert_int_equal(latch_test_event(t, "event-bytes", "{\"detail\":{\"id\":1}}")->status, LATCH_SEEN); /* and it is done */
+    assert_int_equal(runs, 1);
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -441,6 +484,8 @@ static const struct CMUnitTest tests[] = {
     ROW(records_are_handled_once),
     ROW(refuses_a_bad_policy),
     ROW(does_it_once_whatever_is_lost),
+    ROW(fits_or_refuses_at_every_arena_size),
+    ROW(a_reply_that_can_not_be_kept_is_an_error),
 };
 
 CHECK_MAIN(tests)
