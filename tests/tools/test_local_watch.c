@@ -253,8 +253,9 @@ static void knows_what_is_whole(void **state) {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
-    ROW(tells_of_every_way_to_build), ROW(follows_symbolic_links),   ROW(ignores_what_is_beside_it),        ROW(waits_until_it_is_written),
-    ROW(waits_until_it_is_there),     ROW(the_old_one_is_no_change), ROW(files_that_it_is_given_count_too), ROW(knows_what_is_whole),
+    ROW(tells_of_every_way_to_build), ROW(follows_symbolic_links),           ROW(ignores_what_is_beside_it),
+    ROW(waits_until_it_is_written),   ROW(waits_until_it_is_quiet),          ROW(waits_until_it_is_there),
+    ROW(the_old_one_is_no_change),    ROW(files_that_it_is_given_count_too), ROW(knows_what_is_whole),
 };
 
 CHECK_MAIN(tests)
