@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """prove.py - a function's process on a Runtime API that breaks in every way latch-local knows, in random order.
 
-  prove.py --latch-local BIN --bootstrap BIN [--count N] [--seed N] [--percent P] [--fault KIND…] [--processes N] [--concurrency N]
+  prove.py [--streams] --latch-local BIN --bootstrap BIN [--count N] [--seed N] [--percent P] [--fault KIND…] [--processes N] [--concurrency N]
 
 Of each invocation at most one outcome is accepted, and no other one is posted; its answer is that of its own event; the process that
 took it is there for the next one, unless the fault was a 500 of the Runtime API: then it ends within a second, and another one goes on.
@@ -10,7 +10,7 @@ Prints how often each fault happened, and the seed. Exit status 1: something of 
 --twin FLAW puts tests/faults_runtime/twin.py in the bootstrap's place, which does one thing badly: this must say so. --must-say TEXT turns
 the exit status: 0 where something of it was found wrong in these words.
 """
-import argparse, collections, json, os, pathlib, random, re, subprocess, sys, tempfile, time
+import argparse, collections, json, os, pathlib, random, re, shutil, subprocess, sys, tempfile, time
 
 HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATE = """
@@ -18,16 +18,20 @@ Globals: {Function: {Timeout: 8}}
 Resources:
   Echo: {Type: 'AWS::Serverless::Function', Properties: {Handler: echo}}
   Orders: {Type: 'AWS::Serverless::Function', Properties: {Handler: orders}}
+  Export: {Type: 'AWS::Serverless::Function', Properties: {Handler: export, Environment: {Variables: {LATCH_INVOKE_MODE: RESPONSE_STREAM}}}}
 """
 REFUSED = {"post-400", "post-403", "post-410", "post-413", "post-500", "post-early"}
 FATAL = {"next-500", "post-500"}
 ENDED = re.compile(r"^its (?:first )?process ended (\d+) ms after the 500: exited with status \d+$")
 
 
-def write_folder(folder, twin):
-    """Events that are answered as they are, small and large; and some that fail."""
+def write_folder(folder, twin, streams):
+    """Events that are answered as they are, small and large; and some that fail. Or the shop's export, which streams."""
     (folder / "template.yaml").write_text(TEMPLATE)
     (folder / "events").mkdir()
+    if streams:
+        shutil.copy(HERE.parents[1] / "events/export-1-all.json", folder / "events")
+        return ["export-1-all"]
     for name, event in {"echo-a": {"n": 1}, "echo-b": {"text": "x" * 3000}, "echo-c": {"large": "y" * 300000}, "echo-d": {"n": 2}}.items():
         (folder / f"events/{name}.json").write_text(json.dumps(event))
     for n in (1, 2) if not twin else (1,):
@@ -37,7 +41,9 @@ def write_folder(folder, twin):
 
 class Judge:
     def __init__(self, folder, concurrency):
-        self.events = {path.stem: path.read_text() for path in (folder / "events").iterdir()}
+        self.events = {path.stem: path.read_text() for path in (folder / "events").iterdir()} # what each is answered
+        self.streams = "export-1-all" in self.events
+        if self.streams: self.events = {} # the first answer, which no fault has hit
         self.concurrency = concurrency
         self.wrong, self.faults, self.slowest, self.count = [], collections.Counter(), 0, 0
         self.pids = {} # function: the process that is to take its next event
@@ -61,11 +67,13 @@ class Judge:
             if outcome != "failed" or "LatchLocal.Fault" not in row["error"]: self.complain(row, f"it is {outcome}: {row.get('error')}")
         elif fault == "next-empty":
             if outcome not in ("answered", "failed"): self.complain(row, f"it is {outcome}: {row.get('error')}")
+        elif self.streams and fault == "next-past-deadline": # its stores have no time left
+            if outcome not in ("answered", "failed"): self.complain(row, f"it is {outcome}: {row.get('error')}")
         elif fails:
             if outcome != "failed" or "LatchLocal" in row["error"]: self.complain(row, f"its error was not accepted: {outcome} {row.get('error')}")
         elif outcome != "answered":
             self.complain(row, f"it is {outcome}: {row.get('error')}")
-        elif row["answer"] != self.events[row["event"]]:
+        elif row["answer"] != self.events.setdefault(row["event"], row["answer"]):
             self.complain(row, f"its answer is another event's: {row['answer'][:60]}")
 
     def check_process(self, row, fault):
@@ -87,7 +95,7 @@ class Judge:
 
 def play(options, seed, count, folder):
     folder = pathlib.Path(folder)
-    names = write_folder(folder, options.twin)
+    names = write_folder(folder, options.twin, options.streams)
     plays = -(-count // len(names))
     program = [sys.executable, str(HERE / "twin.py"), options.twin] if options.twin else [options.bootstrap]
     words = [options.latch_local, "invoke", "--json", "--plays", str(plays), "--seed", str(seed), "--concurrency", str(options.concurrency)]
@@ -109,6 +117,7 @@ def main():
     parser.add_argument("--concurrency", type=int, default=1)
     parser.add_argument("--fault", action="append")
     parser.add_argument("--twin", choices=("sound", "twice", "exits", "stays", "lingers", "mixed-up"))
+    parser.add_argument("--streams", action="store_true")
     parser.add_argument("--must-say")
     options = parser.parse_args()
     seed = options.seed or random.SystemRandom().randrange(1, 1 << 31)

@@ -93,6 +93,7 @@ SEVERAL = HEAD + """
                 time.sleep(1.5)
                 tell("answer", post(c, id, b'"rested"', headers=own))
             else:
+                time.sleep(0.5) # until what others were answered is told
                 post(c, id, b'"last"', headers=own) # and what would be told of it, nobody waits for
     workers(work)
 """

@@ -114,7 +114,7 @@ static latch_fault any(uint64_t number) {
 latch_fault latch_fault_choose(const latch_fault_plan *plan, uint64_t nth) {
     for (size_t i = 0; i < plan->count; i++) {
         const latch_fault_rule *rule = &plan->rules[i];
-        uint64_t draw = mix(mix(plan->seed + nth) + i), kind = mix(draw);
+        uint64_t draw = mix(mix(mix(plan->seed) + nth) + i), kind = mix(draw);
         bool applies = rule->at > 0 ? rule->at == nth : (double)(draw >> 11) / 9007199254740992.0 * 100 < rule->percent; /* 2^53 */
         if (applies) return rule->fault != LATCH_FAULT_NONE ? rule->fault : any(kind);
     }
