@@ -314,6 +314,14 @@ def readers_are_counted(serve):
         r.close()
 
 
+def own_addresses():
+    """An address of this machine that isn't loopback: none where it has no network. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s, contextlib.suppress(OSError):
+        s.connect(("192.0.2.1", 9))
+        return [s.getsockname()[0]]
+    return []
+
+
 def test_http(build):
     for test in [files_are_its_own, only_this_machine_is_answered, only_the_page_plays_again, tells_as_it_happens, shows_bytes_of_any_kind, keeps_no_more_than_it_says, readers_are_counted]:
         print("  " + test.__name__, flush=True)
@@ -327,8 +335,7 @@ def test_http(build):
     with serving(build, "--host", "0.0.0.0") as serve:
         until(lambda: "for this machine alone" in "".join(serve.lines), "it is said whom the page is for")
         check(serve.status("/_latch") == 200, "this machine")
-        outside = [a[4][0] for a in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET) if not a[4][0].startswith("127.")]
-        for address in outside[:1]:
+        for address in own_addresses():
             c = http.client.HTTPConnection(address, serve.port, timeout=20)
             c.request("GET", "/_latch", headers={"Host": "localhost"})
             check(c.getresponse().status == 403, "another address of this machine is another machine's way in")
