@@ -35,14 +35,25 @@ static size_t to_words(latch_str name, char *out, size_t room) {
     return len;
 }
 
-static const char words[] =
-    " password \0 passwd \0 pwd \0 passphrase \0 passcode \0 secret \0 secrets \0 token \0 authorization \0 cookie \0"
-    " cookies \0 credential \0 credentials \0 jwt \0 apikey \0 api key \0 access key \0 private key \0 signing key \0"
-    " client key \0 connection string \0";
+static const char *const words[] = {
+    "password", "passwd",        "pwd",        "passphrase",  "passcode",    "secret",      "secrets",
+    "token",    "authorization", "cookie",     "cookies",     "credential",  "credentials", "jwt",
+    "apikey",   "api key",       "access key", "private key", "signing key", "client key",  "connection string"};
 
-static bool has_any(const char *name, const char *list) {
-    for (; *list != '\0'; list += strlen(list) + 1) {
-        if (strstr(name, list) != NULL) return true;
+/* Whether the words of `want` are those at `at`, the beginning of a word. */
+static bool begins_with(const char *at, const char *want) {
+    size_t len = strlen(want);
+    return strncmp(at, want, len) == 0 && at[len] == ' ';
+}
+
+/* `at` is the beginning of a word. */
+static bool is_listed(const latch_redact *redact, const char *at) {
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (*at == *words[i] && begins_with(at, words[i])) return true;
+    }
+    const char *extra = redact != NULL ? redact->extra : "";
+    for (; *extra != '\0'; extra += strlen(extra) + 1) {
+        if (*at == *extra && begins_with(at, extra)) return true;
     }
     return false;
 }
@@ -51,7 +62,10 @@ bool latch_redact_is_secret(const latch_redact *redact, latch_str name) {
     char text[2 * LATCH_REDACT_NAME_BYTES];
     if (name.len >= LATCH_REDACT_NAME_BYTES) name.len = LATCH_REDACT_NAME_BYTES - 1;
     to_words(name, text, sizeof text);
-    return has_any(text, words) || (redact != NULL && has_any(text, redact->extra));
+    for (const char *at = text; *at == ' ' && at[1] != '\0'; at += 1 + strcspn(at + 1, " ")) {
+        if (is_listed(redact, at + 1)) return true;
+    }
+    return false;
 }
 
 static void add_extra(latch_redact *r, const char *list) {
@@ -60,9 +74,9 @@ static void add_extra(latch_redact *r, const char *list) {
         char text[LATCH_REDACT_NAME_BYTES];
         size_t len = strcspn(list, ",");
         size_t bytes = to_words((latch_str){list, len}, text, sizeof text);
-        if (bytes > 0 && bytes + 2 <= sizeof r->extra - used) {
-            memcpy(r->extra + used, text, bytes + 1);
-            used += bytes + 1;
+        if (bytes > 2 && bytes <= sizeof r->extra - used) { /* without its outer spaces, with a NUL; and one more at the end of all */
+            memcpy(r->extra + used, text + 1, bytes - 2);
+            used += bytes - 1;
         }
         list += len + (list[len] == ',');
     }
@@ -170,26 +184,37 @@ static bool is_of_key(char c) { return is_upper(c) || is_digit(c); }
 static bool is_of_secret(char c) { return is_upper(c) || is_lower(c) || is_digit(c) || (c != '\0' && strchr("/+=_-", c) != NULL); }
 static bool is_alnum(char c) { return is_upper(c) || is_lower(c) || is_digit(c); }
 
-static bool is_key_id(const body *b, size_t from) {
-    if (b->len - from < KEY_ID_BYTES || (from > 0 && is_alnum(b->at[from - 1]))) return false;
-    for (size_t i = from + 4; i < from + KEY_ID_BYTES; i++) {
-        if (!is_of_key(b->at[i])) return false;
+/* Where `what` begins at or behind `from`; NULL: nowhere. Its first byte is rare in a record, and memchr is fast. */
+static char *find(const body *b, size_t from, const char *what, size_t len) {
+    for (char *at = b->at + from; b->len - (size_t)(at - b->at) >= len; at++) {
+        at = memchr(at, *what, b->len - (size_t)(at - b->at) - len + 1);
+        if (at == NULL || memcmp(at, what, len) == 0) return at;
     }
-    return from + KEY_ID_BYTES == b->len || !is_alnum(b->at[from + KEY_ID_BYTES]);
+    return NULL;
 }
 
-static void mask_key_ids(body *b, const char *kind) {
+static bool is_key_id(const body *b, size_t from) {
+    const char *at = b->at + from;
+    if (b->len - from < KEY_ID_BYTES || (memcmp(at, "AKIA", 4) != 0 && memcmp(at, "ASIA", 4) != 0)) return false;
+    if (from > 0 && is_alnum(at[-1])) return false;
+    for (size_t i = 4; i < KEY_ID_BYTES; i++) {
+        if (!is_of_key(at[i])) return false;
+    }
+    return from + KEY_ID_BYTES == b->len || !is_alnum(at[KEY_ID_BYTES]);
+}
+
+static void mask_key_ids(body *b) {
     size_t from = 0;
-    for (const char *found; from < b->len && (found = memmem(b->at + from, b->len - from, kind, 4)) != NULL;) {
+    for (const char *found; (found = find(b, from, "A", 1)) != NULL;) {
         size_t at = (size_t)(found - b->at);
-        from = is_key_id(b, at) ? replace(b, at + 4, at + KEY_ID_BYTES, MASK) : at + 4;
+        from = is_key_id(b, at) ? replace(b, at + 4, at + KEY_ID_BYTES, MASK) : at + 1;
     }
 }
 
 static void mask_secret(body *b, const char *begin) {
     size_t len = strlen(begin), from = 0;
     if (len == 0) return;
-    for (const char *found; from < b->len && (found = memmem(b->at + from, b->len - from, begin, len)) != NULL;) {
+    for (const char *found; (found = find(b, from, begin, len)) != NULL;) {
         size_t at = (size_t)(found - b->at), to = at + len;
         while (to < b->len && is_of_secret(b->at[to]))
             to++;
@@ -199,8 +224,7 @@ static void mask_secret(body *b, const char *begin) {
 
 size_t latch_redact_text(const latch_redact *redact, char *text, size_t len) {
     body b = {redact, text, len};
-    mask_key_ids(&b, "AKIA");
-    mask_key_ids(&b, "ASIA");
+    mask_key_ids(&b);
     for (size_t i = 0; redact != NULL && i < LATCH_REDACT_SECRETS; i++)
         mask_secret(&b, redact->secret[i]);
     return b.len;

@@ -23,7 +23,7 @@
 #define LATCH_REDACT_SECRETS 3
 
 typedef struct latch_redact { /* zero: the built-in names and forms alone */
-    char extra[512]; /* further names as words, " card number ", one behind the other, each with its NUL; what doesn't fit is left out */
+    char extra[512]; /* further names as words, "card number", one behind the other, each with its NUL; what doesn't fit is left out */
     char secret[LATCH_REDACT_SECRETS][24]; /* how each begins; empty: none */
 } latch_redact;
 
