@@ -82,6 +82,14 @@ def test_workers_have_a_curve(scratch):
     assert len([element for element in drawn.iter() if element.tag.endswith("circle")]) == 8
 
 
+def test_workers_that_are_too_few_have_no_curve(scratch):
+    """One that knows nothing of workers asks by one connection, however many there should be."""
+    said, figures = bench(scratch, ["Latch"], "--rounds", "1", "--streams", "0", "--events", "0", "--workers", "2", "--latch", BENCH / "bench_bare",
+                          status=1, LATCH_BENCH_PATIENCE_MS="1000")
+    assert figures["functions"]["Latch"]["fault"] == {"workers": "asked by 1 connections and was to ask by 2"}, figures
+    assert figures["workers"] == {} and "NO FIGURES: it asked by 1 connections" in said, said
+
+
 def script(scratch, name, words):
     path = scratch / name
     path.write_text(f"#!/usr/bin/env python3\nimport http.client, json, os, sys, time\n{ASK}{words}\n")
