@@ -27,6 +27,7 @@
 #define GIVE_UP_S 2
 #define GIVE_UP_SEVERAL_S 5                 /* for then others' invocations would go with it */
 #define UNBOUNDED_MS (15 * LATCH_MINUTE_MS) /* of one that has no deadline: the longest that Lambda allows */
+#define ASKING_MS 1000                      /* that a worker takes to stop asking */
 #define STATUS_PATIENCE_MS 2000             /* until it is known what exit() was called with */
 
 static struct {
@@ -94,7 +95,7 @@ void latch_ending_leave(latch_worker *w) {
 void latch_ending_arm(latch_worker *w, const latch_invocation *invocation, int64_t deadline_at_ms, int64_t left_ms) {
     latch_watch *watch = &w->watch;
     watch->invocation = invocation;
-    watch->deadline_at_ms = deadline_at_ms;
+    atomic_store_explicit(&watch->deadline_at_ms, deadline_at_ms, memory_order_relaxed);
     atomic_store_explicit(&watch->claim, LATCH_CLAIM_OPEN, memory_order_release);
     if (watch->watched && deadline_at_ms != INT64_MAX && left_ms >= LATCH_WATCHDOG_LEAST_MS) latch_watchdog_set(watch);
 }
@@ -313,12 +314,15 @@ static int64_t now_ms(void) {
     return latch_clock_wall_ms(&clock);
 }
 
-static bool is_busy(const latch_process *p, int64_t bound_at_ms) {
+/* Whoever still asked has been told to stop, or has just got an event: it soon says which. */
+static bool is_busy(const latch_process *p, int64_t since_ms) {
     int64_t at_ms = now_ms();
     for (size_t i = 0; i < p->worker_count; i++) {
         latch_worker *w = p->workers[i];
-        int64_t until_ms = w->watch.deadline_at_ms < bound_at_ms ? w->watch.deadline_at_ms : bound_at_ms;
-        if (atomic_load(&w->phase) == LATCH_WORKER_BUSY && at_ms < until_ms) return true;
+        int phase = atomic_load(&w->phase);
+        int64_t until_ms = since_ms + (phase == LATCH_WORKER_ASKING ? ASKING_MS : UNBOUNDED_MS);
+        if (phase == LATCH_WORKER_BUSY && w->watch.deadline_at_ms < until_ms) until_ms = w->watch.deadline_at_ms;
+        if (phase != LATCH_WORKER_GONE && at_ms < until_ms) return true;
     }
     return false;
 }
@@ -331,7 +335,7 @@ void latch_ending_await_others(void) {
     if (mine != NULL) atomic_store(&mine->phase, LATCH_WORKER_GONE);
     latch_process_stop(p);
     if (!atomic_compare_exchange_strong(&all.ender, &none, me) && none != me) sleep_for_ever();
-    for (int64_t bound_at_ms = now_ms() + UNBOUNDED_MS; is_busy(p, bound_at_ms);)
+    for (int64_t since_ms = now_ms(); is_busy(p, since_ms);)
         nap();
 }
 

@@ -33,7 +33,7 @@ typedef enum latch_claim {
 typedef struct latch_watch {                     /* of one worker: what its handler is at */
     atomic_int claim;                            /* latch_claim */
     const latch_invocation *volatile invocation; /* NULL: the handler's init */
-    volatile int64_t deadline_at_ms;             /* of it, by this machine's clock; INT64_MAX: none */
+    _Atomic int64_t deadline_at_ms;              /* of it, by this machine's clock, from the event on; INT64_MAX: none */
     volatile int64_t fire_at_ms, timer_at_ms;    /* the watchdog's: when to bark; when its timer goes off. INT64_MAX: never */
     int timer;
     bool has_timer, watched;
@@ -60,8 +60,8 @@ void latch_ending_enter(struct latch_worker *worker) LATCH_NONNULL;
 void latch_ending_leave(struct latch_worker *worker) LATCH_NONNULL;
 
 /*
- * From arm to disarm the handler runs: its init where `invocation` is NULL. `left_ms` is what is left until deadline_at_ms: under 400 there is
- * no watchdog. disarm claims the outcome for the worker; it doesn't return where an ending has it.
+ * From arm to disarm the handler runs: its init, or a hook, where `invocation` is NULL. `left_ms` is what is left until deadline_at_ms: under 400
+ * there is no watchdog. disarm claims the outcome for the worker; it doesn't return where an ending has it.
  */
 void latch_ending_arm(struct latch_worker *worker, const latch_invocation *invocation, int64_t deadline_at_ms, int64_t left_ms)
     __attribute__((nonnull(1)));

@@ -25,7 +25,7 @@ void latch_watchdog_drop(latch_watch *watch) LATCH_NONNULL; /* its timer, on its
 
 /* From now on it watches for watch->deadline_at_ms, on the worker's thread. Off again: fire_at_ms is INT64_MAX. */
 static inline void latch_watchdog_set(latch_watch *watch) {
-    int64_t at_ms = watch->deadline_at_ms - LATCH_WATCHDOG_MS;
+    int64_t at_ms = atomic_load_explicit(&watch->deadline_at_ms, memory_order_relaxed) - LATCH_WATCHDOG_MS;
     watch->fire_at_ms = at_ms;
     if (at_ms < watch->timer_at_ms) latch_watchdog_set_timer(watch);
 }

@@ -60,11 +60,11 @@ struct latch_worker {
     latch_process *process;
     size_t index;     /* 0: the first */
     atomic_int phase; /* latch_phase */
+    bool is_shut;     /* the process was stopping when the event came: its connection may be of no use for the answer */
     latch_watch watch;
-    latch_ctx *cx;                /* what its invocations' contexts begin as: the process's where it is the only worker, else `own` */
-    latch_reserve invocation;     /* memory of the invocation that runs */
-    int64_t local_deadline_at_ms; /* of it, by this machine's clock; INT64_MAX: none */
-    latch_spans spans;            /* of the invocation that runs */
+    latch_ctx *cx;            /* what its invocations' contexts begin as: the process's where it is the only worker, else `own` */
+    latch_reserve invocation; /* memory of the invocation that runs */
+    latch_spans spans;        /* of the invocation that runs */
     latch_observer observer;
     latch_api api;
     latch_ctx own; /* of one of several, as all up to has_thread */
