@@ -308,8 +308,10 @@ def test_numbered_events_keep_their_order():
                 seen.append(json.loads(event))
                 c.post(id, list(seen))
         workers(work)
-    """, "--concurrency", "8", "--plays", "2", events={name: json.dumps(name) for name in names})
+    """, "--concurrency", "8", "--plays", "2", events={name: json.dumps(name) for name in (*names, "one-zzz")})
     order = max((answer(line) for line in run.lines[:-1]), key=len)
+    for n, at in enumerate(at for at, name in enumerate(order) if name == "one-zzz"): # it comes after them: not before their nth play is over
+        assert all(order[:at].count(name) > n for name in names), order
     for letter in "abcd":
         assert [n for n in order if n[4] == letter] == [f"one-{letter}-{n}" for n in (1, 2, 3)] * 2, order
 

@@ -451,6 +451,7 @@ static void helps(void **state) {
         const char *says;
     } rows[] = {
         {{"--help"}, "latch-local invoke EVENT"}, {{"help"}, "latch-local serve --port N"},
+        {{"faults"}, "  next-past-deadline  "},   {{"faults", "--help"}, "  post-garbage "},
         {{"invoke", "--help"}, "--plays N"},      {{"invoke", "--nonsense", "-h"}, "--init-timeout S"},
         {{"serve", "--help"}, "--host ADDRESS"},  {{"help", "serve"}, "--host ADDRESS"},
         {{"--version"}, "latch-local 0."},

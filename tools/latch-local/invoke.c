@@ -21,6 +21,7 @@ typedef struct series { /* events that are played one after the other */
     size_t count, at;
     size_t play; /* from 1 */
     bool busy;
+    bool is_numbered;
 } series;
 
 typedef struct run {
@@ -60,7 +61,7 @@ static series *find_series(run *r, const latch_event *e) {
         if (same || r->options.fleet.concurrency == 1) return &r->series[i];
     }
     r->series = latch_realloc(r->series, (r->series_count + 1) * sizeof *r->series);
-    r->series[r->series_count] = (series){.play = 1};
+    r->series[r->series_count] = (series){.play = 1, .is_numbered = series_name(e->name).len < strlen(e->name)};
     return &r->series[r->series_count++];
 }
 
@@ -100,11 +101,23 @@ static void on_over(void *arg, latch_invocation *inv) {
     start_more(r);
 }
 
-/* In turn; NULL: each is busy or at its end. */
+/* An event without a number may look at what the numbered ones before it did: it waits for their play to be over. */
+static bool must_wait(const run *r, const series *of) {
+    size_t event = of->events[of->at];
+    for (size_t i = 0; !of->is_numbered && i < r->series_count; i++) {
+        const series *other = &r->series[i];
+        bool is_before = other->is_numbered && other->events[0] < event;
+        if (is_before && other->play <= of->play && r->events.items[other->events[0]].function == r->events.items[event].function)
+            return true;
+    }
+    return false;
+}
+
+/* In turn; NULL: each is busy, has to wait, or is at its end. */
 static series *choose(run *r) {
     for (size_t i = 0; i < r->series_count; i++) {
         series *of = &r->series[(r->next_series + i) % r->series_count];
-        if (of->busy || of->play > (size_t)r->options.plays) continue;
+        if (of->busy || of->play > (size_t)r->options.plays || must_wait(r, of)) continue;
         r->next_series = (size_t)(of - r->series) + 1;
         return of;
     }
