@@ -59,6 +59,7 @@ static void make_trace(char *out, size_t cap, bool sampled) {
 typedef struct head { /* of an answer to /next */
     latch_field fields[10];
     size_t count;
+    char deadline[24];
 } head;
 
 static void put(head *h, const char *name, const char *value) {
@@ -76,44 +77,47 @@ static void end_process(latch_api *api, latch_invocation *inv) {
     api->config.on_fatal(api->config.arg, inv);
 }
 
+static void fill_head(const latch_api *api, const latch_invocation *inv, latch_fault fault, head *h) {
+    const latch_api_caller *caller = &api->config.caller;
+    int64_t deadline_at_ms = fault == LATCH_NEXT_PAST_DEADLINE ? latch_now_ms() - 1000 : inv->deadline_at_ms;
+    snprintf(h->deadline, sizeof h->deadline, "%lld", (long long)deadline_at_ms);
+    put(h, "Content-Type", "application/json");
+    if (fault != LATCH_NEXT_SHUTDOWN) put(h, "Lambda-Runtime-Aws-Request-Id", inv->id);
+    if (fault != LATCH_NEXT_NO_DEADLINE) put(h, "Lambda-Runtime-Deadline-Ms", h->deadline);
+    put(h, "Lambda-Runtime-Invoked-Function-Arn", api->config.function_arn);
+    put(h, "Lambda-Runtime-Trace-Id", inv->trace);
+    put(h, "Lambda-Runtime-Aws-Tenant-Id", caller->tenant_id);
+    put(h, "Lambda-Runtime-Client-Context", caller->client_context);
+    put(h, "Lambda-Runtime-Cognito-Identity", caller->cognito_identity);
+    put(h, "Lambda-Runtime-Invocation-Id", inv->invocation_id);
+}
+
 /* To the one that has waited longest. */
 static void deliver(latch_api *api, latch_invocation *inv) {
-    const latch_api_caller *caller = &api->config.caller;
     latch_exchange *x = take_waiting(api);
     latch_fault fault = latch_api_fault_take(inv, true);
-    head h = {0};
-    char deadline[24], trace[96];
-    int64_t deadline_at_ms = fault == LATCH_NEXT_PAST_DEADLINE ? latch_now_ms() - 1000 : inv->deadline_at_ms;
-    snprintf(deadline, sizeof deadline, "%lld", (long long)deadline_at_ms);
-    make_trace(trace, sizeof trace, caller->sampled);
-    put(&h, "Content-Type", "application/json");
-    if (fault != LATCH_NEXT_SHUTDOWN) put(&h, "Lambda-Runtime-Aws-Request-Id", inv->id);
-    if (fault != LATCH_NEXT_NO_DEADLINE) put(&h, "Lambda-Runtime-Deadline-Ms", deadline);
-    put(&h, "Lambda-Runtime-Invoked-Function-Arn", api->config.function_arn);
-    put(&h, "Lambda-Runtime-Trace-Id", trace);
-    put(&h, "Lambda-Runtime-Aws-Tenant-Id", caller->tenant_id);
-    put(&h, "Lambda-Runtime-Client-Context", caller->client_context);
-    put(&h, "Lambda-Runtime-Cognito-Identity", caller->cognito_identity);
-    put(&h, "Lambda-Runtime-Invocation-Id", inv->invocation_id);
+    unsigned refused = latch_fault_status(fault);
     bool is_lost = fault == LATCH_NEXT_CUT || fault == LATCH_NEXT_CUT_HEAD || fault == LATCH_NEXT_CUT_BODY || fault == LATCH_NEXT_GARBAGE;
-    inv->undelivered = is_lost || latch_fault_status(fault) != 0 || fault == LATCH_NEXT_SHUTDOWN;
-    if (latch_fault_status(fault) != 0) {
-        latch_api_refuse(x, latch_fault_status(fault), "LatchLocal.Fault", latch_fault_text(fault));
-    } else {
-        bool is_empty = fault == LATCH_NEXT_EMPTY || fault == LATCH_NEXT_SHUTDOWN;
+    bool is_empty = fault == LATCH_NEXT_EMPTY || fault == LATCH_NEXT_SHUTDOWN;
+    head h = {0};
+    fill_head(api, inv, fault, &h);
+    inv->undelivered = is_lost || refused != 0 || fault == LATCH_NEXT_SHUTDOWN;
+    if (refused != 0)
+        latch_api_refuse(x, refused, "LatchLocal.Fault", latch_fault_text(fault));
+    else
         latch_api_fault_reply(api, x, fault,
                               &(latch_reply){.status = 200,
                                              .headers = h.fields,
                                              .header_count = h.count,
                                              .body = is_empty ? LATCH_STR("") : inv->event,
                                              .keeping = inv->give_event || is_empty ? LATCH_COPIED : LATCH_KEPT});
-    }
     if (latch_fault_ends_process(fault)) end_process(api, inv);
     if (!inv->undelivered) api->served = true;
 }
 
 void latch_api_give(latch_api *api, latch_invocation *inv, int64_t deadline_ms) {
     latch_api_uuid(inv->id);
+    make_trace(inv->trace, sizeof inv->trace, api->config.caller.sampled);
     if (latch_api_is_managed(api)) latch_api_uuid(inv->invocation_id);
     inv->deadline_at_ms = deadline_ms;
     inv->given_at_ns = latch_now_ns();

@@ -33,6 +33,7 @@ typedef struct latch_invocation {
     /* set on the way */
     char id[37];
     char invocation_id[37]; /* where several run at once; empty: none is sent */
+    char trace[96];         /* the trace header */
     int64_t deadline_at_ms; /* since the epoch */
     latch_outcome outcome;
     latch_buffer answer;  /* the response, as it was sent; of a stream that failed, what there was */
