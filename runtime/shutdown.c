@@ -23,8 +23,10 @@ static struct { /* written while no signal is ours */
  */
 static void hurry(latch_process *p) {
     if (p->worker_count > 1) return; /* the main thread posts nothing then */
-    latch_api_hurry(&p->workers[0]->api);
-    if (syscall(SYS_gettid) != caught.thread) syscall(SYS_tgkill, caught.pid, caught.thread, SIGTERM);
+    if (syscall(SYS_gettid) != caught.thread)
+        syscall(SYS_tgkill, caught.pid, caught.thread, SIGTERM);
+    else
+        latch_api_hurry(&p->workers[0]->api);
 }
 
 /* System calls and plain memory only. What the handler interrupts goes on: SA_RESTART, and everything of ours calls again. */
@@ -35,8 +37,9 @@ static void on_term(int number) {
     if (getpid() != caught.pid) { /* a child that a handler made, without an exec: it has nothing to do with us */
         signal(number, SIG_DFL);
         raise(number);
-    } else if (atomic_compare_exchange_strong(&p->life.asked_at_ms, &never, latch_clock_wall_ms(&p->options->clock))) {
-        latch_process_stop(p);
+    } else {
+        bool first = atomic_compare_exchange_strong(&p->life.asked_at_ms, &never, latch_clock_wall_ms(&p->options->clock));
+        if (first) latch_process_stop(p);
         hurry(p);
     }
     errno = before;

@@ -281,7 +281,13 @@ static void stops_at_sigterm(void **state) {
          1,
          1,
          "event hook "},
-        {"a hook runs", {.event = answer, .init = register_stormy}, {REGISTER, {.stall = HOLDS, .signal = SIGTERM}}, 2, 1, 0, "stormy hook "},
+        {"a hook runs",
+         {.event = answer, .init = register_stormy},
+         {REGISTER, {.stall = HOLDS, .signal = SIGTERM}},
+         2,
+         1,
+         0,
+         "stormy hook "},
         {"init runs", {.event = answer, .init = register_in_storm}, {{.event = "1"}}, 0, 0, 0, "init hook "},
     };
     (void)state;
@@ -362,20 +368,18 @@ static void leaves_hooks_what_is_left_of_the_window(void **state) {
 /* ── a wake-up is never lost ─────────────────────────────────────────────────────────────────────────────────────── */
 
 static int shoot_after_us;
+static pthread_t target, gun;
 
 static void *shoot(void *arg) {
-    const pthread_t *target = arg;
     struct timespec nap = {.tv_nsec = 1000L * shoot_after_us};
     nanosleep(&nap, NULL);
-    pthread_kill(*target, SIGTERM);
-    return NULL;
+    pthread_kill(target, SIGTERM); // NOLINT(bugprone-bad-signal-to-kill-thread): it doesn't end it, that is the point
+    return arg;
 }
 
 static latch_status shoot_soon(latch_ctx *cx, latch_event *event) {
-    static pthread_t me, gun;
-    me = pthread_self();
-    if (pthread_create(&gun, NULL, shoot, &me) != 0) abort();
-    pthread_detach(gun);
+    target = pthread_self();
+    if (pthread_create(&gun, NULL, shoot, NULL) != 0) abort();
     return answer(cx, event);
 }
 
@@ -401,6 +405,7 @@ static size_t count_lost(latch_status (*init)(latch_ctx *cx), int runs) {
         shoot_after_us = i * 7;
         int64_t from = now_ms();
         PLAY(&play, ((latch_handler){.event = shoot_soon, .init = init}), script);
+        pthread_join(gun, NULL);
         lost += now_ms() - from >= HELD_MS - 20;
         if (play.exit_status != 0 || strcmp(story, "event hook ") != 0 || count_of(RESPONSE_LINE("r-1")) != 1)
             fail_msg("at %d: exit %d, \"%s\"\n%s", i, play.exit_status, story, play.written);
@@ -460,8 +465,9 @@ static int child_status;
 static latch_status lose_a_child(latch_ctx *cx, latch_event *event) {
     pid_t child = fork();
     if (child == 0) {
-        for (;;)
-            pause();
+        for (int i = 0; i < 5000; i++)
+            usleep(1000);
+        _exit(9);
     }
     usleep(1000);
     kill(child, SIGTERM);

@@ -26,8 +26,7 @@
 static bool keeps_a_generator; /* of its own, instead of asking the system each time */
 static uint64_t kept = 0x9E3779B97F4A7C15;
 
-int getentropy(void *to, size_t len);
-int getentropy(void *to, size_t len) {
+int getentropy(void *to, size_t len) { // NOLINT(readability-inconsistent-declaration-parameter-name): the C library's are reserved
     unsigned char *bytes = to;
     if (!keeps_a_generator) return getrandom(to, len, 0) == (ssize_t)len ? 0 : -1;
     for (size_t i = 0; i < len; i++) {
