@@ -48,11 +48,15 @@ latch_status latch_lifecycle_call(latch_ctx *cx, const latch_lifecycle_hook *hoo
     return latch_outcome_check(cx, hook->fn(cx, hook->arg));
 }
 
+/* SIGTERM may come at any time: the connection may be shut for reading then, no event is asked for, and nobody has to be told. */
+static bool is_stopping(const latch_process *p) { return atomic_load(&p->stopping); }
+
 int latch_lifecycle_begin(latch_process *p) {
-    if (atomic_load(&p->stopping)) return LATCH_GO_ON; /* SIGTERM came during init: the workers see it at once */
+    if (is_stopping(p)) return LATCH_GO_ON;
     bool snapshot = latch_snapshot_is_wanted(p);
     int end = snapshot ? latch_snapshot_prepare(p) : LATCH_GO_ON;
-    if (end != LATCH_GO_ON) return end;
-    if (p->life.on_shutdown != NULL && latch_extension_register(&p->workers[0]->api, &p->life.extension) == LATCH_API_EXIT) return 1;
+    if (end != LATCH_GO_ON || is_stopping(p)) return end;
+    if (p->life.on_shutdown != NULL && latch_extension_register(&p->workers[0]->api, &p->life.extension) == LATCH_API_EXIT)
+        return is_stopping(p) ? LATCH_GO_ON : 1;
     return snapshot ? latch_snapshot_pass(p) : LATCH_GO_ON;
 }
