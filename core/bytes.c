@@ -93,9 +93,15 @@ int LATCH_BYTES(memcmp)(const void *left, const void *right, size_t n) {
 
 int LATCH_BYTES(bcmp)(const void *left, const void *right, size_t n) { return LATCH_BYTES(memcmp)(left, right, n); }
 
-/* A word has a zero byte where taking one from each borrows from a byte's high bit that wasn't set; x ^ byte makes `byte` zero. */
+/*
+ * A word has a zero byte where taking one from each borrows from a byte's high bit that wasn't set; x ^ byte makes `byte` zero. Only aligned
+ * words are read, which lie in one page each: libc's strnlen and strstr give an `n` that goes beyond the text's end, and with it beyond its page.
+ */
 void *LATCH_BYTES(memchr)(const void *in, int byte, size_t n) {
     const uint8_t *at = in;
+    for (; n > 0 && (uintptr_t)at % sizeof(word) != 0; n--, at++) {
+        if (*at == (uint8_t)byte) return (void *)(uintptr_t)at;
+    }
     for (; n >= 8; n -= 8, at += 8) {
         uint64_t x = *(const word *)at ^ ONES * (uint8_t)byte;
         if (((x - ONES) & ~x & HIGHS) != 0) break;

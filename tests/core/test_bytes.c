@@ -1,4 +1,5 @@
 /* core/bytes.c under other names, beside this machine's libc: every length and every place that its steps tell apart, between guard pages. */
+#include <limits.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -141,9 +142,25 @@ static void finds_the_first(void **state) {
     give_back(at);
 }
 
+/* libc's own strnlen, printf and strstr ask for more bytes than there are: what lies behind the first one that is sought isn't read. */
+static void reads_no_further_than_what_it_finds(void **state) {
+    (void)state;
+    static const size_t most[] = {41, 64, 4096, INT_MAX, SIZE_MAX / 2};
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uint8_t *at = take_page();
+    memset(at, 'x', page);
+    at[page - 1] = '\0';
+    for (size_t k = 0; k < COUNT_OF(most); k++) {
+        for (size_t n = 1; n <= 40; n++)
+            assert_ptr_equal(own_memchr(at + page - n, '\0', most[k]), at + page - 1);
+    }
+    give_back(at);
+}
+
 #define ROW(name) cmocka_unit_test(name)
 static const struct CMUnitTest tests[] = {
-    ROW(copies_what_it_is_told), ROW(moves_what_overlaps), ROW(sets_what_it_is_told), ROW(compares_as_libc_does), ROW(finds_the_first),
+    ROW(copies_what_it_is_told), ROW(moves_what_overlaps), ROW(sets_what_it_is_told),
+    ROW(compares_as_libc_does),  ROW(finds_the_first),     ROW(reads_no_further_than_what_it_finds),
 };
 
 CHECK_MAIN(tests)
