@@ -1,6 +1,6 @@
 /*
- * runtime/api_private.h - how a request is written, sent over the kept connection, and answered. For the files runtime/api*.c, ending.c and
- * worker.c alone.
+ * runtime/api_private.h - how a request is written, sent over the kept connection, and answered. For the files runtime/api*.c and
+ * what tells of an end, runtime/ending.c.
  *
  *     latch_text_writer t = latch_api_begin_request(api, "GET", LATCH_STR(LATCH_API_RUNTIME "restore/next"));
  *     latch_api_exchange x = {.waits = true, .arena = arena, .limits = {…}};

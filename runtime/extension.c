@@ -18,6 +18,7 @@
 static latch_status ask(latch_api *api, latch_api_exchange *x, bool *sent) {
     struct iovec parts[2] = {{(char *)(uintptr_t)x->head.ptr, x->head.len}, {(char *)(uintptr_t)x->body.ptr, x->body.len}};
     latch_arena_rewind(x->arena, 0);
+    if (latch_api_is_stopping(api)) latch_api_hang_up(api); /* its reading side may be shut down */
     LATCH_TRY(latch_api_dial(api));
     *sent = true;
     latch_status status = latch_api_send(api, parts, 2);

@@ -8,7 +8,6 @@
 
 #include "core/scope.h"
 #include "core/usage.h"
-#include "runtime/api_private.h"
 #include "runtime/context.h"
 #include "runtime/outcome.h"
 
@@ -119,7 +118,6 @@ static latch_api_verdict serve(latch_worker *w, latch_invocation *invocation) {
     latch_observer_handled(&w->observer, &cx);
     invocation->deadline_at_ms = latch_deadline_ms(&cx); /* as the clock is now: an answer that is lost goes again until then */
     usage.moved_ms = 0;
-    if (w->is_shut && w->api.streaming == LATCH_API_NOT_STREAMING) latch_api_hang_up(&w->api);
     latch_api_verdict verdict = status == LATCH_OK ? answer(w, &cx, reply) : report(w, &cx);
     latch_observer_end(&w->observer, &cx, status);
     return verdict;
@@ -131,10 +129,7 @@ static void convert_deadline(const latch_worker *w, latch_invocation *invocation
     invocation->deadline_at_ms += latch_now_ms(w->cx) - latch_clock_wall_ms(&w->process->options->clock);
 }
 
-/*
- * Each worker says that it asks before it looks whether to stop, and that it has an event before it looks whether its connection may have been
- * shut: an answer to what it posts would not be heard there. Who stops the process says so before it looks who asks.
- */
+/* Each worker says that it asks before it looks whether to stop; who stops the process says so before it looks who asks. */
 void latch_process_stop(latch_process *p) {
     atomic_store(&p->stopping, true);
     for (size_t i = 0; i < p->worker_count; i++) {
@@ -152,7 +147,6 @@ static latch_api_verdict poll(latch_worker *w) {
         latch_api_verdict verdict = latch_api_next(&w->api, &w->invocation.arena, &invocation);
         if (verdict == LATCH_API_GO_ON) atomic_store_explicit(&w->watch.deadline_at_ms, invocation.deadline_at_ms, memory_order_relaxed);
         atomic_store(&w->phase, LATCH_WORKER_BUSY);
-        w->is_shut = atomic_load(&w->process->stopping);
         if (verdict == LATCH_API_GO_ON) {
             convert_deadline(w, &invocation);
             verdict = serve(w, &invocation);

@@ -60,7 +60,6 @@ struct latch_worker {
     latch_process *process;
     size_t index;     /* 0: the first */
     atomic_int phase; /* latch_phase */
-    bool is_shut;     /* the process was stopping when the event came: its connection may be of no use for the answer */
     latch_watch watch;
     latch_ctx *cx;            /* what its invocations' contexts begin as: the process's where it is the only worker, else `own` */
     latch_reserve invocation; /* memory of the invocation that runs */

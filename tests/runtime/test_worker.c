@@ -400,7 +400,7 @@ static void a_500_ends_the_process_within_a_second(void **state) {
     int64_t from_ms = now_ms();
     assert_int_equal(run_handler("4", take_longer_than_allowed), 1);
     assert_true(now_ms() - from_ms < 1000);
-    assert_int_equal(service.outcomes[0].responses, 1);    /* it was in flight */
+    assert_in_range(service.outcomes[0].responses, 1, 2);  /* it was in flight; an answer that is not heard soon is asked for again */
     assert_in_range(atomic_load(&service.handed), 3, 100); /* and then no more were asked for */
 }
 
