@@ -20,9 +20,9 @@ typedef struct latch_backtrace_stack {
 void latch_backtrace_init(void); /* what takes memory or locks the first time does so now */
 latch_backtrace_stack latch_backtrace_main_stack(void);
 
-void latch_backtrace_take(const void *context, latch_backtrace_stack stack); /* of a signal: from where it interrupted the thread */
-void latch_backtrace_take_by_hand(const void *context);                      /* the same, where the unwinder met bad memory */
-void latch_backtrace_take_here(size_t skip, latch_backtrace_stack stack);    /* of the caller, without the `skip` innermost frames */
+void latch_backtrace_take(const void *context, latch_backtrace_stack of); /* of a signal: from where it interrupted the thread */
+void latch_backtrace_take_by_hand(const void *context);                   /* the same, where the unwinder met bad memory */
+void latch_backtrace_take_here(size_t skip, latch_backtrace_stack of);    /* of the caller, without the `skip` innermost frames */
 size_t latch_backtrace_count(void);
 
 /* "place_order+0x1f (bootstrap+0x41c3)"; {"path":"bootstrap","line":0,"label":"place_order"} for X-Ray */
