@@ -5,6 +5,7 @@
 
 #include "core/coding.h"
 #include "core/ctx.h"
+#include "core/node.h"
 #include "runtime/http_private.h"
 
 size_t latch_http_cookies_set(const latch_http *http) {
@@ -40,6 +41,9 @@ latch_json latch_http_keep(latch_http *http, size_t cookies_before) {
     latch_str body = latch_http_replied_body(http);
     bool binary = !latch_str_is_utf8(body);
     if (binary) body = latch_base64_encode(http->cx->arena, body);
+    if (body.ptr == NULL)
+        return latch_node_json(
+            http->cx, (struct latch_node){.kind = LATCH_E_DATA, .broken = LATCH_E_NOMEM, .why = "the arena is full", .path = "value"});
     return latch_object(http->cx, "statusCode", latch_int(http->status), "headers", keep_headers(http), "cookies",
                         keep_cookies(http, cookies_before), "body", body, "isBase64Encoded", binary);
 }

@@ -41,10 +41,11 @@ static latch_status place(latch_ctx *cx, latch_http *http) {
         LATCH_TRY(latch_stream_write(stream, LATCH_STR("a,b\n")));
         return latch_stream_write(stream, LATCH_STR("1,2\n"));
     }
-    if (does.binary) return latch_http_reply_bytes(http, 200, "application/octet-stream", LATCH_STR("\xFF\x00\xFE"));
+    if (does.binary && does.body_bytes == 0)
+        return latch_http_reply_bytes(http, 200, "application/octet-stream", LATCH_STR("\xFF\x00\xFE"));
     if (does.body_bytes > 0) {
         static char big[LATCH_ONCE_RESPONSE_MAX_BYTES];
-        memset(big, 'x', sizeof big);
+        memset(big, does.binary ? '\xFF' : 'x', sizeof big);
         return latch_http_reply_bytes(http, 200, "text/plain", (latch_str){big, does.body_bytes});
     }
     return latch_http_reply(http, does.status != 0 ? does.status : 201, latch_object(cx, "run", latch_int(runs)));
@@ -458,6 +459,25 @@ static void fits_or_refuses_at_every_arena_size(void **state) {
     if (refused <= 5 || done <= 5) fail_msg("%zu refused, %zu done", refused, done);
 }
 
+/* Of bytes that are no text there is no room for base64: a reply of which that is said comes back whole, or not at all. */
+static void no_reply_comes_back_without_its_body(void **state) {
+    (void)state;
+    does.binary = true;
+    does.body_bytes = 60000;
+    for (size_t bytes = 16384; bytes <= 200000; bytes += 4096) {
+        latch_test *tight = latch_test_open(
+            &(latch_test_options){.handlers = handlers, .handler_count = COUNT_OF(handlers), .arena_bytes = bytes, .beside = t});
+        char key[32];
+        snprintf(key, sizeof key, "k-%zu", bytes);
+        (void)post(tight, "header", key, ORDER);
+        latch_test_pass(t, 15 * LATCH_SECOND_MS);
+        const latch_test_outcome *then = post(t, "header", key, ORDER);
+        if (then->http_status != 409 && then->body_bytes != does.body_bytes)
+            fail_msg("%zu bytes: %d with %zu bytes", bytes, then->http_status, then->body_bytes);
+        latch_test_close(tight);
+    }
+}
+
 static void a_reply_that_can_not_be_kept_is_an_error(void **state) {
     (void)state;
     assert_string_equal(latch_test_event(t, "event-bytes", "{\"detail\":{\"id\":1}}")->error_type, "Misuse");
@@ -485,6 +505,7 @@ static const struct CMUnitTest tests[] = {
     ROW(refuses_a_bad_policy),
     ROW(does_it_once_whatever_is_lost),
     ROW(fits_or_refuses_at_every_arena_size),
+    ROW(no_reply_comes_back_without_its_body),
     ROW(a_reply_that_can_not_be_kept_is_an_error),
 };
 
