@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -45,7 +46,7 @@ static struct {          /* one report at a time */
     bool claimed;
     volatile sig_atomic_t telling;
     latch_text_writer message_writer;
-    char head[12288], body[8192], cause[6144], message[512];
+    char head[LATCH_API_HEAD_BYTES], body[8192], cause[6144], message[512];
 } report;
 
 static int self(void) { return (int)syscall(SYS_gettid); } /* pthread_self is not promised after a signal */
@@ -206,12 +207,12 @@ static void write_cause(const char *type) {
 static latch_str write_head(const char *type, size_t body_bytes) {
     const latch_invocation *invocation = report.of->watch.invocation;
     latch_text_writer t = {.at = report.head, .cap = sizeof report.head};
-    char id[1024];
+    char id[3 * LATCH_REQUEST_ID_MAX_BYTES];
     put(&t, "POST " LATCH_API_RUNTIME);
     if (invocation != NULL) {
-        size_t len = latch_percent_encode(id, sizeof id, invocation->request_id);
+        size_t len = latch_percent_encode(id, sizeof id, latch_str_cut(invocation->request_id, LATCH_REQUEST_ID_MAX_BYTES));
         put(&t, "invocation/");
-        latch_text_put(&t, (latch_str){id, len < sizeof id ? len : sizeof id});
+        latch_text_put(&t, (latch_str){id, len});
         put(&t, "/error");
     } else {
         put(&t, report.of->api.restoring ? "restore/error" : "init/error");
@@ -226,8 +227,10 @@ static latch_str write_head(const char *type, size_t body_bytes) {
     }
     put(&t, "Lambda-Runtime-Function-Error-Type: Function.");
     put(&t, type);
-    put(&t, "\r\nLambda-Runtime-Function-XRay-Error-Cause: ");
-    put(&t, report.cause);
+    if (t.cap - t.len > strlen(report.cause) + 128) { /* long ids leave it no room: it is the first to go */
+        put(&t, "\r\nLambda-Runtime-Function-XRay-Error-Cause: ");
+        put(&t, report.cause);
+    }
     put(&t, "\r\nContent-Length: ");
     latch_text_uint(&t, body_bytes);
     put(&t, "\r\n\r\n");
@@ -274,6 +277,15 @@ static void end_stream(const char *type, latch_str body) {
     if (end.ptr != NULL && send_all(report.of->api.fd, end)) hear(report.of->api.fd);
 }
 
+static void put_id(latch_text_writer *t, const char *name, latch_str id) {
+    id = latch_str_cut(id, 128);
+    if (id.len == 0) return;
+    put(t, name);
+    for (size_t i = 0; i < id.len; i++)
+        latch_backtrace_put_plain(t, (const char[2]){id.ptr[i], '\0'}, 1);
+    latch_text_char(t, '"');
+}
+
 /* As a record of the log: whose it is, beside what was posted. */
 static void write_record(latch_str body) {
     static char begin[512];
@@ -284,13 +296,10 @@ static void write_record(latch_str body) {
     latch_clock_format(latch_clock_wall_ms(&clock), when);
     put(&t, "{\"timestamp\":\"");
     put(&t, when);
-    put(&t, "\",\"level\":\"FATAL\",\"requestId\":\"");
-    if (invocation != NULL) {
-        latch_str id = latch_str_cut(invocation->request_id, 128);
-        for (size_t i = 0; i < id.len; i++)
-            latch_backtrace_put_plain(&t, (const char[2]){id.ptr[i], '\0'}, 1);
-    }
-    put(&t, "\",\"message\":\"the handler has ended the process\",");
+    put(&t, "\",\"level\":\"FATAL\"");
+    if (invocation != NULL) put_id(&t, ",\"requestId\":\"", invocation->request_id);
+    if (invocation != NULL) put_id(&t, ",\"tenantId\":\"", invocation->tenant_id);
+    put(&t, ",\"message\":\"the handler has ended the process\",");
     latch_str head = latch_text_end(&t);
     if (body.ptr == NULL || head.ptr == NULL) return;
     struct iovec parts[] = {{(char *)(uintptr_t)head.ptr, head.len}, {(char *)(uintptr_t)body.ptr + 1, body.len - 1}, {(char[]){'\n'}, 1}};

@@ -18,6 +18,8 @@
  *   more than 64 of them, over 64 KiB, a control byte, two lengths that differ
  *                   no answer that makes sense: it is asked again, as runtime/api.h says
  */
+#define LATCH_REQUEST_ID_MAX_BYTES 1024
+
 typedef struct latch_invocation { /* text lives in the invocation's arena; empty: the service didn't send it */
     latch_str event;
     latch_str request_id;       /* Lambda-Runtime-Aws-Request-Id */

@@ -293,7 +293,7 @@ static bool serve_one(connection *c) {
     bool part = now != NULL && (now->way == CUTS_AT || now->way == ANSWERS_AT);
     if (part) return readable(c->server, c->fd) && serve_part(c, next_step(c->server, false));
     size_t head_len = read_head(c), value_len, body_len = 0;
-    char head[8192];
+    char head[32768];
     if (head_len == 0) return false;
     snprintf(head, sizeof head, "%.*s", (int)head_len, c->buffer);
     bool asks = strncmp(head, "GET ", 4) == 0;

@@ -1,8 +1,8 @@
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,15 +24,17 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* Plays the script to the child; its wait status. What it says goes nowhere. */
+static char said[16384]; /* by the child, on both */
+
+/* Plays the script to the child; its wait status. */
 static int run_child(const char *path, const char *handler, const server_step *steps, size_t count) {
-    int status = 0;
+    int status = 0, out = memfd_create("said", MFD_CLOEXEC);
+    assert_true(out >= 0);
     server_start(&service, steps, count);
     pid_t child = fork();
     if (child == 0) {
-        int null = open("/dev/null", O_WRONLY);
-        dup2(null, STDOUT_FILENO);
-        dup2(null, STDERR_FILENO);
+        dup2(out, STDOUT_FILENO);
+        dup2(out, STDERR_FILENO);
         setenv("AWS_LAMBDA_RUNTIME_API", service.address, 1);
         setenv("_HANDLER", handler, 1);
         unsetenv("LATCH_ARENA_MB");
@@ -43,6 +45,9 @@ static int run_child(const char *path, const char *handler, const server_step *s
     }
     waitpid(child, &status, 0);
     server_stop(&service);
+    ssize_t len = pread(out, said, sizeof said - 1, 0);
+    said[len > 0 ? len : 0] = '\0';
+    close(out);
     return status;
 }
 
@@ -142,6 +147,67 @@ static void writes_a_report_that_can_be_read(void **state) {
     latch_arena_clean_up(&arena);
 }
 
+/* The path of a request up to its last part, and what stands in the head behind `name`. */
+static void note_where(const server_request *request, char *path, size_t cap, size_t *id_bytes) {
+    const char *line = server_line(request), *last = strrchr(line, '/');
+    const char *id = request->head != NULL ? strstr(request->head, "\r\nLambda-Runtime-Invocation-Id: ") : NULL;
+    snprintf(path, cap, "%.*s", last != NULL ? (int)(last - line) : 0, line);
+    *id_bytes = id != NULL ? strcspn(id + 32, "\r") : 0;
+}
+
+/* Whatever the ids are, it goes where an answer would have gone, with all that goes back. */
+static void goes_where_an_answer_would(void **state) {
+    static const struct {
+        char with; /* of what the request id is made */
+        size_t request_bytes, invocation_bytes;
+    } rows[] = {{'x', 36, 0},    {'/', 341, 0},  {'/', 342, 0},   {'/', 1000, 36}, {'x', 1024, 36},
+                {'x', 1500, 36}, {'/', 1025, 0}, {'x', 36, 8000}, {'x', 36, 15000}};
+    static const char *const ways[] = {"none", "segv", "stack"};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char paths[COUNT_OF(ways)][4096], headers[20480];
+        size_t bytes[COUNT_OF(ways)];
+        int n = snprintf(headers, sizeof headers, "Lambda-Runtime-Aws-Request-Id: ");
+        memset(headers + n, rows[i].with, rows[i].request_bytes);
+        n += (int)rows[i].request_bytes;
+        if (rows[i].invocation_bytes > 0) n += snprintf(headers + n, sizeof headers - (size_t)n, "\r\nLambda-Runtime-Invocation-Id: ");
+        memset(headers + n, 'i', rows[i].invocation_bytes);
+        snprintf(headers + (size_t)n + rows[i].invocation_bytes, 3, "\r\n");
+        for (size_t k = 0; k < COUNT_OF(ways); k++) {
+            const server_step script[] = {{.event = ways[k], .headers = headers}};
+            run_child(CRASH_CHILD, "crash", script, 1);
+            if (service.count != (k == 0 ? 3 : 2)) fail_msg("row %zu, %s: %zu requests: %s", i, ways[k], (size_t)service.count, said);
+            note_where(&service.requests[1], paths[k], sizeof paths[k], &bytes[k]);
+            assert_string_equal(paths[k], paths[0]);
+            assert_int_equal(bytes[k], rows[i].invocation_bytes);
+            server_forget(&service);
+            memset(&service, 0, sizeof service);
+        }
+    }
+}
+
+/* As any record in JSON: what isn't there has no name. */
+static void logs_whose_it_is(void **state) {
+    static const struct {
+        const char *handler, *headers, *says;
+    } rows[] = {
+        {"crash", "Lambda-Runtime-Aws-Request-Id: r-1\r\nLambda-Runtime-Aws-Tenant-Id: blue\r\n",
+         "\"level\":\"FATAL\",\"requestId\":\"r-1\",\"tenantId\":\"blue\",\"message\":\"the handler has ended the "
+         "process\",\"errorMessage\":"},
+        {"crash", "Lambda-Runtime-Aws-Request-Id: r-1\r\n",
+         "\"level\":\"FATAL\",\"requestId\":\"r-1\",\"message\":\"the handler has ended the process\",\"errorMessage\":"},
+        {"init", NULL, "\"level\":\"FATAL\",\"message\":\"the handler has ended the process\",\"errorMessage\":"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const server_step script[] = {{.event = "segv", .headers = rows[i].headers}};
+        run_child(CRASH_CHILD, rows[i].handler, script, rows[i].headers != NULL ? 1 : 0);
+        if (strstr(said, rows[i].says) == NULL) fail_msg("row %zu: %s", i, said);
+        server_forget(&service);
+        memset(&service, 0, sizeof service);
+    }
+}
+
 static void reports_a_crash_of_init_as_an_init_error(void **state) {
     int status = run_child(CRASH_CHILD, "init", NULL, 0);
     (void)state;
@@ -179,8 +245,14 @@ static void dies_even_if_the_report_is_not_taken(void **state) {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
-    ROW(reports_each_signal_with_a_stack_trace),   ROW(reports_once_where_several_threads_crash), ROW(writes_a_report_that_can_be_read),
-    ROW(reports_a_crash_of_init_as_an_init_error), ROW(leaves_the_crash_of_a_child_to_the_child), ROW(dies_even_if_the_report_is_not_taken),
+    ROW(reports_each_signal_with_a_stack_trace),
+    ROW(reports_once_where_several_threads_crash),
+    ROW(writes_a_report_that_can_be_read),
+    ROW(goes_where_an_answer_would),
+    ROW(logs_whose_it_is),
+    ROW(reports_a_crash_of_init_as_an_init_error),
+    ROW(leaves_the_crash_of_a_child_to_the_child),
+    ROW(dies_even_if_the_report_is_not_taken),
 };
 
 CHECK_MAIN(tests)
