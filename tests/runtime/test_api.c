@@ -1,4 +1,6 @@
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,6 +193,7 @@ static void sends_payloads_up_to_the_limit(void **state) {
         const server_step script[] = {{.event = text, .event_len = rows[i].len}};
         PLAY(&play, echoes, script);
         assert_string_equal(asked(1), rows[i].sent ? RESPONSE_LINE("r-1") : ERROR_LINE("r-1"));
+        assert_string_equal(header(1, "Expect"), "");
         if (rows[i].sent) {
             assert_int_equal(play.server.requests[1].body_len, rows[i].len);
             assert_memory_equal(body(1), text, rows[i].len);
@@ -201,6 +204,34 @@ static void sends_payloads_up_to_the_limit(void **state) {
                                      "\"errorType\":\"ResponseSizeTooLarge\",\"stackTrace\":[]}");
     }
     free(text);
+}
+
+/* X-Ray takes 64 KiB, and a head of ours has less: whatever a message and its surroundings are, the cause goes along. */
+static void sends_a_cause_with_the_longest_message(void **state) {
+    static const server_step script[] = {
+        {.event = "{}", .headers = "Lambda-Runtime-Aws-Request-Id: r-1\r\nLambda-Runtime-Invocation-Id: i-7\r\n"}};
+    static const char *const fills[] = {"x", "\x01", "\x7F", "\"", "\xC3\xA9", "\xF0\x9F\x98\x80", "\xFF"};
+    const latch_handler handler = {.event = fail_oddly};
+    char message[1024], root[1024];
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(fills); i++, again()) {
+        message[0] = root[0] = '\0';
+        for (size_t len = 0; len + 8 < sizeof message; len += strlen(fills[i])) {
+            strcat(message, fills[i]);
+            strcat(root, fills[i]);
+        }
+        odd_type = "AnErrorWithALongNameThatFillsAllThereIs";
+        odd_message = message;
+        setenv("LAMBDA_TASK_ROOT", root, 1);
+        PLAY(&play, handler, script);
+        const char *cause = header(1, "Lambda-Runtime-Function-XRay-Error-Cause");
+        assert_in_range(strlen(cause), 200, 4095);
+        assert_non_null(strstr(cause, "\"stack\":[]}],\"paths\":[]}"));
+        for (const char *c = cause; *c != '\0'; c++)
+            assert_true(*c >= 0x20 && *c < 0x7F);
+        assert_non_null(strstr(body(1), "\"errorType\":\"AnError"));
+    }
+    unsetenv("LAMBDA_TASK_ROOT");
 }
 
 /* ── what comes with an event ────────────────────────────────────────────────────────────────────────────────────── */
@@ -391,6 +422,58 @@ static void never_uses_a_proxy(void **state) {
     assert_int_equal(play.exit_status, 0);
     assert_string_equal(asked(0), NEXT_LINE);
     assert_string_equal(asked(1), RESPONSE_LINE("r-1"));
+}
+
+static latch_api waiting;
+
+static void *hurry_twice(void *unused) {
+    for (int i = 0; i < 2; i++) {
+        usleep(20000);
+        latch_api_hurry(&waiting); /* no read of it lasts longer than 200 ms from here on, as none would longer than ten seconds */
+    }
+    return unused;
+}
+
+/* The sandbox may be frozen while it waits: time that has passed says nothing, and the connection is the same. */
+static void waits_for_an_event_as_long_as_it_takes(void **state) {
+    static const server_step script[] = {{.event = "1"}, {.event = "2", .pause_ms = 900}};
+    static _Alignas(16) char memory[1 << 18];
+    latch_arena arena;
+    latch_invocation invocation;
+    latch_clock clock = latch_clock_system();
+    latch_ctx cx = {.deadline_at_ms = INT64_MAX, .log = &play.log, .clock = clock};
+    pthread_t thread;
+    (void)state;
+    latch_arena_init(&arena, memory, sizeof memory);
+    cx.arena = &arena;
+    server_start(&play.server, script, COUNT_OF(script));
+    assert_int_equal(latch_api_init(&waiting, play.server.address, &cx), LATCH_OK);
+    assert_int_equal(latch_api_next(&waiting, &arena, &invocation), LATCH_API_GO_ON);
+    assert_int_equal(pthread_create(&thread, NULL, hurry_twice, NULL), 0);
+    int64_t from_ms = latch_clock_wall_ms(&clock);
+    assert_int_equal(latch_api_next(&waiting, &arena, &invocation), LATCH_API_GO_ON);
+    assert_true(latch_clock_wall_ms(&clock) - from_ms >= 890);
+    pthread_join(thread, NULL);
+    assert_true(latch_str_eq(invocation.event, LATCH_STR("2")));
+    server_stop(&play.server);
+    latch_api_clean_up(&waiting);
+    latch_arena_clean_up(&arena);
+    assert_int_equal(play.server.count, 2);
+    assert_int_equal(play.server.connections, 1);
+}
+
+static void holds_nothing_back(void **state) {
+    latch_ctx cx = {.deadline_at_ms = INT64_MAX, .clock = latch_clock_system()};
+    int on = 0;
+    socklen_t len = sizeof on;
+    (void)state;
+    server_start(&play.server, NULL, 0);
+    assert_int_equal(latch_api_init(&waiting, play.server.address, &cx), LATCH_OK);
+    latch_api_connect(&waiting);
+    assert_int_equal(getsockopt(waiting.fd, IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
+    assert_true(on != 0);
+    latch_api_clean_up(&waiting);
+    server_stop(&play.server);
 }
 
 /* ── how it reacts: one row for each line of the contract ────────────────────────────────────────────────────────── */
@@ -662,6 +745,7 @@ static const struct CMUnitTest tests[] = {
     ROW(reports_an_error_with_type_message_and_cause),
     ROW(says_any_message_in_ascii),
     ROW(sends_payloads_up_to_the_limit),
+    ROW(sends_a_cause_with_the_longest_message),
     ROW(reads_every_header_of_the_contract),
     ROW(sets_the_trace_id_of_each_invocation_alone),
     ROW(leaves_time_to_answer),
@@ -672,6 +756,8 @@ static const struct CMUnitTest tests[] = {
     ROW(takes_a_large_event_in_chunks),
     ROW(opens_a_new_connection_where_the_service_closed_the_old),
     ROW(never_uses_a_proxy),
+    ROW(waits_for_an_event_as_long_as_it_takes),
+    ROW(holds_nothing_back),
     ROW(reacts_to_the_answer_of_a_post),
     ROW(sends_a_post_again_that_got_no_answer),
     ROW(gives_a_post_up_at_the_deadline),

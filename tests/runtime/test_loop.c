@@ -89,6 +89,12 @@ static void reports_what_fails_before_the_first_event(void **state) {
         assert_int_equal(play.server.count, 1);
         assert_string_equal(asked(0), INIT_ERROR_LINE);
         assert_string_equal(header(0, "Lambda-Runtime-Function-Error-Type"), rows[i].type);
+        assert_string_equal(header(0, "Content-Type"), "application/json");
+        assert_string_equal(header(0, "Host"), play.server.address);
+        assert_string_equal(header(0, "Expect"), "");
+        assert_string_equal(header(0, "Lambda-Runtime-Invocation-Id"), "");
+        assert_int_equal(strncmp(header(0, "User-Agent"), "latch/", 6), 0);
+        if (strstr(header(0, "Lambda-Runtime-Function-XRay-Error-Cause"), rows[i].says) == NULL) fail_msg("row %zu has no cause", i);
         if (strstr(body(0), rows[i].says) == NULL) fail_msg("row %zu: %s", i, body(0));
         assert_logged("init failed");
         assert_logged(rows[i].says);

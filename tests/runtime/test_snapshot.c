@@ -225,6 +225,9 @@ static void reports_what_fails(void **state) {
             fail_msg("row %zu: exit %d, \"%s\"\n%s", i, play.exit_status, story, play.written);
         assert_string_equal(server_line(last), rows[i].line);
         assert_string_equal(server_header(last, "Lambda-Runtime-Function-Error-Type"), rows[i].type);
+        assert_string_equal(server_header(last, "Content-Type"), "application/json");
+        assert_int_equal(strncmp(server_header(last, "User-Agent"), "latch/", 6), 0);
+        assert_non_null(strstr(server_header(last, "Lambda-Runtime-Function-XRay-Error-Cause"), rows[i].says));
         assert_int_equal(last->connection, rows[i].connection);
         if (strstr(last->body, rows[i].says) == NULL) fail_msg("row %zu: %s", i, last->body);
         assert_logged(rows[i].says);
