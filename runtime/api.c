@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,6 +180,30 @@ static bool is_to_come(const latch_api *api, const latch_api_exchange *x, int na
     return true;
 }
 
+int latch_api_patience_ms(const latch_api *api, int64_t deadline_at_ms) {
+    if (deadline_at_ms == INT64_MAX) return LATCH_API_ANSWER_S * 1000;
+    int64_t left_ms = deadline_at_ms - latch_now_ms(api->cx);
+    return left_ms <= 0 ? 0 : left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+}
+
+/* In slices, as a signal that comes just before a poll doesn't end it. */
+bool latch_api_await(const latch_api *api, int64_t deadline_at_ms) {
+    struct pollfd at = {.fd = api->fd, .events = POLLIN};
+    bool hurries = false;
+    for (int left_ms = latch_api_patience_ms(api, deadline_at_ms); left_ms >= 0;) {
+        bool stopping = latch_api_is_stopping(api);
+        if (stopping && !hurries && left_ms > HURRY_MS) left_ms = HURRY_MS;
+        hurries = stopping;
+        int slice_ms = api->stopping != NULL && left_ms > PAUSE_MS ? (int)PAUSE_MS : left_ms;
+        int ready = poll(&at, 1, slice_ms), now_left_ms = latch_api_patience_ms(api, deadline_at_ms);
+        if (ready > 0 || (ready < 0 && errno != EINTR)) return true;
+        if (slice_ms == left_ms && ready == 0) break;
+        left_ms -= ready == 0 ? slice_ms : 1;
+        if (now_left_ms < left_ms) left_ms = now_left_ms;
+    }
+    return false;
+}
+
 latch_status latch_api_receive(latch_api *api, latch_api_exchange *x) {
     latch_wire_progress progress = LATCH_WIRE_MORE;
     int naps = 0;
@@ -187,8 +212,12 @@ latch_status latch_api_receive(latch_api *api, latch_api_exchange *x) {
         size_t room;
         char *at = latch_wire_space(&x->wire, &room);
         if (at == NULL) return latch_err_set(latch_api_err(api), LATCH_E_NOMEM, "the answer's headers don't fit into the arena");
-        ssize_t n = recv(api->fd, at, room, 0);
+        ssize_t n = recv(api->fd, at, room, x->until_at_ms != 0 ? MSG_DONTWAIT : 0);
         if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && x->until_at_ms != 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            if (latch_api_await(api, x->until_at_ms)) continue;
+            return latch_err_set(latch_api_err(api), LATCH_E_TIMEOUT, "the time is up in the middle of the answer");
+        }
         if (n == 0 && is_to_come(api, x, naps++)) continue;
         bool patient = x->waits && !latch_wire_heard(&x->wire) && !latch_api_is_stopping(api);
         if (n < 0 && patient && (errno == EAGAIN || errno == EWOULDBLOCK)) continue;

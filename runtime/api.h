@@ -70,7 +70,7 @@ typedef struct latch_api {
     latch_stream stream;              /* of the invocation that runs */
     volatile sig_atomic_t streaming;  /* a latch_api_streaming */
     latch_api_verdict stream_verdict; /* of the answer that ended a stream early */
-    bool stream_answered;
+    bool stream_answered;             /* or something of an answer */
     latch_arena answers; /* of what a POST answers: an invocation may have filled its own */
     char head[LATCH_API_HEAD_BYTES];
     _Alignas(16) char memory[LATCH_API_ANSWER_BYTES];

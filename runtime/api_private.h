@@ -25,8 +25,9 @@
 
 typedef struct latch_api_exchange {
     latch_str head, body;
-    bool waits;         /* for the answer, as long as it takes: /next and its like */
-    latch_arena *arena; /* the answer's; api->answers for what is looked at at once */
+    bool waits;          /* for the answer, as long as it takes: /next and its like */
+    int64_t until_at_ms; /* a receive that doesn't: until then, by cx's clock; 0: each read has LATCH_API_ANSWER_S */
+    latch_arena *arena;  /* the answer's; api->answers for what is looked at at once */
     latch_wire_limits limits;
     latch_wire wire; /* the answer */
 } latch_api_exchange;
@@ -61,6 +62,12 @@ LATCH_NODISCARD latch_status latch_api_perform(latch_api *api, latch_api_exchang
 /* All of `parts`, which are used up; their halves. The connection stays open whatever happens. */
 LATCH_NODISCARD latch_status latch_api_send(latch_api *api, struct iovec *parts, size_t count);
 LATCH_NODISCARD latch_status latch_api_receive(latch_api *api, latch_api_exchange *x);
+
+/* Up to deadline_at_ms, as cx's clock is now; LATCH_API_ANSWER_S where there is none. */
+int latch_api_patience_ms(const latch_api *api, int64_t deadline_at_ms);
+
+/* Whether there is something to read; false: not in that time, or not 200 ms after the process was told to stop. */
+bool latch_api_await(const latch_api *api, int64_t deadline_at_ms);
 
 /* What was sent of `message` is used up. */
 void latch_api_advance(struct msghdr *message, size_t sent);

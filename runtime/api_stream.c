@@ -1,6 +1,5 @@
 #include <curl/curl.h>
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,17 +25,10 @@ static latch_api *api_of(const latch_stream *s) { return s->self; }
 
 typedef enum pushed { PUSHED, LATE, HEARD, CUT } pushed;
 
-/* How long may pass without a byte taken. */
-static int patience_ms(const latch_api *api, int64_t deadline_at_ms) {
-    if (deadline_at_ms == INT64_MAX) return LATCH_API_ANSWER_S * 1000;
-    int64_t left_ms = deadline_at_ms - latch_now_ms(api->cx);
-    return left_ms <= 0 ? 0 : left_ms < INT_MAX ? (int)left_ms : INT_MAX;
-}
-
 /* A wait that is worth to be told of is a span: for whoever asks what the handler hangs in. */
-static pushed wait_for(const latch_api *api, short what, int64_t deadline_at_ms) {
-    struct pollfd at = {.fd = api->fd, .events = what};
-    int most_ms = patience_ms(api, deadline_at_ms);
+static pushed wait_for_room(const latch_api *api, int64_t deadline_at_ms) {
+    struct pollfd at = {.fd = api->fd, .events = POLLOUT | POLLIN};
+    int most_ms = latch_api_patience_ms(api, deadline_at_ms);
     int ready = poll(&at, 1, most_ms < UNTOLD_MS ? most_ms : UNTOLD_MS);
     if (ready == 0 && most_ms > UNTOLD_MS) {
         latch_ctx *cx = api->stream.cx;
@@ -57,7 +49,7 @@ static pushed push(latch_api *api, struct msghdr *message, int64_t deadline_at_m
         if (n >= 0) {
             latch_api_advance(message, (size_t)n);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            how = wait_for(api, POLLOUT | POLLIN, deadline_at_ms);
+            how = wait_for_room(api, deadline_at_ms);
         } else if (errno != EINTR) {
             how = CUT;
         }
@@ -75,14 +67,14 @@ static bool is_quiet(const latch_api *api) {
     return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-/* The service's answer, as far as there is one. */
-static latch_status hear(latch_api *api, latch_api_exchange *x, const char *what) {
-    *x = (latch_api_exchange){.arena = &api->answers, .limits = {LATCH_API_ANSWER_BYTES / 4, LATCH_API_ANSWER_BYTES / 4}};
+/* The service's answer, as far as there is one. Who answers has had the request, even where that is all that can be told. */
+static latch_status hear(latch_api *api, latch_api_exchange *x, int64_t deadline_at_ms) {
+    *x = (latch_api_exchange){
+        .until_at_ms = deadline_at_ms, .arena = &api->answers, .limits = {LATCH_API_ANSWER_BYTES / 4, LATCH_API_ANSWER_BYTES / 4}};
     latch_arena_rewind(&api->answers, 0);
     latch_status status = latch_api_receive(api, x);
-    if (status != LATCH_OK) return status;
-    api->stream_verdict = latch_api_judge(api, &x->wire, what);
-    api->stream_answered = true;
+    api->stream_answered = latch_wire_heard(&x->wire);
+    if (status == LATCH_OK) api->stream_verdict = latch_api_judge(api, &x->wire, "stream");
     return status;
 }
 
@@ -97,7 +89,7 @@ static latch_status broken_off(latch_stream *s, pushed how) {
     api->streaming = s->sent ? LATCH_API_IN_CHUNK : LATCH_API_NOT_STREAMING;
     latch_api_exchange x;
     latch_err *err = &s->cx->err;
-    bool answered = how != LATE && hear(api, &x, "stream") == LATCH_OK;
+    bool answered = how != LATE && hear(api, &x, s->cx->deadline_at_ms) == LATCH_OK;
     latch_api_hang_up(api);
     if (how == LATE) return out_of_time(s);
     if (answered)
@@ -239,10 +231,8 @@ static latch_api_verdict send_end(latch_api *api, int64_t deadline_at_ms, const 
     add(&c, end);
     pushed how = push(api, &c.message, deadline_at_ms);
     bool whole = how == PUSHED;
-    while (how == PUSHED)
-        how = wait_for(api, POLLIN, deadline_at_ms);
-    if (how == LATE) return unheard(api, "the time is up");
-    if (hear(api, &x, "stream") != LATCH_OK) return unheard(api, latch_api_err(api)->message);
+    if (how == LATE || (whole && !latch_api_await(api, deadline_at_ms))) return unheard(api, "the time is up");
+    if (hear(api, &x, deadline_at_ms) != LATCH_OK) return unheard(api, latch_api_err(api)->message);
     if (!whole || !x.wire.keep_alive) latch_api_hang_up(api);
     return api->stream_verdict;
 }

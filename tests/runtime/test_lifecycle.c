@@ -11,6 +11,7 @@
 #include "core/scope.h"
 #include "core/usage.h"
 #include "runtime/event.h"
+#include "runtime/stream.h"
 #include "runtime/worker.h"
 #include "tests/check.h"
 #include "tests/runtime/stage.h"
@@ -319,6 +320,29 @@ static void does_not_wait_long_for_an_answer(void **state) {
     assert_logged("a post could not be delivered");
 }
 
+static latch_status stream_answer(latch_ctx *cx, latch_event *event) {
+    latch_stream *stream;
+    (void)cx;
+    tell("event ");
+    LATCH_TRY(latch_event_stream(event, "text/plain", &stream));
+    LATCH_TRY(latch_stream_write(stream, LATCH_STR("abc")));
+    LATCH_TRY(latch_stream_flush(stream));
+    return LATCH_OK;
+}
+
+/* The same at the end of a stream. */
+static void does_not_wait_long_for_a_streams_answer(void **state) {
+    static const server_step script[] = {REGISTER, {.event = "1"}, {.stall = HOLDS, .signal = SIGTERM}};
+    (void)state;
+    int64_t from = now_ms();
+    PLAY(&play, ((latch_handler){.event = stream_answer, .init = register_one}), script);
+    int64_t took = now_ms() - from;
+    assert_int_equal(play.exit_status, 0);
+    assert_string_equal(story, "event hook ");
+    if (took >= LATCH_SHUTDOWN_WINDOW_MS + 100) fail_msg("%lld ms", (long long)took);
+    assert_logged("the end of a stream has no answer");
+}
+
 /* The n-th sleep of the runtime is where the signal comes. */
 static int sleeps_left;
 static void sleep_in_storm(void *self, int64_t ms) {
@@ -494,6 +518,7 @@ static const struct CMUnitTest tests[] = {
     ROW(runs_them_where_the_service_ends_the_process),
     ROW(stops_at_sigterm),
     ROW(does_not_wait_long_for_an_answer),
+    ROW(does_not_wait_long_for_a_streams_answer),
     ROW(stops_in_the_middle_of_a_backoff),
     ROW(leaves_hooks_what_is_left_of_the_window),
     ROW(never_loses_the_signal),

@@ -232,9 +232,17 @@ static latch_status follow(latch_ctx *cx, latch_http *http, latch_event *event) 
     return LATCH_OK;
 }
 
+static int64_t real_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t called_at_ms; /* the last time */
 static char waited_for[128]; /* the last span, once the handler has ended */
 
 static latch_status on_event(latch_ctx *cx, latch_event *event) {
+    called_at_ms = real_ms();
     latch_status status = follow(cx, NULL, event);
     waited_for[0] = '\0';
     if (cx->spans != NULL && cx->spans->count > 0)
@@ -814,6 +822,24 @@ static void a_kept_connection_that_died_is_replaced(void **state) {
     assert_string_equal(play.written, "");
 }
 
+/* Half an answer: the request was read, and isn't sent again. */
+static void half_an_answer_is_no_dead_connection(void **state) {
+    static const doing steps[] = {BEGIN, FILL("x", 8 << 20), STOP};
+    static const server_step script[] = {
+        {.event = "{}"},
+        {.answer = "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n", .way = ANSWERS_AT, .at = 1000, .stall = HALFWAY, .pause_ms = 200}};
+    (void)state;
+    large = malloc(LARGE_BYTES);
+    follows(steps, "");
+    PLAY(&play, events, script);
+    assert_int_equal(seen[1], LATCH_E_NETWORK);
+    assert_int_equal(count_asked(RESPONSE_LINE("r-1")), 1);
+    assert_int_equal(play.server.count, 3);
+    assert_int_equal(count_asked(ERROR_LINE("r-1")), 0);
+    assert_int_equal(play.exit_status, 0);
+    free(large);
+}
+
 static void an_end_without_an_answer_is_no_second_outcome(void **state) {
     static const doing steps[] = {BEGIN, WRITE("abc"), FLUSH, STOP}, failing[] = {BEGIN, WRITE("abc"), FLUSH, DECLINE("7"), STOP};
     static const server_way ways[] = {CUTS, CUTS_ANSWER};
@@ -849,6 +875,36 @@ static void gives_up_at_the_deadline(void **state) {
         assert_int_equal(count_asked(ERROR_LINE("r-1")), 0);
         assert_int_equal(count_asked(RESPONSE_LINE("r-1")), 1);
         assert_logged("\"errorType\":\"Timeout\"");
+        assert_int_equal(play.exit_status, 0);
+    }
+    free(large);
+}
+
+/* A service that falls silent in the middle of what it says is waited for as one that says nothing. */
+static void half_an_answer_has_no_more_time_than_none(void **state) {
+    static const doing early[] = {BEGIN, FILL("x", 8 << 20), STOP}, at_end[] = {BEGIN, WRITE("abc"), FLUSH, STOP};
+    const struct {
+        const doing *steps;
+        server_way way;
+        const char *answer, *says;
+    } rows[] = {
+        {early, ANSWERS_AT, EMPTY("413 Too Large"), "the stream is cut off (the time is up in the middle of the answer)"},
+        {at_end, ANSWERS, ACCEPTED, "\"the end of a stream has no answer, the invocation is over\",\"why\":\"the time is up in the middle"},
+    };
+    (void)state;
+    large = malloc(LARGE_BYTES);
+    for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
+        const server_step script[] = {
+            {.event = "{}", .headers = SOON},
+            {.answer = rows[i].answer, .way = rows[i].way, .at = 1000, .stall = HALFWAY, .pause_ms = 2500},
+            {.event = "{}"},
+        };
+        follows(rows[i].steps, "");
+        int64_t from_ms = real_ms();
+        PLAY(&play, events, script);
+        if (called_at_ms - from_ms > 1800) fail_msg("row %zu: %lld ms", i, (long long)(called_at_ms - from_ms));
+        assert_logged(rows[i].says);
+        assert_int_equal(count_asked(ERROR_LINE("r-1")), 0);
         assert_int_equal(play.exit_status, 0);
     }
     free(large);
@@ -1075,8 +1131,10 @@ static const struct CMUnitTest tests[] = {
     ROW(an_answer_at_the_end_counts_as_ever),
     ROW(survives_a_cut_after_each_byte),
     ROW(a_kept_connection_that_died_is_replaced),
+    ROW(half_an_answer_is_no_dead_connection),
     ROW(an_end_without_an_answer_is_no_second_outcome),
     ROW(gives_up_at_the_deadline),
+    ROW(half_an_answer_has_no_more_time_than_none),
     ROW(waits_for_a_slow_client),
     ROW(streams_20_mb_in_constant_memory),
     ROW(goes_on_after_streams_on_one_connection),
