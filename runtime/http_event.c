@@ -544,11 +544,11 @@ latch_status latch_http_stream(latch_http *http, int status, const char *content
     http->content_type = type.ptr;
     latch_status begun = begin_stream(http);
     if (http->stream == NULL) http->status = 0;
-    *out = http->stream;
+    if (begun == LATCH_OK) *out = http->stream;
     return begun;
 }
 
-/* What was collected is the reply as soon as the handler has returned, and its hooks see it. */
+/* What was collected is the reply as soon as the handler has returned, and its hooks see it; or the hook that began it. */
 static latch_status collect(latch_http *http, latch_status status) {
     if (http->stream == NULL || !http->stream->collects) return status;
     status = latch_stream_settle(&http->stream, status);
@@ -635,7 +635,7 @@ static latch_status handle(latch_http *http, const latch_handler *handler) {
         http->routed = http->found.route != NULL;
     }
     latch_call call = {.handler = handler, .route = http->found.route, .http = http};
-    latch_status status = latch_around_run(http->cx, &call, run_route);
+    latch_status status = collect(http, latch_around_run(http->cx, &call, run_route));
     if (*http->full && (status == LATCH_OK || latch_is_refusal(status) || status == LATCH_E_INPUT)) return full(http);
     if (status == LATCH_OK && http->status == 0)
         return latch_err_set(&http->cx->err, LATCH_E_MISUSE, "the handler returned LATCH_OK without a reply");

@@ -21,7 +21,7 @@
  *   a failure, a crash         an error, as ever                  an error
  *
  * "an error" of a stream that has begun is the type and the message in its trailers: the client, which has its status and half a body, sees
- * a body that was broken off. One ERROR record is logged. What was in the buffer goes out before it.
+ * a body that was broken off. One ERROR record is logged. What was in the buffer goes out before it; a crash, a hang or exit() loses it.
  *
  * Where it streams: function URLs whose InvokeMode is RESPONSE_STREAM; REST APIs whose integration streams (responseTransferMode STREAM); the
  * API InvokeWithResponseStream. An event doesn't say whether its answer may stream. LATCH_INVOKE_MODE, in the function's environment, does:
@@ -53,8 +53,9 @@ LATCH_BEGIN_C
 typedef struct latch_stream latch_stream;
 
 /*
- * Status, headers and cookies that were set before go in front; what is set afterwards is logged and lost. Nothing is sent yet. `content_type`
- * may be empty; one that was set as a header counts. A reply before it, or after it, doesn't fit it.
+ * Status, headers and cookies that were set before go in front; what is set afterwards is logged and lost. Nothing is sent yet, but where the
+ * headers alone don't fit the buffer: then it may fail as a write does, too, and no reply follows. `content_type` may be empty; one that was
+ * set as a header counts. A reply before it, or after it, doesn't fit it.
  *
  * LATCH_E_MISUSE  there is a reply, or a stream, already; a status outside 200 to 599; a header or cookie that can't go out; a content type with
  *                 a control byte

@@ -12,6 +12,7 @@
 #include "core/scope.h"
 #include "core/span.h"
 #include "runtime/api.h"
+#include "runtime/around.h"
 #include "runtime/event.h"
 #include "runtime/http_event.h"
 #include "runtime/stream.h"
@@ -645,6 +646,36 @@ static void collects_where_nobody_streams(void **state) {
     }
 }
 
+static latch_status follow_in_hook(latch_ctx *cx, latch_call *call, const void *arg) {
+    (void)arg;
+    return follow(cx, latch_call_http(call), latch_call_event(call));
+}
+
+/* A hook around the handler may answer instead of it. */
+static void collects_what_a_hook_streams(void **state) {
+    static const doing steps[] = {BEGIN, WRITE("a,b\n"), FLUSH, WRITE("1,2\n"), STOP}, too_late[] = {BEGIN, WRITE("x"), DECLINE("7"), STOP};
+    static const latch_around hooks[] = {{.run = follow_in_hook}};
+    static const latch_handler http = {.http = on_http, LATCH_AROUND(hooks)}, event = {.event = on_event, LATCH_AROUND(hooks)};
+    const struct {
+        const latch_handler *handler;
+        const doing *steps;
+        const char *event, *line, *body;
+    } rows[] = {
+        {&http, steps, API_EVENT, RESPONSE_LINE("r-1"), V2},
+        {&event, steps, "{}", RESPONSE_LINE("r-1"), "a,b\n1,2\n"},
+        {&http, too_late, API_EVENT, ERROR_LINE("r-1"), DECLINED},
+        {&event, too_late, "{}", ERROR_LINE("r-1"), DECLINED},
+    };
+    (void)state;
+    setenv("LATCH_INVOKE_MODE", "BUFFERED", 1);
+    for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
+        const server_step script[] = {{.event = rows[i].event}};
+        follows(rows[i].steps, "text/csv");
+        PLAY(&play, *rows[i].handler, script);
+        if (strcmp(asked(1), rows[i].line) != 0 || strcmp(body(1), rows[i].body) != 0) fail_msg("row %zu: %s %s", i, asked(1), body(1));
+    }
+}
+
 static void collects_events_that_are_told_to(void **state) {
     static const doing steps[] = {BEGIN, WRITE("[1"), FLUSH, WRITE(",2]"), STOP};
     static const server_step script[] = {{.event = "{}"}};
@@ -820,6 +851,29 @@ static void a_kept_connection_that_died_is_replaced(void **state) {
     assert_int_equal(play.server.requests[1].connection, 2);
     assert_string_equal(asked(2), NEXT_LINE);
     assert_string_equal(play.written, "");
+}
+
+static latch_status begins_with_much(latch_ctx *cx, latch_http *http) {
+    latch_stream *stream = (void *)&play;
+    memset(large, 'x', LARGE_BYTES);
+    latch_http_set_header(http, "x-much", (latch_str){large, LARGE_BYTES});
+    seen[0] = latch_http_stream(http, 200, "text/plain", &stream);
+    assert_true((seen[0] == LATCH_OK) == (stream != NULL));
+    snprintf(said[0], sizeof said[0], "%s", cx->err.message);
+    return seen[0];
+}
+
+/* Headers over the buffer's size are sent where the stream begins: that may fail, and then there is nothing to write to. */
+static void a_beginning_that_is_not_taken_gives_no_stream(void **state) {
+    static const server_step script[] = {{.event = URL_EVENT("GET")}, {.answer = EMPTY("413 Too Large"), .way = ANSWERS_AT, .at = 300}};
+    const latch_handler handler = {.http = begins_with_much};
+    (void)state;
+    large = malloc(LARGE_BYTES);
+    PLAY(&play, handler, script);
+    assert_int_equal(seen[0], LATCH_E_NETWORK);
+    assert_int_equal(count_asked(ERROR_LINE("r-1")), 0);
+    assert_int_equal(play.exit_status, 0);
+    free(large);
 }
 
 /* Half an answer: the request was read, and isn't sent again. */
@@ -1123,6 +1177,7 @@ static const struct CMUnitTest tests[] = {
     ROW(before_its_first_byte_it_is_given_up),
     ROW(a_skipped_one_ends_well_in_the_middle),
     ROW(collects_where_nobody_streams),
+    ROW(collects_what_a_hook_streams),
     ROW(collects_events_that_are_told_to),
     ROW(collects_up_to_the_limit),
     ROW(streams_replies_that_are_told_to),
@@ -1131,6 +1186,7 @@ static const struct CMUnitTest tests[] = {
     ROW(an_answer_at_the_end_counts_as_ever),
     ROW(survives_a_cut_after_each_byte),
     ROW(a_kept_connection_that_died_is_replaced),
+    ROW(a_beginning_that_is_not_taken_gives_no_stream),
     ROW(half_an_answer_is_no_dead_connection),
     ROW(an_end_without_an_answer_is_no_second_outcome),
     ROW(gives_up_at_the_deadline),
