@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""runtimes.py CTEST BUILD PAGE - each test that the page names is one of the build's, and each row of its table of features names one."""
+"""runtimes.py CTEST BUILD PAGE… - each test that a page's table of features names is one of the build's, and each of its rows names one."""
 import pathlib, re, subprocess, sys
 
 NAME = re.compile(r"`([a-z0-9_]+(?:\.[a-z0-9_]+)+)`")
@@ -24,16 +24,17 @@ def wrong_with(text, known):
 
 
 def main():
-    ctest, build, page = sys.argv[1:4]
+    ctest, build, *pages = sys.argv[1:]
     listed = subprocess.run([ctest, "-N", "--test-dir", build], capture_output=True, text=True).stdout
     known = set(re.findall(r"^ *Test +#\d+: (\S+)", listed, re.M))
-    text = pathlib.Path(page).read_text(encoding="utf-8")
     twin = "| | a | b | c | d | e | f | shown by |\n|---|\n| one | | | | | | | `no.such_test` |\n| two | | | | | | | |\n"
     if wrong_with(twin, known) != ["there is no test no.such_test", "no test shows: two"]: raise SystemExit(f"the twin isn't found: {wrong_with(twin, known)}")
-    found = wrong_with(text, known)
-    if "shown by" not in text: found.append("there is no table of features")
-    if found: raise SystemExit("\n".join(found))
-    print(f"{page}: every row names tests that are there")
+    for page in pages:
+        text = pathlib.Path(page).read_text(encoding="utf-8")
+        found = wrong_with(text, known)
+        if "shown by" not in text: found.append("there is no table of features")
+        if found: raise SystemExit(f"{page}:\n" + "\n".join(found))
+        print(f"{page}: every row names tests that are there")
 
 
 main()
