@@ -161,7 +161,7 @@ def a_late_holder_here_releases_nothing(p, w):
     client, lock, got = p.theirs(key, lease_ms=5000, wait_ms=3000)
     must(got["acquired"], "they could not take over")
     p.ours(session, "extend", "Conflict", lease_ms=LEASE_MS)
-    p.ours(session, "release")  # nothing is left to release
+    p.ours(session, "release", "Conflict")  # nothing is left to release
     must(p.release_theirs(client, lock), "their lock was released by us")
 
 
