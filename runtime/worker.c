@@ -120,6 +120,7 @@ static latch_api_verdict serve(latch_worker *w, latch_invocation *invocation) {
     usage.moved_ms = 0;
     latch_api_verdict verdict = status == LATCH_OK ? answer(w, &cx, reply) : report(w, &cx);
     latch_observer_end(&w->observer, &cx, status);
+    w->api.stream.cx = w->cx; /* of one that a handler kept: this one is gone */
     return verdict;
 }
 

@@ -11,7 +11,7 @@
 #include "core/scope.h"
 #include "core/usage.h"
 #include "runtime/event.h"
-#include "runtime/stream.h"
+#include "runtime/stream_private.h"
 #include "runtime/worker.h"
 #include "tests/check.h"
 #include "tests/runtime/stage.h"
@@ -343,6 +343,33 @@ static void does_not_wait_long_for_a_streams_answer(void **state) {
     assert_logged("the end of a stream has no answer");
 }
 
+static latch_stream *kept_stream;
+static const latch_ctx *gone;
+static latch_status keep_stream(latch_ctx *cx, latch_event *event) {
+    gone = cx;
+    LATCH_TRY(latch_event_stream(event, "text/plain", &kept_stream));
+    return latch_stream_write(kept_stream, LATCH_STR("abc"));
+}
+static latch_status write_too_late(latch_ctx *cx, void *word) {
+    (void)cx;
+    assert_ptr_not_equal(kept_stream->cx, gone); /* where the reason would be written */
+    assert_int_equal(latch_stream_write(kept_stream, LATCH_STR("d")), LATCH_E_MISUSE);
+    assert_int_equal(latch_stream_flush(kept_stream), LATCH_E_MISUSE);
+    tell(word);
+    return LATCH_OK;
+}
+static latch_status register_late_writer(latch_ctx *cx) { return latch_on_shutdown(cx, write_too_late, WORD("refused ")); }
+
+/* Its invocation's context is gone by then. */
+static void a_stream_that_was_kept_is_refused_in_a_hook(void **state) {
+    static const server_step script[] = {REGISTER, {.event = "1"}, {.answer = ACCEPTED}};
+    (void)state;
+    PLAY(&play, ((latch_handler){.event = keep_stream, .init = register_late_writer}), script);
+    assert_string_equal(story, "refused ");
+    assert_int_equal(count_of(RESPONSE_LINE("r-1")), 1);
+    assert_int_equal(play.exit_status, 0);
+}
+
 /* The n-th sleep of the runtime is where the signal comes. */
 static int sleeps_left;
 static void sleep_in_storm(void *self, int64_t ms) {
@@ -519,6 +546,7 @@ static const struct CMUnitTest tests[] = {
     ROW(stops_at_sigterm),
     ROW(does_not_wait_long_for_an_answer),
     ROW(does_not_wait_long_for_a_streams_answer),
+    ROW(a_stream_that_was_kept_is_refused_in_a_hook),
     ROW(stops_in_the_middle_of_a_backoff),
     ROW(leaves_hooks_what_is_left_of_the_window),
     ROW(never_loses_the_signal),
