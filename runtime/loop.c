@@ -69,6 +69,7 @@ static latch_status make_worker(latch_process *p, size_t index) {
     latch_worker *w = index == 0 ? p->workers[0] : latch_arena_alloc(&memory.arena, sizeof *w);
     if (index > 0) {
         latch_worker_init(w, p, index);
+        atomic_store(&w->phase, LATCH_WORKER_GONE); /* until it has a thread: what ends in init waits for nobody */
         p->workers[index] = w;
         p->worker_count = index + 1; /* from here on it is given back */
     }
@@ -148,6 +149,8 @@ static size_t start_threads(latch_process *p) {
     pthread_attr_setstacksize(&attr, STACK_BYTES);
     leave_to_main(&set);
     pthread_sigmask(SIG_SETMASK, &set, &before);
+    for (size_t i = 0; i < p->worker_count; i++)
+        atomic_store(&p->workers[i]->phase, LATCH_WORKER_ASKING);
     for (size_t i = 0; i < p->worker_count; i++) {
         latch_worker *w = p->workers[i];
         w->has_thread = pthread_create(&w->thread, &attr, serve, w) == 0;

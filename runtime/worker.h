@@ -51,9 +51,9 @@ typedef struct latch_process {
 } latch_process;
 
 typedef enum latch_phase {
-    LATCH_WORKER_ASKING, /* waits in /next, or will; or it has not begun */
+    LATCH_WORKER_ASKING, /* waits in /next, or will; or it is the first one and has not begun */
     LATCH_WORKER_BUSY,   /* from an event to the answer to its outcome */
-    LATCH_WORKER_GONE    /* ended, or will never come back */
+    LATCH_WORKER_GONE    /* ended, or will never come back, or another that has no thread yet */
 } latch_phase;
 
 struct latch_worker {
