@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "runtime/ending.h"
 #include "runtime/worker.h"
@@ -64,13 +65,15 @@ static void on_signal(int number, siginfo_t *info, void *context) {
         die(number, info);
         return;
     }
-    bool first = latch_ending_begin(of);
+    bool first = latch_ending_begin(of, "Crash", LATCH_ENDING_BY_SIGNAL);
     if (!latch_ending_is_telling()) {
         if (first) write_message(number, info, of);
         take_trace(first, context);
-        latch_ending_tell("Crash");
+        latch_ending_tell();
     }
+    int exit_status = latch_ending_exit_status();
     latch_ending_await_others();
+    if (exit_status != LATCH_ENDING_BY_SIGNAL) _exit(exit_status);
     errno = error;
     die(number, info);
 }

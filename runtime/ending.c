@@ -34,6 +34,7 @@
 static struct {
     latch_process *process; /* NULL: no process of ours */
     pid_t pid;
+    bool is_child;    /* a handler has forked it */
     atomic_int ender; /* the thread that is to end the process, by its kernel id; 0: none yet */
 } all;
 
@@ -45,6 +46,8 @@ static struct {          /* one report at a time */
     latch_worker *of;    /* NULL: nobody's */
     bool claimed;
     volatile sig_atomic_t telling;
+    const char *type; /* "Crash" */
+    int exit_status;
     latch_text_writer message_writer;
     char head[LATCH_API_HEAD_BYTES], body[8192], cause[6144], message[512];
 } report;
@@ -103,7 +106,15 @@ void latch_ending_arm(latch_worker *w, const latch_invocation *invocation, int64
 
 static bool is_running(const latch_worker *w) { return atomic_load(&w->watch.claim) != LATCH_CLAIM_TAKEN; }
 
+/* It has the connection in common with the process, whose answer it would send a second time, and whose next event it would take. */
+static void end_child(const latch_worker *w) {
+    latch_log(w->cx, LATCH_ERROR, "a child process that the handler has forked came back from it, and ends: it must call _exit()",
+              "handler", w->process->handler->name);
+    _exit(1);
+}
+
 void latch_ending_disarm(latch_worker *w) {
+    if (all.is_child) end_child(w);
     bool taken = latch_claim_take(&w->watch.claim, LATCH_CLAIM_TAKEN);
     if (!taken && is_running(w)) sleep_for_ever(); /* a thread of the handler's own has ended the process */
     w->watch.fire_at_ms = INT64_MAX;
@@ -143,7 +154,7 @@ latch_worker *latch_ending_whose(void) {
     return w != NULL && is_running(w) ? w : NULL;
 }
 
-bool latch_ending_begin(latch_worker *of) {
+bool latch_ending_begin(latch_worker *of, const char *type, int exit_status) {
     int none = 0, me = self();
     while (!atomic_compare_exchange_strong(&report.reporter, &none, me)) {
         if (none == me) return false;
@@ -153,6 +164,8 @@ bool latch_ending_begin(latch_worker *of) {
     signal(SIGALRM, SIG_DFL);
     alarm(all.process->worker_count > 1 ? GIVE_UP_SEVERAL_S : GIVE_UP_S);
     report.of = of;
+    report.type = type;
+    report.exit_status = exit_status;
     report.claimed = of != NULL && latch_claim_take(&of->watch.claim, LATCH_CLAIM_ENDING); /* by whoever reports, or nobody would */
     report.message_writer = (latch_text_writer){.at = report.message, .cap = sizeof report.message};
     return true;
@@ -167,6 +180,7 @@ void latch_ending_give_way(void) {
     atomic_store(&report.reporter, 0);
 }
 
+int latch_ending_exit_status(void) { return report.exit_status; }
 bool latch_ending_is_telling(void) { return report.telling != 0; }
 
 /* ── the report ──────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -252,7 +266,8 @@ static void hear(int fd) {
     char answer[512];
     struct timeval patience = {.tv_sec = 1};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    (void)!recv(fd, answer, sizeof answer, 0);
+    while (recv(fd, answer, sizeof answer, 0) < 0 && errno == EINTR)
+        continue; /* the watchdog's signal: SIGALRM bounds the whole */
 }
 
 static void post(latch_str head, latch_str body) {
@@ -306,7 +321,8 @@ static void write_record(latch_str body) {
     (void)!writev(STDERR_FILENO, parts, 3);
 }
 
-void latch_ending_tell(const char *type) {
+void latch_ending_tell(void) {
+    const char *type = report.type;
     report.telling = 1;
     if (latch_text_end(&report.message_writer).ptr == NULL) report.message[0] = '\0';
     latch_str body = write_body(type);
@@ -353,14 +369,14 @@ void latch_ending_await_others(void) {
 static void on_exit_of(latch_worker *of, int status, bool known) {
     latch_backtrace_stack stack = mine != NULL ? mine->watch.stack : stack_of_thread();
     has_told_exit = true;
-    if (!latch_ending_begin(of)) return;
+    if (!latch_ending_begin(of, "Exit", known ? status & 255 : 1)) return;
     latch_text_writer *t = latch_ending_message();
     put(t, "exit(");
     if (known && status >= 0) latch_text_uint(t, (uint64_t)status);
     put(t, of == NULL || of->watch.invocation != NULL ? ") was called in the handler " : ") was called in the init of the handler ");
     latch_backtrace_put_plain(t, all.process->handler->name, 100);
     latch_backtrace_take_here(2, stack);
-    latch_ending_tell("Exit");
+    latch_ending_tell();
     alarm(0); /* what exit() goes on with takes its time */
 }
 
@@ -416,12 +432,16 @@ static void watch_exit(void) { atexit(on_exit_called); }
 
 /* ── the process ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 
+static void note_child(void) { all.is_child = true; }
+
 void latch_ending_init(latch_process *process) {
     static bool watches;
     all.process = process;
     all.pid = getpid();
     latch_backtrace_init();
+    all.is_child = false;
     if (!watches) watch_exit();
+    if (!watches) (void)pthread_atfork(NULL, NULL, note_child);
     watches = true;
 }
 

@@ -61,7 +61,8 @@ void latch_ending_leave(struct latch_worker *worker) LATCH_NONNULL;
 
 /*
  * From arm to disarm the handler runs: its init, or a hook, where `invocation` is NULL. `left_ms` is what is left until deadline_at_ms: under 400
- * there is no watchdog. disarm claims the outcome for the worker; it doesn't return where an ending has it.
+ * there is no watchdog. disarm claims the outcome for the worker; it doesn't return where an ending has it, nor in a child process that the
+ * handler has forked and that came back from it: that is logged, and the child ends with 1.
  */
 void latch_ending_arm(struct latch_worker *worker, const latch_invocation *invocation, int64_t deadline_at_ms, int64_t left_ms)
     __attribute__((nonnull(1)));
@@ -79,14 +80,17 @@ bool latch_ending_is_only_worker(void);       /* of a process of ours */
 void latch_ending_return_by_kernel(int number);
 
 /*
- * Waits until no other thread reports, and claims the outcome of what `of` runs. False: this thread was reporting already, and met something
- * worse.
+ * Waits until no other thread reports, and claims the outcome of what `of` runs. `type` is "Crash" or its like; `exit_status` what the process
+ * ends with, LATCH_ENDING_BY_SIGNAL where it dies of one. False: this thread was reporting already, and met something worse on its way along
+ * the frames: the report is still what it was begun as.
  */
-LATCH_NODISCARD bool latch_ending_begin(struct latch_worker *of);
-bool latch_ending_has_claimed(void);                    /* false: the outcome is another's, and nothing is posted */
-void latch_ending_give_way(void);                       /* this thread reports no more */
-latch_text_writer *latch_ending_message(void);          /* the reporter's, empty: of latch_backtrace_put_plain and its like */
-void latch_ending_tell(const char *type) LATCH_NONNULL; /* "Crash": posts it, and writes it to stderr; the trace has been taken */
+#define LATCH_ENDING_BY_SIGNAL (-1)
+LATCH_NODISCARD bool latch_ending_begin(struct latch_worker *of, const char *type, int exit_status) __attribute__((nonnull(2)));
+int latch_ending_exit_status(void);            /* of the report that this thread has begun */
+bool latch_ending_has_claimed(void);           /* false: the outcome is another's, and nothing is posted */
+void latch_ending_give_way(void);              /* this thread reports no more */
+latch_text_writer *latch_ending_message(void); /* the reporter's, empty: of latch_backtrace_put_plain and its like */
+void latch_ending_tell(void);                  /* posts it, and writes it to stderr; the trace has been taken */
 bool latch_ending_is_telling(void);
 
 /* With several workers: no more events, until the others have finished. Returns in the thread that is to end the process; in others never. */

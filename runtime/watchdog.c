@@ -68,14 +68,14 @@ static void write_message(latch_text_writer *t, const latch_worker *w) {
 }
 
 static void bark(latch_worker *w, const void *context) {
-    if (atomic_load(&w->watch.claim) != LATCH_CLAIM_OPEN || !latch_ending_begin(w)) return;
+    if (atomic_load(&w->watch.claim) != LATCH_CLAIM_OPEN || !latch_ending_begin(w, "DeadlineExceeded", 1)) return;
     if (!latch_ending_has_claimed()) { /* it has just returned: its outcome is on its way */
         latch_ending_give_way();
         return;
     }
     write_message(latch_ending_message(), w);
     latch_backtrace_take(context, w->watch.stack);
-    latch_ending_tell("DeadlineExceeded");
+    latch_ending_tell();
     latch_ending_await_others();
     _exit(1);
 }

@@ -107,6 +107,18 @@ UNWATCHED static void spin_for_ever(void) {
     while (zero == 0)
         continue;
 }
+/* Whoever follows the frames from here meets memory that isn't there. */
+#if defined(__x86_64__)
+#define LOSE_FRAME "mov $8, %%rbp\n"
+#define HANG_LOST LOSE_FRAME "1: jmp 1b"
+#define EXIT_LOST LOSE_FRAME "mov $3, %%edi\ncall *%0"
+#else
+#define LOSE_FRAME "mov x29, #8\n"
+#define HANG_LOST LOSE_FRAME "1: b 1b"
+#define EXIT_LOST LOSE_FRAME "mov w0, #3\nblr %0"
+#endif
+UNWATCHED static void hang_lost(void) { __asm__ volatile(HANG_LOST : : : "memory"); }
+UNWATCHED static void exit_lost(void) { __asm__ volatile(EXIT_LOST : : "r"(exit) : "memory"); }
 UNWATCHED static void exit_with_three(void) { exit(3); }
 UNWATCHED static void exit_well(void) { exit(0); }
 UNWATCHED static void *exit_in_a_thread(void *unused) {
@@ -121,6 +133,10 @@ static void exit_in_a_child(void) {
     pid_t child = fork();
     if (child == 0) exit(5);
     waitpid(child, NULL, 0);
+}
+static void return_from_a_child_too(void) {
+    pid_t child = fork();
+    if (child > 0) waitpid(child, NULL, 0);
 }
 static void say_bye(void) { (void)!write(STDOUT_FILENO, "bye\n", 4); }
 static void exit_with_a_handler(void) {
@@ -148,6 +164,9 @@ static const struct {
     {"library", mislead_a_library},
     {"hang", wait_for_ever},
     {"spin", spin_for_ever},
+    {"hang_lost", hang_lost},
+    {"exit_lost", exit_lost},
+    {"both_return", return_from_a_child_too},
     {"exit3", exit_with_three},
     {"exit0", exit_well},
     {"exit_thread", start_one_that_exits},

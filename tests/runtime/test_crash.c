@@ -25,6 +25,12 @@ static int tear_down(void **state) {
 }
 
 static char said[16384]; /* by the child, on both */
+static int64_t gone_at_ms;
+
+static int64_t now_ms(void) {
+    const latch_clock clock = latch_clock_system();
+    return latch_clock_wall_ms(&clock);
+}
 
 /* Plays the script to the child; its wait status. */
 static int run_child(const char *path, const char *handler, const server_step *steps, size_t count) {
@@ -44,6 +50,7 @@ static int run_child(const char *path, const char *handler, const server_step *s
         _exit(127);
     }
     waitpid(child, &status, 0);
+    gone_at_ms = now_ms();
     server_stop(&service);
     ssize_t len = pread(out, said, sizeof said - 1, 0);
     said[len > 0 ? len : 0] = '\0';
@@ -228,6 +235,29 @@ static void leaves_the_crash_of_a_child_to_the_child(void **state) {
     assert_string_equal(service.requests[1].body, "\"alive\"");
 }
 
+/* A child that comes back from the handler answers nothing and asks for nothing. */
+static void a_child_that_returns_from_the_handler_ends(void **state) {
+    static const server_step script[] = {{.event = "both_return"}};
+    int status = run_child(CRASH_CHILD, "crash", script, 1);
+    (void)state;
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    if (service.count != 3) fail_msg("%zu requests: %s", (size_t)service.count, said);
+    assert_string_equal(server_line(&service.requests[1]), RESPONSE_LINE("r-1"));
+    assert_non_null(strstr(said, "a child process that the handler has forked came back from it"));
+}
+
+/* The watchdog's timer goes off while the report of a crash waits for its answer: it still waits. */
+static void a_report_hears_its_answer_across_a_signal(void **state) {
+    int64_t from_ms = now_ms();
+    char headers[128];
+    (void)state;
+    snprintf(headers, sizeof headers, REQUEST_1 "Lambda-Runtime-Deadline-Ms: %lld\r\n", (long long)(from_ms + 1100));
+    const server_step script[] = {{.event = "segv", .headers = headers}, {.answer = ACCEPTED, .pause_ms = 980}};
+    int status = run_child(CRASH_CHILD, "crash", script, 2);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+    if (gone_at_ms - from_ms < 980) fail_msg("it was gone after %lld ms", (long long)(gone_at_ms - from_ms));
+}
+
 /* A service that doesn't answer the report doesn't keep the process alive. */
 static void dies_even_if_the_report_is_not_taken(void **state) {
     static const server_way ways[] = {CUTS, CUTS_UNREAD};
@@ -252,6 +282,8 @@ static const struct CMUnitTest tests[] = {
     ROW(logs_whose_it_is),
     ROW(reports_a_crash_of_init_as_an_init_error),
     ROW(leaves_the_crash_of_a_child_to_the_child),
+    ROW(a_child_that_returns_from_the_handler_ends),
+    ROW(a_report_hears_its_answer_across_a_signal),
     ROW(dies_even_if_the_report_is_not_taken),
 };
 

@@ -192,6 +192,51 @@ static void exit_in_init_is_an_init_error(void **state) {
     assert_says(service.init_error, "exit(3) was called in the init of the handler exit");
 }
 
+static int64_t boot_ms(void) {
+    const latch_clock clock = latch_clock_system();
+    return clock.boot_us(clock.self) / 1000;
+}
+
+/* Workers that haven't begun are not waited for. */
+static void an_init_that_ends_does_so_at_once(void **state) {
+    static const char *const handlers[] = {"init", "exit"};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(handlers); i++, again()) {
+        int64_t from_ms = boot_ms();
+        int status = run(handlers[i], "4");
+        int64_t took_ms = boot_ms() - from_ms;
+        assert_true(i == 0 ? WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV : WIFEXITED(status) && WEXITSTATUS(status) == 3);
+        assert_int_equal(service.init_errors, 1);
+        if (took_ms >= 900) fail_msg("%s: %lld ms", handlers[i], (long long)took_ms);
+    }
+}
+
+/* A fault on the way along the frames changes neither what is told nor how the process ends. */
+static void frames_that_lead_nowhere_change_nothing(void **state) {
+    static const struct {
+        const char *way, *type, *says;
+        int status;
+    } rows[] = {
+        {"hang_lost", "Function.DeadlineExceeded", "hang_lost+0x", 1},
+        {"exit_lost", "Function.Exit", "exit(3) was called in the handler crash", 3},
+    };
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT_OF(rows); i++, again()) {
+        size_t row = i % COUNT_OF(rows);
+        service.count = 1;
+        service.timeout_ms = 1000;
+        service.event = that_event;
+        the_event = rows[row].way;
+        int status = run("crash", i < COUNT_OF(rows) ? NULL : "2");
+        const crowd_outcome *o = &service.outcomes[0];
+        assert_int_equal(o->errors, 1);
+        assert_string_equal(o->type, rows[row].type);
+        assert_says(o->body, rows[row].says);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != rows[row].status)
+            fail_msg("%s: wait status %x: %s", rows[row].way, (unsigned)status, said);
+    }
+}
+
 static void the_exit_of_a_child_is_the_childs(void **state) {
     (void)state;
     service.count = 2;
@@ -371,6 +416,8 @@ static const struct CMUnitTest tests[] = {
     ROW(what_has_no_deadline_or_little_time_is_not_watched),
     ROW(exit_is_reported_with_its_status),
     ROW(exit_in_init_is_an_init_error),
+    ROW(an_init_that_ends_does_so_at_once),
+    ROW(frames_that_lead_nowhere_change_nothing),
     ROW(the_exit_of_a_child_is_the_childs),
     ROW(others_finish_what_they_have),
     ROW(each_of_several_crashes_is_reported),
