@@ -61,6 +61,10 @@ static void each_header_on_its_own(void **state) {
         {"Lambda-Runtime-Aws-Request-Id: \r\n", NULL, NULL, NULL},
         {ID, RESPONSE_LINE("r-1"),
          "\"arn\":\"\",\"trace\":\"\",\"environment\":\"unset\",\"tenant\":\"\",\"invocation\":\"\",\"bounded\":false", NULL},
+        {ID "Lambda-Runtime-Invoked-Function-Arn:\r\nLambda-Runtime-Trace-Id: \r\nLambda-Runtime-Aws-Tenant-Id: \r\n"
+            "Lambda-Runtime-Invocation-Id:  \r\nLambda-Runtime-Client-Context: \r\nLambda-Runtime-Cognito-Identity: \r\nContent-Type: \r\n",
+         RESPONSE_LINE("r-1"),
+         "\"arn\":\"\",\"trace\":\"\",\"environment\":\"unset\",\"tenant\":\"\",\"invocation\":\"\",\"bounded\":false", NULL},
         {"Lambda-Runtime-Aws-Request-Id: a/b?c%\r\n", RESPONSE_LINE("a%2Fb%3Fc%25"), "\"id\":\"a/b?c%\"", NULL},
         {ID "LAMBDA-RUNTIME-AWS-REQUEST-ID: r-2\r\n", RESPONSE_LINE("r-1"), "\"id\":\"r-1\"", NULL},
         {DEADLINE("1767225610000"), RESPONSE_LINE("r-1"), "\"bounded\":true,\"left\":9600", NULL},
@@ -108,6 +112,10 @@ static void the_first_invocation_id_goes_back(void **state) {
     (void)state;
     PLAY(&play, tells, script);
     assert_string_equal(server_header(&play.server.requests[1], "Lambda-Runtime-Invocation-Id"), "v-1");
+    again();
+    const server_step empty[] = {{.event = "1", .headers = ID "Lambda-Runtime-Invocation-Id: \r\n"}, {.answer = ACCEPTED}};
+    PLAY(&play, tells, empty);
+    assert_null(strstr(play.server.requests[1].head, "Invocation-Id"));
 }
 
 /* A header of so many bytes, behind the request id. */
@@ -200,6 +208,7 @@ static void client_contexts(void **state) {
         const char *says;
     } rows[] = {
         {ID, false, "\"none\""},
+        {CONTEXT("") COGNITO(" "), false, "\"none\""},
         {CONTEXT("{\"client\":{\"app_title\":\"t\"},\"custom\":{\"campaign\":\"c\"}}") COGNITO("{\"cognitoIdentityId\":\"i\"}"), false,
          "{\"title\":\"t\",\"campaign\":\"c\",\"id\":\"i\"}"},
         {CONTEXT("{no JSON"), true, "client context: "},
