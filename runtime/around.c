@@ -57,6 +57,11 @@ static bool has_reply(const latch_call *call) {
     return call->event != NULL && latch_event_replied(call->event, &reply);
 }
 
+/* What was streamed where nobody streams is a reply as soon as who wrote it has returned: who called it sees it. */
+static latch_status collected(latch_call *call, latch_status status) {
+    return call->collect != NULL ? call->collect(call, status) : status;
+}
+
 static bool applies(const latch_around *hook, const latch_call *call) {
     return hook->route == NULL || (call->route != NULL && is_route(hook->route, call->route));
 }
@@ -67,7 +72,7 @@ static latch_status run_hook(latch_ctx *cx, latch_call *call, size_t at, latch_a
     struct latch_around_frame frame = {.last = last, .at = at}, *outer = call->frame;
     const latch_around *hook = &call->handler->around[at];
     call->frame = &frame;
-    latch_status status = hook->run(cx, call, hook->arg);
+    latch_status status = collected(call, hook->run(cx, call, hook->arg));
     call->frame = outer;
     if (status != LATCH_OK && frame.called && status == frame.status) cx->err = frame.why;
     if (status != LATCH_OK || frame.called || has_reply(call)) return latch_outcome_check(cx, status);
@@ -79,7 +84,7 @@ static latch_status run_hook(latch_ctx *cx, latch_call *call, size_t at, latch_a
 static latch_status run_from(latch_ctx *cx, latch_call *call, size_t at, latch_around_last *last) {
     while (at < call->handler->around_count && !applies(&call->handler->around[at], call))
         at++;
-    return at < call->handler->around_count ? run_hook(cx, call, at, last) : latch_outcome_check(cx, last(cx, call));
+    return at < call->handler->around_count ? run_hook(cx, call, at, last) : latch_outcome_check(cx, collected(call, last(cx, call)));
 }
 
 latch_status latch_around_next(latch_ctx *cx, latch_call *call) {

@@ -11,6 +11,8 @@ struct latch_call {
     latch_http *http;         /* one of these three */
     latch_record *record;
     latch_event *event;
+    /* After the handler, and after each hook: what the status becomes. NULL: nothing. */
+    latch_status (*collect)(latch_call *call, latch_status status);
     struct latch_around_frame *frame; /* of the hook that runs; NULL: none does */
 };
 

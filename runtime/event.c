@@ -69,8 +69,8 @@ static latch_status settle(latch_event *event, const latch_handler *handler, lat
     return status;
 }
 
-/* What was collected is the reply as soon as the handler has returned, and its hooks see it; or the hook that began it. */
-static latch_status collect(latch_event *event, latch_status status) {
+static latch_status collect(latch_call *call, latch_status status) {
+    latch_event *event = call->event;
     if (event->stream == NULL || !event->stream->collects) return status;
     status = latch_stream_settle(&event->stream, status);
     event->replied = status == LATCH_OK;
@@ -81,12 +81,12 @@ static latch_status collect(latch_event *event, latch_status status) {
     return LATCH_OK;
 }
 
-static latch_status run_event(latch_ctx *cx, latch_call *call) { return collect(call->event, call->handler->event(cx, call->event)); }
+static latch_status run_event(latch_ctx *cx, latch_call *call) { return call->handler->event(cx, call->event); }
 
 latch_status latch_event_run(latch_ctx *cx, const latch_handler *handler, latch_str bytes, latch_str *reply) {
     latch_event event = {.cx = cx, .bytes = bytes, .reply = LATCH_STR("null")};
-    latch_call call = {.handler = handler, .event = &event};
-    latch_status status = collect(&event, latch_around_run(cx, &call, run_event)), ended = status;
+    latch_call call = {.handler = handler, .event = &event, .collect = collect};
+    latch_status status = latch_around_run(cx, &call, run_event), ended = status;
     status = settle(&event, handler, status);
     if (status == LATCH_OK) status = latch_outcome_fits(cx, event.reply);
     latch_scope_end(cx, status != LATCH_OK ? status : ended);

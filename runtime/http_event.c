@@ -548,8 +548,8 @@ latch_status latch_http_stream(latch_http *http, int status, const char *content
     return begun;
 }
 
-/* What was collected is the reply as soon as the handler has returned, and its hooks see it; or the hook that began it. */
-static latch_status collect(latch_http *http, latch_status status) {
+static latch_status collect(latch_call *call, latch_status status) {
+    latch_http *http = call->http;
     if (http->stream == NULL || !http->stream->collects) return status;
     status = latch_stream_settle(&http->stream, status);
     if (status != LATCH_OK) http->status = 0;
@@ -624,8 +624,8 @@ static latch_status not_allowed(latch_http *http, latch_str allow) {
 /* The handler, or what is said where there is none for this path and method. */
 static latch_status run_route(latch_ctx *cx, latch_call *call) {
     latch_http *http = call->http;
-    if (call->handler->routes == NULL) return collect(http, call->handler->http(cx, http));
-    return call->route != NULL ? collect(http, call->route->run(cx, http)) : not_allowed(http, http->found.allow);
+    if (call->handler->routes == NULL) return call->handler->http(cx, http);
+    return call->route != NULL ? call->route->run(cx, http) : not_allowed(http, http->found.allow);
 }
 
 static latch_status handle(latch_http *http, const latch_handler *handler) {
@@ -634,8 +634,8 @@ static latch_status handle(latch_http *http, const latch_handler *handler) {
         LATCH_TRY(latch_route_find(http->cx, handler, http->method, path, &http->found));
         http->routed = http->found.route != NULL;
     }
-    latch_call call = {.handler = handler, .route = http->found.route, .http = http};
-    latch_status status = collect(http, latch_around_run(http->cx, &call, run_route));
+    latch_call call = {.handler = handler, .route = http->found.route, .http = http, .collect = collect};
+    latch_status status = latch_around_run(http->cx, &call, run_route);
     if (*http->full && (status == LATCH_OK || latch_is_refusal(status) || status == LATCH_E_INPUT)) return full(http);
     if (status == LATCH_OK && http->status == 0)
         return latch_err_set(&http->cx->err, LATCH_E_MISUSE, "the handler returned LATCH_OK without a reply");

@@ -87,6 +87,11 @@ static latch_status outer(latch_ctx *cx, latch_call *call, const void *arg) {
     return latch_around_next(cx, call);
 }
 
+static latch_status answer_in_hook(latch_ctx *cx, latch_call *call, const void *arg) {
+    (void)arg;
+    return place(cx, latch_call_http(call));
+}
+
 /* ── policies ───────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static const latch_once_event by_header = {.name = "header", .key = {"headers.Idempotency-Key"}, .keep_ms = LATCH_DAY_MS},
@@ -99,6 +104,7 @@ static const latch_once_event by_header = {.name = "header", .key = {"headers.Id
 #define AROUND(name, ...) static const latch_around name[] = {__VA_ARGS__};
 AROUND(header_hooks, {LATCH_ONCE_EVENT(&by_header)})
 AROUND(nested_hooks, {.run = outer}, {LATCH_ONCE_EVENT(&by_header)})
+AROUND(inner_hooks, {LATCH_ONCE_EVENT(&by_header)}, {.run = answer_in_hook})
 AROUND(body_hooks, {LATCH_ONCE_EVENT(&by_body)})
 AROUND(claim_hooks, {LATCH_ONCE_EVENT(&by_claim)})
 AROUND(optional_hooks, {LATCH_ONCE_EVENT(&optional)})
@@ -112,6 +118,7 @@ AROUND(two_hooks, {LATCH_ONCE_EVENT(&by_header)}, {LATCH_ONCE_EVENT(&by_body)})
 static const latch_handler handlers[] = {
     {.name = "header", .http = place, LATCH_AROUND(header_hooks), .stores = true},
     {.name = "nested", .http = place, LATCH_AROUND(nested_hooks), .stores = true},
+    {.name = "inner", .http = place, LATCH_AROUND(inner_hooks), .stores = true},
     {.name = "body", .http = place, LATCH_AROUND(body_hooks), .stores = true},
     {.name = "claim", .http = place, LATCH_AROUND(claim_hooks), .stores = true},
     {.name = "optional", .http = place, LATCH_AROUND(optional_hooks), .stores = true},
@@ -319,20 +326,21 @@ static void bytes_come_back_as_they_were(void **state) {
     assert_int_equal(runs, 1);
 }
 
+/* The handler's; and that of a hook which answers instead of it. */
 static void a_stream_is_collected_and_kept(void **state) {
     (void)state;
     does.streams = true;
-    for (int i = 0; i < 2; i++) {
-        const latch_test_outcome *o = post(t, "header", "k", ORDER);
+    for (int i = 0; i < 4; i++) {
+        const latch_test_outcome *o = i < 2 ? post(t, "header", "k", ORDER) : post(t, "inner", "k-2", ORDER);
         assert_int_equal(o->http_status, 202);
         assert_string_equal(o->body, "a,b\n1,2\n");
         assert_string_equal(latch_test_header(o, "content-type"), "text/csv");
         assert_string_equal(latch_test_header(o, "set-cookie"), "session=1");
     }
-    assert_int_equal(runs, 1);
+    assert_int_equal(runs, 2);
     for (int i = 0; i < 2; i++)
         assert_string_equal(latch_test_event(t, "event-stream", "{\"detail\":{\"id\":9}}")->reply, "[1]");
-    assert_int_equal(runs, 2);
+    assert_int_equal(runs, 3);
 }
 
 static void what_outer_hooks_set_is_theirs(void **state) {
