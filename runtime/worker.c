@@ -103,6 +103,7 @@ static latch_api_verdict serve(latch_worker *w, latch_invocation *invocation) {
     cx.arena = &w->invocation.arena;
     cx.err = (latch_err){0};
     cx.request_id = w->cx->request_id = invocation->request_id;
+    w->cx->tenant_id = invocation->tenant_id;
     int64_t now_ms = latch_now_ms(&cx);
     cx.deadline_at_ms = latch_invocation_stores_deadline_ms(invocation, now_ms);
     cx.scope = &scope;
@@ -135,8 +136,10 @@ void latch_process_stop(latch_process *p) {
     atomic_store(&p->stopping, true);
     for (size_t i = 0; i < p->worker_count; i++) {
         latch_worker *w = p->workers[i];
+        atomic_fetch_add(&w->api.stoppers, 1);
         int fd = w->api.fd;
         if (atomic_load(&w->phase) == LATCH_WORKER_ASKING && fd >= 0) shutdown(fd, SHUT_RD);
+        atomic_fetch_sub(&w->api.stoppers, 1);
     }
 }
 
@@ -152,7 +155,7 @@ static latch_api_verdict poll(latch_worker *w) {
             convert_deadline(w, &invocation);
             verdict = serve(w, &invocation);
         }
-        w->cx->request_id = LATCH_STR("");
+        w->cx->request_id = w->cx->tenant_id = LATCH_STR("");
         reset(&w->invocation);
         if (verdict != LATCH_API_GO_ON) return verdict;
     }

@@ -511,6 +511,20 @@ static void reacts_to_the_answer_of_a_post(void **state) {
     }
 }
 
+/* What the client logs of an invocation says whose it is, as the handler's own records do; what it logs between two is nobody's. */
+static void logs_whose_post_it_is(void **state) {
+    static const server_step script[] = {{.event = "1", .headers = REQUEST_1 "Lambda-Runtime-Aws-Tenant-Id: blue\r\n"},
+                                         {.answer = ANSWER("410 Gone")},
+                                         {.answer = ANSWER("403 Forbidden")},
+                                         {.event = "2"},
+                                         {.answer = ANSWER("410 Gone")}};
+    (void)state;
+    PLAY(&play, echoes, script);
+    assert_logged("\"level\":\"WARN\",\"requestId\":\"r-1\",\"tenantId\":\"blue\",\"message\":\"the Runtime API refused a post");
+    assert_logged("\"level\":\"WARN\",\"message\":\"no event, asking again");
+    assert_logged("\"level\":\"WARN\",\"requestId\":\"r-1\",\"message\":\"the Runtime API refused a post");
+}
+
 static void sends_a_post_again_that_got_no_answer(void **state) {
     static const struct {
         server_way first;
@@ -759,6 +773,7 @@ static const struct CMUnitTest tests[] = {
     ROW(waits_for_an_event_as_long_as_it_takes),
     ROW(holds_nothing_back),
     ROW(reacts_to_the_answer_of_a_post),
+    ROW(logs_whose_post_it_is),
     ROW(sends_a_post_again_that_got_no_answer),
     ROW(gives_a_post_up_at_the_deadline),
     ROW(gives_a_post_up_after_ten_tries_without_a_deadline),
