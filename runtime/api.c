@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ static bool is_address(const char *text) {
 latch_status latch_api_init(latch_api *api, const char *address, latch_ctx *cx) {
     api->easy = NULL;
     api->fd = -1;
+    atomic_init(&api->stoppers, 0);
     api->started = false;
     api->any_started = NULL;
     api->stopping = NULL;
@@ -73,6 +75,8 @@ latch_status latch_api_init(latch_api *api, const char *address, latch_ctx *cx) 
 
 void latch_api_hang_up(latch_api *api) {
     api->fd = -1; /* first: who stops the process shuts it down, and must not meet another's */
+    while (atomic_load(&api->stoppers) > 0)
+        sched_yield();
     if (api->easy != NULL) curl_easy_cleanup(api->easy);
     api->easy = NULL;
 }

@@ -61,6 +61,7 @@ typedef struct latch_api {
     latch_ctx *cx;                    /* of the process: its clock waits, its log is written to; borrowed */
     void *easy;                       /* libcurl's handle, which owns fd; NULL: not connected */
     atomic_int fd;                    /* written by its worker alone; whoever stops the process reads it */
+    atomic_int stoppers;              /* who stops it, from before it reads fd until fd is shut down: it isn't closed meanwhile */
     bool started;                     /* a /next was answered */
     atomic_bool *any_started;         /* the same, of all workers of the process; NULL: of this one alone */
     const atomic_bool *stopping;      /* set: /next is given up, and answers END; NULL: it never is */
@@ -71,7 +72,7 @@ typedef struct latch_api {
     volatile sig_atomic_t streaming;  /* a latch_api_streaming */
     latch_api_verdict stream_verdict; /* of the answer that ended a stream early */
     bool stream_answered;             /* or something of an answer */
-    latch_arena answers; /* of what a POST answers: an invocation may have filled its own */
+    latch_arena answers;              /* of what a POST answers: an invocation may have filled its own */
     char head[LATCH_API_HEAD_BYTES];
     _Alignas(16) char memory[LATCH_API_ANSWER_BYTES];
 } latch_api;

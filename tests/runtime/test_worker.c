@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -404,6 +406,53 @@ static void a_500_ends_the_process_within_a_second(void **state) {
     assert_in_range(atomic_load(&service.handed), 3, 100); /* and then no more were asked for */
 }
 
+static struct { atomic_bool armed, both_ask, shuts, posted, shut; } slow;
+
+static void await_flag(const atomic_bool *flag, int most_ms) {
+    for (int ms = 0; ms < most_ms && !atomic_load(flag); ms++)
+        nap_ms(1);
+}
+
+/* In place of the library's: who stops the others is held up between their descriptor and its shutdown, as a busy machine may do. */
+int shutdown(int fd, int how) {
+    if (atomic_exchange(&slow.armed, false)) {
+        atomic_store(&slow.shuts, true);
+        await_flag(&slow.posted, 300);
+        nap_ms(10);
+        int status = (int)syscall(SYS_shutdown, fd, how);
+        atomic_store(&slow.shut, true);
+        return status;
+    }
+    return (int)syscall(SYS_shutdown, fd, how);
+}
+
+/* The second event comes when its worker's descriptor has been looked at, and isn't shut down yet. */
+static const char *when_it_is_stopped(size_t i) {
+    if (i == 0) await_flag(&slow.both_ask, 2000);
+    if (i == 1) atomic_store(&slow.both_ask, true);
+    if (i == 1) await_flag(&slow.shuts, 2000);
+    return i == 0 ? "0" : "1";
+}
+
+static int five_hundred_for_the_first(size_t i) {
+    if (i == 0) return 500;
+    atomic_store(&slow.posted, true);
+    await_flag(&slow.shut, 100);
+    return 202;
+}
+
+/* The connection that a worker opens next has the number of the one that it closed. */
+static void what_is_stopped_is_not_another_connection(void **state) {
+    (void)state;
+    service.count = 2;
+    service.event = when_it_is_stopped;
+    service.status = five_hundred_for_the_first;
+    atomic_store(&slow.armed, true);
+    assert_int_equal(run_handler("2", echo), 1);
+    assert_true(atomic_load(&slow.shut));
+    assert_int_equal(service.outcomes[1].responses, 1);
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -412,6 +461,7 @@ static const struct CMUnitTest tests[] = {
     ROW(twins_that_share_too_much_are_noticed),          ROW(eight_workers_do_more_than_twice_what_one_does),
     ROW(arenas_that_do_not_fit_are_an_init_error),       ROW(a_worker_that_does_not_start_leaves_the_others),
     ROW(a_worker_that_gets_no_event_leaves_the_others),  ROW(a_500_ends_the_process_within_a_second),
+    ROW(what_is_stopped_is_not_another_connection),
 };
 
 CHECK_MAIN(tests)
