@@ -140,8 +140,9 @@ static latch_status send_first(latch_stream *s, latch_str first, latch_str secon
     chunk c;
     LATCH_TRY(make_head(s, &head));
     for (;;) {
-        if (api->easy != NULL && !is_quiet(api)) latch_api_hang_up(api);
-        bool kept = api->easy != NULL;
+        bool kept =
+            api->easy != NULL && !latch_api_is_stopping(api) && is_quiet(api); /* stopping: its reading side may soon be shut down */
+        if (!kept) latch_api_hang_up(api);
         if (latch_api_dial(api) != LATCH_OK)
             return latch_err_set(&s->cx->err, LATCH_E_NETWORK, "the Runtime API isn't reached: %.150s", latch_api_err(api)->message);
         make_chunk(&c, head, first, second);

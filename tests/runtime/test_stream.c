@@ -1097,6 +1097,35 @@ static void tells_a_signal_handler_what_was_seen(void **state) {
     assert_int_equal(count_asked(ERROR_LINE("r-1")), 0);
 }
 
+/* Who stops the process takes the connection for one that waits for an event: it is shut down only when the stream has begun. */
+static latch_status streams_while_it_is_stopped(latch_ctx *cx, latch_event *event) {
+    static atomic_bool stops;
+    latch_api *api = cx->stream->self;
+    latch_stream *stream;
+    int held = dup(api->fd);
+    atomic_store(&stops, true);
+    api->stopping = &stops;
+    LATCH_TRY(latch_event_stream(event, "", &stream));
+    LATCH_TRY(latch_stream_write(stream, S("abc")));
+    LATCH_TRY(latch_stream_flush(stream));
+    shutdown(held, SHUT_RD);
+    close(held);
+    LATCH_TRY(latch_stream_write(stream, S("de")));
+    return latch_stream_flush(stream);
+}
+
+static void takes_another_connection_where_its_own_may_be_shut(void **state) {
+    static const server_step script[] = {{.event = "{}"}, {.answer = ACCEPTED}};
+    const latch_handler handler = {.event = streams_while_it_is_stopped};
+    (void)state;
+    PLAY(&play, handler, script);
+    assert_int_equal(play.server.count, 2);
+    assert_string_equal(body(1), "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+    assert_int_equal(play.server.requests[1].connection, 2);
+    assert_string_equal(play.written, "");
+    assert_int_equal(play.exit_status, 0);
+}
+
 /* ── a function that dies ────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* Its wait status; one that is still there after 10 s is killed. What it says goes nowhere. */
@@ -1196,6 +1225,7 @@ static const struct CMUnitTest tests[] = {
     ROW(goes_on_after_streams_on_one_connection),
     ROW(writes_an_end_that_fits),
     ROW(tells_a_signal_handler_what_was_seen),
+    ROW(takes_another_connection_where_its_own_may_be_shut),
     ROW(tells_of_a_handler_that_dies),
 };
 
