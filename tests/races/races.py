@@ -347,10 +347,8 @@ APART_MS, CLOCK_KEYS = 2000, 4
 CLOCK_RACES = [("lock-kept", judge.lock, {}), ("once-overrun", judge.once, {}), ("dedupe-rerun", judge.dedupe, {"crash_in": 1})]
 
 
-def clocks(store, o):
-    """Two processes behind and two ahead, for each race, all at once: what one has, another takes over only after its time, by any clock.
-    Their clocks aren't corrected by what the store says, and the margin is the default: exactly what they are apart."""
-    good, begin = True, time.monotonic()
+def clocks_race(store, o):
+    """Two processes behind and two ahead, for each race, all at once; their verdicts, by name."""
     with Stage(store) as stage:
         for name, _, options in CLOCK_RACES:
             for ahead in (-APART_MS // 2, APART_MS // 2) * 2:
@@ -358,18 +356,35 @@ def clocks(store, o):
                             skew_ms=1 if o.twin else None, **options)
         stage.wait(o.seconds + 60)
         processes = judge.read(stage.folder.name)
-        for name, check, _ in CLOCK_RACES:
-            verdict = check(processes) if name != "lock-kept" else check(processes, tokens=False)
-            took = time.monotonic() - begin
-            if o.twin:
-                print(f"{store.name}: {name}, without a margin: {len(verdict.violations) or 'NOT REPORTED: no'} violations", flush=True)
-            else:
-                line(store, f"{name}, clocks {APART_MS} ms apart", verdict, took)
-            enough = o.twin or verdict.counts["takeovers"] >= max(2, o.seconds / 4)
-            if not enough:
-                print(f"    too little happened: {dict(verdict.counts)}")
-            good = good and enough and bool(verdict.violations) == bool(o.twin)
+        return {name: check(processes) if name != "lock-kept" else check(processes, tokens=False) for name, check, _ in CLOCK_RACES}
+
+
+def clocks(store, o):
+    """What one has, another takes over only after its time, by any clock. Their clocks aren't corrected by what the store says, and the
+    margin is the default: exactly what they are apart."""
+    if o.twin:
+        return clocks_twin(store, o)
+    good, begin = True, time.monotonic()
+    for name, verdict in clocks_race(store, o).items():
+        line(store, f"{name}, clocks {APART_MS} ms apart", verdict, time.monotonic() - begin)
+        enough = verdict.counts["takeovers"] >= max(2, o.seconds / 4)
+        if not enough:
+            print(f"    too little happened: {dict(verdict.counts)}")
+        good = good and enough and not verdict.violations
     return good
+
+
+def clocks_twin(store, o):
+    """Without a margin each is broken, and must be reported; on a busy machine not always the first time."""
+    missing = {name for name, _, _ in CLOCK_RACES}
+    for _ in range(5):
+        for name, verdict in clocks_race(store, o).items():
+            print(f"{store.name}: {name}, without a margin: {len(verdict.violations)} violations", flush=True)
+            missing -= {name} if verdict.violations else set()
+        if not missing:
+            return True
+    print(f"    NOT REPORTED: {', '.join(sorted(missing))}", flush=True)
+    return False
 
 
 PARTS = {"races": races, "kills": kills, "late-owner": late_owner, "linearizability": linearizability, "clocks": clocks}
