@@ -136,7 +136,7 @@ static void *serve(void *arg) {
 static void leave_to_main(sigset_t *set) {
     static const int own[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
     sigfillset(set);
-    sigdelset(set, SIGRTMAX); /* the watchdog's */
+    sigdelset(set, LATCH_WATCHDOG_SIGNAL); /* the watchdog's */
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         sigdelset(set, own[i]);
 }

@@ -34,7 +34,7 @@ static bool make_timer(latch_watch *watch) {
     struct sigevent event;
     memset(&event, 0, sizeof event);
     event.sigev_notify = SIGEV_THREAD_ID;
-    event.sigev_signo = SIGRTMAX;
+    event.sigev_signo = LATCH_WATCHDOG_SIGNAL;
     event.sigev_notify_thread_id = watch->thread;
     if (!watch->has_timer) watch->has_timer = syscall(SYS_timer_create, CLOCK_REALTIME, &event, &watch->timer) == 0;
     return watch->has_timer;
@@ -98,8 +98,8 @@ static void on_signal(int number, siginfo_t *info, void *context) {
 void latch_watchdog_init(void) {
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
     sigemptyset(&action.sa_mask);
-    sigaction(SIGRTMAX, &action, &before);
-    latch_ending_return_by_kernel(SIGRTMAX);
+    sigaction(LATCH_WATCHDOG_SIGNAL, &action, &before);
+    latch_ending_return_by_kernel(LATCH_WATCHDOG_SIGNAL);
 }
 
-void latch_watchdog_clean_up(void) { sigaction(SIGRTMAX, &before, NULL); }
+void latch_watchdog_clean_up(void) { sigaction(LATCH_WATCHDOG_SIGNAL, &before, NULL); }

@@ -6,12 +6,17 @@
  * worker's own thread. It isn't set for each invocation: left at an older one's deadline, it goes off, looks at what runs now, and is set anew.
  * So it costs an invocation nothing but a compare. No watchdog: an invocation without a deadline, or with under 400 ms left when it comes.
  *
- * The signal is SIGRTMAX. A call of the handler's own that a signal interrupts may end with EINTR, at most once a deadline.
+ * The signal is SIGRTMAX - 2: emulators of processors keep the last two to themselves. A call of the handler's own that a signal interrupts may
+ * end with EINTR, at most once a deadline.
  */
 #ifndef LATCH_RUNTIME_WATCHDOG_H
 #define LATCH_RUNTIME_WATCHDOG_H
 
+#include <signal.h>
+
 #include "runtime/ending.h"
+
+#define LATCH_WATCHDOG_SIGNAL (SIGRTMAX - 2)
 
 #define LATCH_WATCHDOG_MS INT64_C(200)       /* before the deadline */
 #define LATCH_WATCHDOG_LEAST_MS INT64_C(400) /* that an invocation must have to be watched */
