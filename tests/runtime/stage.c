@@ -1,5 +1,6 @@
 #include "tests/runtime/stage.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,8 @@ void stage_set(stage *s) {
     memset(s, 0, sizeof *s);
     s->now_ms = STAGE_T0;
     s->log = (latch_log){.fd = memfd_create("log", MFD_CLOEXEC), .format = LATCH_LOG_JSON};
-    if (s->log.fd < 0) abort();
+    if (s->log.fd < 0 || fcntl(s->log.fd, F_SETFL, O_APPEND) != 0)
+        abort(); /* else two threads that write at once write to one place of it */
     for (size_t i = 0; i < sizeof unset / sizeof unset[0]; i++)
         unsetenv(unset[i]);
     setenv("_HANDLER", "h", 1);

@@ -1,4 +1,5 @@
 /* test_worker.c - several workers in one process, against a service that hands out events to whoever asks (crowd.h). */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@ static int set_up(void **state) {
     (void)state;
     memset(&service, 0, sizeof service);
     log_file = (latch_log){.fd = memfd_create("log", MFD_CLOEXEC)};
+    (void)fcntl(log_file.fd, F_SETFL, O_APPEND); /* two threads that write at once would write to one place of it */
     for (size_t i = 0; i < COUNT_OF(unset); i++)
         unsetenv(unset[i]);
     setenv("_HANDLER", "h", 1);
