@@ -30,6 +30,7 @@
 #define UNBOUNDED_MS (15 * LATCH_MINUTE_MS) /* of one that has no deadline: the longest that Lambda allows */
 #define ASKING_MS 1000                      /* that a worker takes to stop asking */
 #define STATUS_PATIENCE_MS 2000             /* until it is known what exit() was called with */
+#define EXITS_AT_ONCE 16                    /* calls of it; musl has room for 32 without malloc */
 
 static struct {
     latch_process *process; /* NULL: no process of ours */
@@ -417,6 +418,7 @@ static void on_exit_called(void) {
     latch_worker *of;
     int status = 0;
     if (!is_of_interest(&of)) return;
+    atexit(on_exit_called); /* for another worker that does so meanwhile: none would mean that the process ends at once */
     pid_t child = fork();
     if (child == 0) return;
     bool known = child > 0 && learn(child, &status);
@@ -427,7 +429,11 @@ static void on_exit_called(void) {
     _exit(known && WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }
 
-static void watch_exit(void) { atexit(on_exit_called); }
+/* musl's exit() takes each once, whoever calls it: so many may do so in the same moment. */
+static void watch_exit(void) {
+    for (int i = 0; i < EXITS_AT_ONCE; i++)
+        atexit(on_exit_called);
+}
 #endif
 
 /* ── the process ─────────────────────────────────────────────────────────────────────────────────────────────────── */

@@ -308,6 +308,24 @@ static void each_of_several_crashes_is_reported(void **state) {
     }
 }
 
+static const char *two_exit(size_t i) { return i < 2 ? "+exit3" : "nap500"; }
+
+static void each_of_several_exits_is_reported(void **state) {
+    (void)state;
+    for (int round = 0; round < 5; round++, again()) {
+        service.count = 4;
+        service.timeout_ms = 3000;
+        service.event = two_exit;
+        int status = run("crash", "4");
+        for (size_t i = 0; i < 4; i++) {
+            if (service.outcomes[i].errors != (i < 2) || service.outcomes[i].responses != (i >= 2))
+                fail_msg("round %d: %zu has %d errors, %d responses; status %x: %s", round, i, service.outcomes[i].errors,
+                         service.outcomes[i].responses, (unsigned)status, said);
+        }
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+    }
+}
+
 static const char *a_thread_crashes(size_t i) { return i == 0 ? "+thread" : "nap500"; }
 
 /* It is nobody's: its invocation waits for it, until its own watchdog tells. */
@@ -421,6 +439,7 @@ static const struct CMUnitTest tests[] = {
     ROW(the_exit_of_a_child_is_the_childs),
     ROW(others_finish_what_they_have),
     ROW(each_of_several_crashes_is_reported),
+    ROW(each_of_several_exits_is_reported),
     ROW(a_thread_of_nobodys_leaves_all_to_their_own_end),
     ROW(a_race_with_the_watchdog_has_one_winner),
     ROW(an_outcome_is_claimed_once_and_the_twin_is_noticed),
