@@ -440,12 +440,16 @@ static void watch_exit(void) {
 
 static void note_child(void) { all.is_child = true; }
 
+void latch_ending_adopt(void) {
+    all.pid = getpid();
+    all.is_child = false;
+}
+
 void latch_ending_init(latch_process *process) {
     static bool watches;
     all.process = process;
-    all.pid = getpid();
     latch_backtrace_init();
-    all.is_child = false;
+    latch_ending_adopt();
     if (!watches) watch_exit();
     if (!watches) (void)pthread_atfork(NULL, NULL, note_child);
     watches = true;

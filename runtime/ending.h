@@ -68,6 +68,9 @@ void latch_ending_arm(struct latch_worker *worker, const latch_invocation *invoc
     __attribute__((nonnull(1)));
 void latch_ending_disarm(struct latch_worker *worker) LATCH_NONNULL;
 
+/* After a restore: what goes on from a snapshot is the process, whatever its id is now. */
+void latch_ending_adopt(void);
+
 /* ── for crash.c and watchdog.c: async-signal-safe ──────────────────────────────────────────────────────────────────────── */
 
 /* Whose handler this thread's doings are: NULL where it runs none, or nobody knows. */

@@ -61,6 +61,7 @@ int latch_snapshot_pass(latch_process *p) {
     if (verdict == LATCH_API_EXIT) return 1;
     if (verdict == LATCH_API_END) return LATCH_GO_ON; /* the process is stopping: no event is asked for */
     int64_t until_ms = latch_clock_wall_ms(&p->options->clock) + LATCH_RESTORE_WINDOW_MS;
+    latch_ending_adopt();
     api->restoring = true;
     set_deadline(p, until_ms - ANSWER_MS);
     latch_status status = renew(p);

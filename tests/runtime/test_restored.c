@@ -12,6 +12,7 @@
 
 #include "core/ctx_private.h"
 #include "latch.h"
+#include "runtime/ending.h"
 #include "runtime/loop.h"
 #include "store/client.h"
 #include "store/open.h"
@@ -83,6 +84,7 @@ static latch_status take_snapshot(latch_ctx *cx, void *unused) {
     int status;
     (void)unused;
     pid_t other = fork();
+    if (other == 0) latch_ending_adopt(); /* no handler's child, but the process itself, once more */
     if (other > 0) waitpid(other, &status, 0);
     return other >= 0 ? LATCH_OK : latch_fail(cx, "NoFork", "no process");
 }
