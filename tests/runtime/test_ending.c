@@ -278,8 +278,8 @@ static void others_finish_what_they_have(void **state) {
         assert_int_equal(service.outcomes[0].responses, 0);
         assert_string_equal(service.outcomes[0].type, rows[i].type);
         assert_says(service.outcomes[0].body, rows[i].says);
-        assert_int_equal(service.running, 0);
-        size_t answered = service.answered; /* until one hangs for too long, the others go on */
+        size_t answered = service.answered; /* until one hangs for too long, the others go on: one may be handed an event in that moment */
+        assert_in_range(service.running, 0, i == 4 ? 3 : 0);
         assert_in_range(answered, 4, i == 4 ? 16 : 4);
         for (size_t k = 1; k < answered; k++) {
             const crowd_outcome *o = &service.outcomes[k];
