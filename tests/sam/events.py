@@ -21,6 +21,12 @@ def answer_of(text):
         return {"this is no JSON": text[-500:]}
 
 
+def printed(text):
+    """The same of what was printed for people, where the lines of a CSV have lost their own ends: in a warm container they are looked at."""
+    head, nuls, body = text.partition("\0" * 8)
+    return answer_of(head + nuls + "".join(line + "\r\n" for line in body.splitlines()) if nuls else text)
+
+
 def first_plays(checks, world, table):
     """In order within a function, whose events build on each other; two functions at a time."""
     answers = {}
@@ -42,9 +48,9 @@ def first_plays(checks, world, table):
     play(["sweep-schedule-2"])
     for name in NAMES:
         text, log = answers[name]
-        lines = mismatches(expectation(name, 1), answer_of(text))
+        lines = mismatches(expectation(name, 1), printed(text))
         checks.that(f"sam local invoke {function_of(name)} --event events/{name}.json", not lines, "\n".join([*lines, *log.splitlines()[-8:]]))
-    return {name: answer_of(text) for name, (text, _) in answers.items()}
+    return {name: printed(text) for name, (text, _) in answers.items()}
 
 
 def prolong(checks, table):
