@@ -45,7 +45,7 @@ static void look(const latch_log *log, const char *text, size_t len) {
     }
     must(memchr(text, '\n', len) == NULL);
     if (log->format != LATCH_LOG_JSON) return;
-    yyjson_doc *doc = yyjson_read(text, len, 0);
+    yyjson_doc *doc = yyjson_read(text, len, YYJSON_READ_NUMBER_AS_RAW); /* a number may be past any double */
     must(doc != NULL);
     yyjson_val *root = yyjson_doc_get_root(doc), *secret = yyjson_obj_get(root, "password");
     must(yyjson_is_str(yyjson_obj_get(root, "message")));
