@@ -38,10 +38,6 @@ void latch_observer_close(latch_observer *o, latch_ctx *cx) {
     latch_log_close(cx, &o->line);
 }
 
-void latch_observer_restored(latch_observer *o) {
-    if (o->open) latch_xray_restored(&o->xray);
-}
-
 void latch_observer_begin(latch_observer *o, latch_ctx *cx) {
     cx->tenant_id = cx->invocation->tenant_id;
     cx->trace_id = cx->invocation->trace_id;

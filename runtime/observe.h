@@ -29,10 +29,12 @@ typedef struct latch_observer { /* zero: not open */
     int64_t from_us, to_us; /* of its handler, by the clock's boot_us */
 } latch_observer;
 
-/* `cx` is the worker's, which its invocations' begin as. close undoes it. `several`: there are others, which have the same begin. */
+/*
+ * `cx` is the worker's, which its invocations' begin as. close undoes it. `several`: there are others, which have the same begin. Behind a
+ * restore: what is made of randomness or a connection here is in no snapshot.
+ */
 void latch_observer_open(latch_observer *observer, latch_ctx *cx, const char *handler, atomic_bool *warm, bool several);
 void latch_observer_close(latch_observer *observer, latch_ctx *cx);
-void latch_observer_restored(latch_observer *observer); /* from a snapshot: whatever was made of randomness or a connection */
 
 /* Of one invocation: before its handler, right after it, and after its answer was posted. `cx` is the invocation's. */
 void latch_observer_begin(latch_observer *observer, latch_ctx *cx);

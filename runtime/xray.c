@@ -98,13 +98,6 @@ void latch_xray_close(latch_xray *trace) {
     *trace = (latch_xray){.fd = -1};
 }
 
-void latch_xray_restored(latch_xray *trace) {
-    if (!trace->on) return;
-    latch_trace_random_seed(&trace->random);
-    if (trace->fd >= 0) close(trace->fd);
-    trace->on = dial(trace) == NULL;
-}
-
 void latch_xray_begin(latch_xray *trace, latch_ctx *cx) {
     cx->trace_seed = 0;
     if (!trace->on) return;

@@ -34,7 +34,6 @@ typedef struct latch_xray { /* a worker's; zero: off */
 /* As the environment says. What is wrong with the address is one WARN record, and it stays off. close undoes it. */
 void latch_xray_open(latch_xray *trace, latch_ctx *cx);
 void latch_xray_close(latch_xray *trace);
-void latch_xray_restored(latch_xray *trace); /* from a snapshot: other ids, another socket */
 
 /* cx->trace_id is the invocation's. Where it is sent, cx->trace_seed is set, of which its spans' ids are made. */
 void latch_xray_begin(latch_xray *trace, latch_ctx *cx);
