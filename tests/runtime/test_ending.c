@@ -79,10 +79,38 @@ static int run(const char *handler, const char *workers) {
         if ((text) == NULL || strstr((text), (part)) == NULL) fail_msg("no \"%s\" in %s", (part), (text) != NULL ? (text) : "nothing");    \
     } while (0)
 
+static bool exited(int status, int with) { return WIFEXITED(status) && WEXITSTATUS(status) == with; }
+static bool died(int status, int of) { return WIFSIGNALED(status) && WTERMSIG(status) == of; }
+
 static const char *the_event = "hang";
 static const char *that_event(size_t i) {
     (void)i;
     return the_event;
+}
+
+static int run_events(size_t count, int64_t timeout_ms, const char *(*event)(size_t i), const char *workers) {
+    service.count = count;
+    service.timeout_ms = timeout_ms;
+    service.event = event;
+    return run("crash", workers);
+}
+
+static int run_one(const char *way, int64_t timeout_ms, const char *workers) {
+    the_event = way;
+    return run_events(1, timeout_ms, that_event, workers);
+}
+
+static void assert_answered(const crowd_outcome *o) {
+    assert_int_equal(o->responses, 1);
+    assert_int_equal(o->errors, 0);
+    assert_false(o->mismatched);
+}
+
+static void assert_reported(const crowd_outcome *o, const char *type) {
+    assert_int_equal(o->errors, 1);
+    assert_int_equal(o->responses, 0);
+    assert_false(o->mismatched);
+    assert_string_equal(o->type, type);
 }
 
 /* ── hangs ───────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -97,17 +125,10 @@ static void a_hang_is_reported_before_the_deadline_with_what_it_waits_for(void *
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
-        service.count = 1;
-        service.timeout_ms = 1000;
-        service.event = that_event;
-        the_event = rows[i].way;
-        int status = run("crash", NULL);
+        int status = run_one(rows[i].way, 1000, NULL);
         const crowd_outcome *o = &service.outcomes[0];
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 1) fail_msg("%s: wait status %x: %s", rows[i].way, (unsigned)status, said);
-        assert_int_equal(o->errors, 1);
-        assert_int_equal(o->responses, 0);
-        assert_false(o->mismatched);
-        assert_string_equal(o->type, "Function.DeadlineExceeded");
+        if (!exited(status, 1)) fail_msg("%s: wait status %x: %s", rows[i].way, (unsigned)status, said);
+        assert_reported(o, "Function.DeadlineExceeded");
         assert_says(o->body, "\"errorType\":\"DeadlineExceeded\"");
         assert_says(o->body, rows[i].says);
         assert_says(o->body, rows[i].frame);
@@ -122,11 +143,8 @@ static const char *naps_then_hang(size_t i) { return i == 0 ? "nap200" : i == 1 
 /* The timer was left at the first one's deadline, and goes off in others, which have more time. */
 static void each_has_its_own_deadline(void **state) {
     (void)state;
-    service.count = 4;
-    service.timeout_ms = 900;
-    service.event = naps_then_hang;
-    int status = run("crash", NULL);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    int status = run_events(4, 900, naps_then_hang, NULL);
+    assert_true(exited(status, 1));
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(service.outcomes[i].responses, 1);
     assert_int_equal(service.outcomes[3].errors, 1);
@@ -141,14 +159,9 @@ static void what_has_no_deadline_or_little_time_is_not_watched(void **state) {
     } rows[] = {{0, "nap900"}, {350, "nap200"}, {399, "nap500"}};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
-        service.count = 1;
-        service.timeout_ms = rows[i].timeout_ms;
-        service.event = that_event;
-        the_event = rows[i].way;
-        int status = run("crash", NULL);
-        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-        assert_int_equal(service.outcomes[0].responses, 1);
-        assert_int_equal(service.outcomes[0].errors, 0);
+        int status = run_one(rows[i].way, rows[i].timeout_ms, NULL);
+        assert_true(exited(status, 0));
+        assert_answered(&service.outcomes[0]);
     }
 }
 
@@ -167,16 +180,10 @@ static void exit_is_reported_with_its_status(void **state) {
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
-        service.count = 1;
-        service.timeout_ms = 5000;
-        service.event = that_event;
-        the_event = rows[i].way;
-        int status = run("crash", NULL);
+        int status = run_one(rows[i].way, 5000, NULL);
         const crowd_outcome *o = &service.outcomes[0];
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != rows[i].status) fail_msg("%s: wait status %x", rows[i].way, (unsigned)status);
-        assert_int_equal(o->errors, 1);
-        assert_int_equal(o->responses, 0);
-        assert_string_equal(o->type, "Function.Exit");
+        if (!exited(status, rows[i].status)) fail_msg("%s: wait status %x", rows[i].way, (unsigned)status);
+        assert_reported(o, "Function.Exit");
         assert_says(o->body, rows[i].says);
         assert_says(o->body, "exit+0x");
         assert_says(said, rows[i].prints);
@@ -186,7 +193,7 @@ static void exit_is_reported_with_its_status(void **state) {
 static void exit_in_init_is_an_init_error(void **state) {
     (void)state;
     int status = run("exit", NULL);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+    assert_true(exited(status, 3));
     assert_int_equal(service.init_errors, 1);
     assert_string_equal(service.init_type, "Function.Exit");
     assert_says(service.init_error, "exit(3) was called in the init of the handler exit");
@@ -205,7 +212,7 @@ static void an_init_that_ends_does_so_at_once(void **state) {
         int64_t from_ms = boot_ms();
         int status = run(handlers[i], "4");
         int64_t took_ms = boot_ms() - from_ms;
-        assert_true(i == 0 ? WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV : WIFEXITED(status) && WEXITSTATUS(status) == 3);
+        assert_true(i == 0 ? died(status, SIGSEGV) : exited(status, 3));
         assert_int_equal(service.init_errors, 1);
         if (took_ms >= 900) fail_msg("%s: %lld ms", handlers[i], (long long)took_ms);
     }
@@ -223,27 +230,18 @@ static void frames_that_lead_nowhere_change_nothing(void **state) {
     (void)state;
     for (size_t i = 0; i < 2 * COUNT_OF(rows); i++, again()) {
         size_t row = i % COUNT_OF(rows);
-        service.count = 1;
-        service.timeout_ms = 1000;
-        service.event = that_event;
-        the_event = rows[row].way;
-        int status = run("crash", i < COUNT_OF(rows) ? NULL : "2");
-        const crowd_outcome *o = &service.outcomes[0];
-        assert_int_equal(o->errors, 1);
-        assert_string_equal(o->type, rows[row].type);
-        assert_says(o->body, rows[row].says);
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != rows[row].status)
-            fail_msg("%s: wait status %x: %s", rows[row].way, (unsigned)status, said);
+        int status = run_one(rows[row].way, 1000, i < COUNT_OF(rows) ? NULL : "2");
+        assert_reported(&service.outcomes[0], rows[row].type);
+        assert_says(service.outcomes[0].body, rows[row].says);
+        if (!exited(status, rows[row].status)) fail_msg("%s: wait status %x: %s", rows[row].way, (unsigned)status, said);
     }
 }
 
 static void the_exit_of_a_child_is_the_childs(void **state) {
     (void)state;
-    service.count = 2;
-    service.event = that_event;
     the_event = "exit_child";
-    int status = run("crash", NULL);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    int status = run_events(2, 0, that_event, NULL);
+    assert_true(exited(status, 0));
     for (size_t i = 0; i < 2; i++)
         assert_int_equal(service.outcomes[i].responses, 1);
 }
@@ -266,27 +264,17 @@ static void others_finish_what_they_have(void **state) {
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
-        service.count = 100;
-        service.timeout_ms = 1500;
-        service.event = first_does;
         the_event = rows[i].way;
-        int status = run("crash", "4");
-        bool as_it_would = rows[i].signal != 0 ? WIFSIGNALED(status) && WTERMSIG(status) == rows[i].signal
-                                               : WIFEXITED(status) && WEXITSTATUS(status) == rows[i].status;
+        int status = run_events(100, 1500, first_does, "4");
+        bool as_it_would = rows[i].signal != 0 ? died(status, rows[i].signal) : exited(status, rows[i].status);
         if (!as_it_would) fail_msg("%s: wait status %x: %s", rows[i].way, (unsigned)status, said);
-        assert_int_equal(service.outcomes[0].errors, 1);
-        assert_int_equal(service.outcomes[0].responses, 0);
-        assert_string_equal(service.outcomes[0].type, rows[i].type);
+        assert_reported(&service.outcomes[0], rows[i].type);
         assert_says(service.outcomes[0].body, rows[i].says);
         size_t answered = service.answered; /* until one hangs for too long, the others go on: one may be handed an event in that moment */
         assert_in_range(service.running, 0, i == 4 ? 3 : 0);
         assert_in_range(answered, 4, i == 4 ? 16 : 4);
-        for (size_t k = 1; k < answered; k++) {
-            const crowd_outcome *o = &service.outcomes[k];
-            assert_int_equal(o->responses, 1);
-            assert_int_equal(o->errors, 0);
-            assert_false(o->mismatched);
-        }
+        for (size_t k = 1; k < answered; k++)
+            assert_answered(&service.outcomes[k]);
     }
 }
 
@@ -295,12 +283,8 @@ static const char *two_crash(size_t i) { return i < 2 ? "+segv" : i == 2 ? "+exi
 static void each_of_several_crashes_is_reported(void **state) {
     (void)state;
     for (int round = 0; round < 5; round++, again()) {
-        service.count = 5;
-        service.timeout_ms = 3000;
-        service.event = two_crash;
-        int status = run("crash", "5");
-        if (!(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV) && !(WIFEXITED(status) && WEXITSTATUS(status) == 3))
-            fail_msg("wait status %x: %s", (unsigned)status, said);
+        int status = run_events(5, 3000, two_crash, "5");
+        if (!died(status, SIGSEGV) && !exited(status, 3)) fail_msg("wait status %x: %s", (unsigned)status, said);
         for (size_t i = 0; i < 5; i++) {
             assert_int_equal(service.outcomes[i].errors, i < 3);
             assert_int_equal(service.outcomes[i].responses, i >= 3);
@@ -313,16 +297,13 @@ static const char *two_exit(size_t i) { return i < 2 ? "+exit3" : "nap500"; }
 static void each_of_several_exits_is_reported(void **state) {
     (void)state;
     for (int round = 0; round < 5; round++, again()) {
-        service.count = 4;
-        service.timeout_ms = 3000;
-        service.event = two_exit;
-        int status = run("crash", "4");
+        int status = run_events(4, 3000, two_exit, "4");
         for (size_t i = 0; i < 4; i++) {
             if (service.outcomes[i].errors != (i < 2) || service.outcomes[i].responses != (i >= 2))
                 fail_msg("round %d: %zu has %d errors, %d responses; status %x: %s", round, i, service.outcomes[i].errors,
                          service.outcomes[i].responses, (unsigned)status, said);
         }
-        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+        assert_true(exited(status, 3));
     }
 }
 
@@ -331,11 +312,8 @@ static const char *a_thread_crashes(size_t i) { return i == 0 ? "+thread" : "nap
 /* It is nobody's: its invocation waits for it, until its own watchdog tells. */
 static void a_thread_of_nobodys_leaves_all_to_their_own_end(void **state) {
     (void)state;
-    service.count = 3;
-    service.timeout_ms = 1000;
-    service.event = a_thread_crashes;
-    int status = run("crash", "3");
-    assert_true((WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV) || (WIFEXITED(status) && WEXITSTATUS(status) == 1));
+    int status = run_events(3, 1000, a_thread_crashes, "3");
+    assert_true(died(status, SIGSEGV) || exited(status, 1));
     assert_says(said, "SIGSEGV at address 0x0 in a thread that runs no invocation");
     assert_string_equal(service.outcomes[0].type, "Function.DeadlineExceeded");
     assert_int_equal(service.outcomes[0].errors, 1);
@@ -354,10 +332,7 @@ static void a_race_with_the_watchdog_has_one_winner(void **state) {
     size_t responses = 0, errors = 0;
     (void)state;
     for (int round = 0; round < 4; round++, again()) {
-        service.count = 16;
-        service.timeout_ms = 600;
-        service.event = all_are_late;
-        int status = run("crash", "16");
+        int status = run_events(16, 600, all_are_late, "16");
         assert_true(WIFEXITED(status) && WEXITSTATUS(status) <= 1);
         for (size_t i = 0; i < 16; i++) {
             const crowd_outcome *o = &service.outcomes[i];
