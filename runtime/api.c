@@ -23,7 +23,6 @@
 #define PAUSE_MS INT64_C(50)
 #define PAUSE_MAX_MS INT64_C(5000)
 #define POSTS_WITHOUT_DEADLINE 10
-#define REQUEST_ID_MAX_BYTES 1024
 #define HURRY_MS 200 /* for what was under way when the process was stopped, of the 500 that Lambda gives it */
 
 static bool has_started(const latch_api *api) {
@@ -274,15 +273,28 @@ void latch_api_put_header(latch_text_writer *t, const char *name, latch_str valu
     latch_text_put(t, LATCH_STR("\r\n"));
 }
 
+void latch_api_put_request(latch_text_writer *t, const latch_api *api, const char *method, latch_str path) {
+    put(t, method);
+    latch_text_put(t, LATCH_STR(" "));
+    latch_text_put(t, path);
+    latch_text_put(t, LATCH_STR(" HTTP/1.1\r\nHost: "));
+    put(t, api->address);
+    latch_text_put(t, LATCH_STR("\r\nUser-Agent: latch/" LATCH_VERSION "\r\n"));
+}
+
 latch_text_writer latch_api_begin_request(latch_api *api, const char *method, latch_str path) {
     latch_text_writer t = {.at = api->head, .cap = sizeof api->head};
-    put(&t, method);
-    latch_text_put(&t, LATCH_STR(" "));
-    latch_text_put(&t, path);
-    latch_text_put(&t, LATCH_STR(" HTTP/1.1\r\nHost: "));
-    put(&t, api->address);
-    latch_text_put(&t, LATCH_STR("\r\nUser-Agent: latch/" LATCH_VERSION "\r\n"));
+    latch_api_put_request(&t, api, method, path);
     return t;
+}
+
+latch_str latch_api_write_path(char at[LATCH_API_PATH_BYTES], const latch_invocation *invocation, const char *outcome) {
+    latch_text_writer t = {.at = at, .cap = LATCH_API_PATH_BYTES};
+    latch_text_put(&t, LATCH_STR(LATCH_API_RUNTIME "invocation/"));
+    t.len += latch_percent_encode(at + t.len, t.cap - t.len, latch_str_cut(invocation->request_id, LATCH_REQUEST_ID_MAX_BYTES));
+    latch_text_char(&t, '/');
+    put(&t, outcome);
+    return latch_text_end(&t);
 }
 
 latch_status latch_api_end_request(latch_api *api, latch_text_writer *t, latch_str *head) {
@@ -404,20 +416,15 @@ latch_api_verdict latch_api_post(latch_api *api, latch_text_writer *t, latch_str
 }
 
 latch_text_writer latch_api_begin_outcome(latch_api *api, const latch_invocation *invocation, const char *outcome) {
-    char path[3 * REQUEST_ID_MAX_BYTES + 64];
-    latch_text_writer p = {.at = path, .cap = sizeof path};
-    latch_text_put(&p, LATCH_STR(LATCH_API_RUNTIME "invocation/"));
-    p.len += latch_percent_encode(path + p.len, sizeof path - p.len, latch_str_cut(invocation->request_id, REQUEST_ID_MAX_BYTES));
-    latch_text_char(&p, '/');
-    put(&p, outcome);
-    latch_text_writer t = latch_api_begin_request(api, "POST", latch_text_end(&p));
-    latch_api_put_header(&t, "Lambda-Runtime-Invocation-Id", invocation->invocation_id);
+    char path[LATCH_API_PATH_BYTES];
+    latch_text_writer t = latch_api_begin_request(api, "POST", latch_api_write_path(path, invocation, outcome));
+    latch_api_put_header(&t, LATCH_INVOCATION_ID, invocation->invocation_id);
     return t;
 }
 
 void latch_api_put_failure(latch_text_writer *t, const latch_failure *failure) {
     latch_api_put_header(t, LATCH_API_ERROR_TYPE, latch_str_of(failure->type));
-    latch_api_put_header(t, "Lambda-Runtime-Function-XRay-Error-Cause", latch_str_of(failure->cause));
+    latch_api_put_header(t, LATCH_API_ERROR_CAUSE, latch_str_of(failure->cause));
 }
 
 latch_api_verdict latch_api_response(latch_api *api, const latch_invocation *invocation, latch_str payload) {

@@ -41,6 +41,7 @@
 #define LATCH_API_ANSWER_BYTES 32768
 
 #define LATCH_API_ERROR_TYPE "Lambda-Runtime-Function-Error-Type"
+#define LATCH_API_ERROR_CAUSE "Lambda-Runtime-Function-XRay-Error-Cause"
 #define LATCH_API_ERROR_BODY "Lambda-Runtime-Function-Error-Body" /* of a stream's trailers, in base64 */
 
 typedef enum latch_api_verdict {
@@ -49,12 +50,16 @@ typedef enum latch_api_verdict {
     LATCH_API_EXIT /* nothing more can be done; a line was logged */
 } latch_api_verdict;
 
-/* For who has to end an invocation in a signal handler: what the service has seen of a stream. */
+/* For who has to end an invocation in a signal handler, and has the line: what the service has seen of a stream. */
 typedef enum latch_api_streaming {
     LATCH_API_NOT_STREAMING,  /* nothing: an error is posted as ever */
     LATCH_API_BETWEEN_CHUNKS, /* on api->fd nothing but a chunk or the end (latch_api_write_end) may follow; no other outcome is posted */
-    LATCH_API_IN_CHUNK        /* it can't be ended well, or is over: nothing is sent, no outcome is posted, the connection is closed */
+    LATCH_API_IN_CHUNK,       /* the same behind api->rest, what is left of the chunk */
+    LATCH_API_CUT_OFF         /* it can't be ended well, or is over: nothing is sent, no outcome is posted, the connection is closed */
 } latch_api_streaming;
+
+/* Who may send of a stream, and says above how far it has come. A worker has it from before a send that doesn't wait until that is noted. */
+typedef enum latch_api_line { LATCH_API_LINE_FREE, LATCH_API_LINE_WORKER, LATCH_API_LINE_ENDING } latch_api_line;
 
 typedef struct latch_api {
     char address[256];                /* "127.0.0.1:9001" */
@@ -70,6 +75,9 @@ typedef struct latch_api {
     socklen_t peer_len;               /* 0: never connected */
     latch_stream stream;              /* of the invocation that runs */
     volatile sig_atomic_t streaming;  /* a latch_api_streaming */
+    const struct msghdr *rest;        /* IN_CHUNK: what is left of it, whose bytes stay while the writer's call lasts */
+    atomic_int line;                  /* a latch_api_line */
+    volatile sig_atomic_t held;       /* a signal that came while its worker had the line: it comes again behind it; 0: none */
     latch_api_verdict stream_verdict; /* of the answer that ended a stream early */
     bool stream_answered;             /* or something of an answer */
     latch_arena answers;              /* of what a POST answers: an invocation may have filled its own */

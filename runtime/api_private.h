@@ -39,13 +39,22 @@ static inline latch_err *latch_api_err(const latch_api *api) { return &api->cx->
 LATCH_NODISCARD latch_status latch_api_dial(latch_api *api);
 void latch_api_hang_up(latch_api *api);
 
-/* ── a head: in api->head, one at a time. `path` is the whole one ─────────────────────────────────────────────────────────── */
+/* ── what a head is made of: async-signal-safe where `t` is on a buffer. `path` is the whole one ──────────────────────────── */
+
+/* Its line, whom it is to, whom it is from. */
+void latch_api_put_request(latch_text_writer *t, const latch_api *api, const char *method, latch_str path);
+void latch_api_put_header(latch_text_writer *t, const char *name, latch_str value); /* no line ends in it; an empty one isn't sent */
+
+/* "…/invocation/ID/response", or another outcome. */
+#define LATCH_API_PATH_BYTES (3 * LATCH_REQUEST_ID_MAX_BYTES + 64)
+latch_str latch_api_write_path(char at[LATCH_API_PATH_BYTES], const latch_invocation *invocation, const char *outcome);
+
+/* ── a head: in api->head, one at a time ───────────────────────────────────────────────────────────────────────────────────── */
 
 latch_text_writer latch_api_begin_request(latch_api *api, const char *method, latch_str path);
-void latch_api_put_header(latch_text_writer *t, const char *name, latch_str value); /* no line ends in it; an empty one isn't sent */
-void latch_api_put_failure(latch_text_writer *t, const latch_failure *failure);     /* the two headers of an error */
+void latch_api_put_failure(latch_text_writer *t, const latch_failure *failure); /* the two headers of an error */
 
-/* "invocation/ID/response", or another outcome, with what goes back with every outcome. */
+/* To latch_api_write_path, with what goes back with every outcome. */
 latch_text_writer latch_api_begin_outcome(latch_api *api, const latch_invocation *invocation, const char *outcome);
 
 /* LATCH_E_MISUSE: it has over LATCH_API_HEAD_BYTES. */
@@ -82,6 +91,19 @@ latch_api_verdict latch_api_post(latch_api *api, latch_text_writer *t, latch_str
 LATCH_NODISCARD latch_api_verdict latch_api_judge(latch_api *api, const latch_wire *answer, const char *what);
 
 void latch_api_stream_init(latch_api *api);
+
+/*
+ * For an ending, async-signal-safe: from here on it alone sends of this worker's stream, and a worker that comes to a send waits for the
+ * process's end. False: the worker is in the middle of one that doesn't end; then nothing is known of the stream.
+ */
+LATCH_NODISCARD bool latch_api_take_line(latch_api *api);
+
+/* In the handler of a signal, on the worker's own thread. True: it can't be acted upon yet, and comes again as soon as it can. */
+static inline bool latch_api_holds_signal(latch_api *api, int number) {
+    if (atomic_load(&api->line) != LATCH_API_LINE_WORKER) return false;
+    api->held = number;
+    return true;
+}
 
 /* Before try `tries` + 1: first_ms doubled so often, up to 5 s. */
 int64_t latch_api_pause_ms(int64_t first_ms, unsigned tries);

@@ -14,7 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/coding.h"
 #include "runtime/api_private.h"
 #include "runtime/watchdog.h"
 #include "runtime/worker.h"
@@ -147,6 +146,7 @@ void latch_ending_return_by_kernel(int number) {
 
 latch_worker *latch_ending_mine(void) { return mine; }
 bool latch_ending_is_only_worker(void) { return all.process->worker_count <= 1; }
+int64_t latch_ending_now_ms(void) { return latch_clock_system().wall_us(NULL) / 1000; }
 bool latch_ending_is_ours(void) { return all.process != NULL && getpid() == all.pid; }
 
 latch_worker *latch_ending_whose(void) {
@@ -219,34 +219,25 @@ static void write_cause(const char *type) {
     if (latch_text_end(&t).ptr == NULL) report.cause[0] = '\0';
 }
 
+static latch_str choose_path(char at[LATCH_API_PATH_BYTES]) {
+    const latch_invocation *invocation = report.of->watch.invocation;
+    if (invocation != NULL) return latch_api_write_path(at, invocation, "error");
+    return report.of->api.restoring ? LATCH_STR(LATCH_API_RUNTIME "restore/error") : LATCH_STR(LATCH_API_RUNTIME "init/error");
+}
+
 static latch_str write_head(const char *type, size_t body_bytes) {
     const latch_invocation *invocation = report.of->watch.invocation;
     latch_text_writer t = {.at = report.head, .cap = sizeof report.head};
-    char id[3 * LATCH_REQUEST_ID_MAX_BYTES];
-    put(&t, "POST " LATCH_API_RUNTIME);
-    if (invocation != NULL) {
-        size_t len = latch_percent_encode(id, sizeof id, latch_str_cut(invocation->request_id, LATCH_REQUEST_ID_MAX_BYTES));
-        put(&t, "invocation/");
-        latch_text_put(&t, (latch_str){id, len});
-        put(&t, "/error");
-    } else {
-        put(&t, report.of->api.restoring ? "restore/error" : "init/error");
-    }
-    put(&t, " HTTP/1.1\r\nHost: ");
-    put(&t, report.of->api.address);
-    put(&t, "\r\nUser-Agent: latch/" LATCH_VERSION "\r\nContent-Type: application/json\r\nConnection: close\r\n");
-    if (invocation != NULL && invocation->invocation_id.len > 0) {
-        put(&t, "Lambda-Runtime-Invocation-Id: ");
-        latch_text_put(&t, invocation->invocation_id);
-        put(&t, "\r\n");
-    }
-    put(&t, "Lambda-Runtime-Function-Error-Type: Function.");
+    char path[LATCH_API_PATH_BYTES];
+    latch_api_put_request(&t, &report.of->api, "POST", choose_path(path));
+    put(&t, "Content-Type: application/json\r\nConnection: close\r\n");
+    if (invocation != NULL) latch_api_put_header(&t, LATCH_INVOCATION_ID, invocation->invocation_id);
+    put(&t, LATCH_API_ERROR_TYPE ": Function.");
     put(&t, type);
-    if (t.cap - t.len > strlen(report.cause) + 128) { /* long ids leave it no room: it is the first to go */
-        put(&t, "\r\nLambda-Runtime-Function-XRay-Error-Cause: ");
-        put(&t, report.cause);
-    }
-    put(&t, "\r\nContent-Length: ");
+    put(&t, "\r\n");
+    bool fits = t.cap - t.len > strlen(report.cause) + 128; /* long ids leave it no room: it is the first to go */
+    if (fits) latch_api_put_header(&t, LATCH_API_ERROR_CAUSE, latch_str_of(report.cause));
+    put(&t, "Content-Length: ");
     latch_text_uint(&t, body_bytes);
     put(&t, "\r\n\r\n");
     return latch_text_end(&t);
@@ -307,9 +298,8 @@ static void write_record(latch_str body) {
     static char begin[512];
     char when[LATCH_TIMESTAMP_BYTES];
     const latch_invocation *invocation = report.of != NULL ? report.of->watch.invocation : NULL;
-    const latch_clock clock = latch_clock_system();
     latch_text_writer t = {.at = begin, .cap = sizeof begin};
-    latch_clock_format(latch_clock_wall_ms(&clock), when);
+    latch_clock_format(latch_ending_now_ms(), when);
     put(&t, "{\"timestamp\":\"");
     put(&t, when);
     put(&t, "\",\"level\":\"FATAL\"");
@@ -335,14 +325,9 @@ void latch_ending_tell(void) {
 
 /* ── the others ──────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static int64_t now_ms(void) {
-    const latch_clock clock = latch_clock_system();
-    return latch_clock_wall_ms(&clock);
-}
-
 /* Whoever still asked has been told to stop, or has just got an event: it soon says which. */
 static bool is_busy(const latch_process *p, int64_t since_ms) {
-    int64_t at_ms = now_ms();
+    int64_t at_ms = latch_ending_now_ms();
     for (size_t i = 0; i < p->worker_count; i++) {
         latch_worker *w = p->workers[i];
         int phase = atomic_load(&w->phase);
@@ -361,7 +346,7 @@ void latch_ending_await_others(void) {
     if (mine != NULL) atomic_store(&mine->phase, LATCH_WORKER_GONE);
     latch_process_stop(p);
     if (!atomic_compare_exchange_strong(&all.ender, &none, me) && none != me) sleep_for_ever();
-    for (int64_t since_ms = now_ms(); is_busy(p, since_ms);)
+    for (int64_t since_ms = latch_ending_now_ms(); is_busy(p, since_ms);)
         nap();
 }
 

@@ -78,6 +78,7 @@ struct latch_worker *latch_ending_whose(void);
 struct latch_worker *latch_ending_mine(void); /* the worker that this thread is; NULL: none */
 bool latch_ending_is_ours(void);              /* false: no process of ours, or a child of it */
 bool latch_ending_is_only_worker(void);       /* of a process of ours */
+int64_t latch_ending_now_ms(void);            /* by this machine's wall clock */
 
 /* Has the kernel return from a signal's handler, where what the library would do confuses the unwinder. Behind sigaction. */
 void latch_ending_return_by_kernel(int number);

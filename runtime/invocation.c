@@ -32,7 +32,7 @@ void latch_invocation_read(latch_ctx *cx, const latch_wire *wire, latch_invocati
         .client_context = latch_wire_header(wire, "Lambda-Runtime-Client-Context"),
         .cognito_identity = latch_wire_header(wire, "Lambda-Runtime-Cognito-Identity"),
         .tenant_id = latch_wire_header(wire, "Lambda-Runtime-Aws-Tenant-Id"),
-        .invocation_id = latch_wire_header(wire, "Lambda-Runtime-Invocation-Id"),
+        .invocation_id = latch_wire_header(wire, LATCH_INVOCATION_ID),
         .content_type = latch_wire_header(wire, "Content-Type"),
         .event_bytes = wire->body_bytes,
         .too_large = wire->too_large,

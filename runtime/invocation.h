@@ -20,6 +20,8 @@
  */
 #define LATCH_REQUEST_ID_MAX_BYTES 1024
 
+#define LATCH_INVOCATION_ID "Lambda-Runtime-Invocation-Id" /* the header that goes back */
+
 typedef struct latch_invocation { /* text lives in the invocation's arena; empty: the service didn't send it */
     latch_str event;
     latch_str request_id;       /* Lambda-Runtime-Aws-Request-Id */
@@ -29,7 +31,7 @@ typedef struct latch_invocation { /* text lives in the invocation's arena; empty
     latch_str client_context;   /* -Client-Context, JSON */
     latch_str cognito_identity; /* -Cognito-Identity, JSON */
     latch_str tenant_id;        /* -Aws-Tenant-Id */
-    latch_str invocation_id;    /* Lambda-Runtime-Invocation-Id: goes back with the outcome */
+    latch_str invocation_id;    /* LATCH_INVOCATION_ID: goes back with the outcome */
     latch_str content_type;     /* of the event */
     uint64_t event_bytes;       /* as it was sent */
     bool cold;                  /* the first of its process */

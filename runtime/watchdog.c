@@ -15,18 +15,6 @@
 
 static struct sigaction before;
 
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static int64_t boot_us(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 /* ── the timer ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* The library's own would bring along the thread that it starts for other kinds of timers. */
@@ -59,7 +47,7 @@ static void put(latch_text_writer *t, const char *text) { latch_text_put(t, latc
 
 static void write_message(latch_text_writer *t, const latch_worker *w) {
     char waits_for[160];
-    size_t len = latch_span_describe(&w->spans, boot_us(), waits_for, sizeof waits_for);
+    size_t len = latch_span_describe(&w->spans, latch_clock_system().boot_us(NULL), waits_for, sizeof waits_for);
     put(t, "the handler ");
     latch_backtrace_put_plain(t, w->process->handler->name, 100);
     put(t, " has not returned 200 ms before its deadline: it ");
@@ -87,7 +75,7 @@ static void on_signal(int number, siginfo_t *info, void *context) {
     if (w == NULL) return;
     w->watch.timer_at_ms = INT64_MAX;
     int64_t at_ms = w->watch.fire_at_ms;
-    if (at_ms != INT64_MAX && now_ms() < at_ms) {
+    if (at_ms != INT64_MAX && latch_ending_now_ms() < at_ms) {
         latch_watchdog_set_timer(&w->watch);
     } else if (at_ms != INT64_MAX) {
         bark(w, context);
