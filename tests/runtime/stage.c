@@ -16,7 +16,8 @@ static void sleep_ms(void *self, int64_t ms) {
 }
 
 void stage_set(stage *s) {
-    static const char *const unset[] = {"LATCH_ARENA_MB", "_X_AMZN_TRACE_ID", "LAMBDA_TASK_ROOT", "AWS_LAMBDA_RUNTIME_API"};
+    static const char *const unset[] = {"LATCH_ARENA_MB", "_X_AMZN_TRACE_ID", "LAMBDA_TASK_ROOT", "AWS_LAMBDA_RUNTIME_API",
+                                        "AWS_LAMBDA_MAX_CONCURRENCY"};
     memset(s, 0, sizeof *s);
     s->now_ms = STAGE_T0;
     s->log = (latch_log){.fd = memfd_create("log", MFD_CLOEXEC), .format = LATCH_LOG_JSON};

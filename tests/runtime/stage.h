@@ -20,7 +20,8 @@ typedef struct stage {
     int64_t pauses[64]; /* how long the runtime slept, in order */
     size_t pause_count;
     latch_log log;
-    char *written; /* what was logged */
+    char *written;   /* what was logged */
+    char story[512]; /* what was called, in order, where the test has it told: story.h */
 } stage;
 
 /* A fresh stage; the environment that the runtime reads is as on a service, with the handler `h`. */

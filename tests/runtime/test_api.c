@@ -12,32 +12,11 @@
 #include "runtime/api.h"
 #include "runtime/context.h"
 #include "runtime/event.h"
-#include "tests/check.h"
-#include "tests/runtime/stage.h"
+#include "tests/runtime/play.h"
 
 #define ANSWER(status) "HTTP/1.1 " status "\r\nContent-Length: 0\r\n\r\n"
 #define SAYS(status, len, body) "HTTP/1.1 " status "\r\nContent-Length: " len "\r\n\r\n" body
 #define DEADLINE_1 REQUEST_1 STAGE_DEADLINE
-
-static stage play;
-
-static int set_up(void **state) {
-    (void)state;
-    stage_set(&play);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    stage_strike(&play);
-    return 0;
-}
-
-/* For the next row of a table. */
-static void again(void) {
-    stage_strike(&play);
-    stage_set(&play);
-}
 
 static latch_status echo(latch_ctx *cx, latch_event *event) {
     (void)cx;
@@ -50,14 +29,6 @@ static latch_status decline(latch_ctx *cx, latch_event *event) {
 }
 
 static const latch_handler echoes = {.event = echo}, declines = {.event = decline};
-
-#define asked(i) server_line(&play.server.requests[i])
-#define header(i, name) server_header(&play.server.requests[i], name)
-#define body(i) play.server.requests[i].body
-#define assert_logged(text)                                                                                                                \
-    do {                                                                                                                                   \
-        if (strstr(play.written, (text)) == NULL) fail_msg("\"%s\" is not in the log:\n%s", (text), play.written);                         \
-    } while (0)
 
 /* ── the requests ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -749,7 +720,7 @@ static void posts_an_init_error_even_if_the_service_refuses_it(void **state) {
     assert_int_equal(play.exit_status, 1);
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, play_set_up, play_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(asks_and_answers_on_one_connection),

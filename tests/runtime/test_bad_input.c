@@ -9,30 +9,8 @@
 #include "runtime/event.h"
 #include "runtime/http_event.h"
 #include "runtime/record.h"
-#include "tests/check.h"
-#include "tests/runtime/stage.h"
+#include "tests/runtime/play.h"
 
-static stage play;
-
-static int set_up(void **state) {
-    (void)state;
-    stage_set(&play);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    stage_strike(&play);
-    return 0;
-}
-
-static void again(void) {
-    stage_strike(&play);
-    stage_set(&play);
-}
-
-#define asked(i) server_line(&play.server.requests[i])
-#define body(i) play.server.requests[i].body
 #define assert_has(i, text, part)                                                                                                          \
     do {                                                                                                                                   \
         if (strstr((text), (part)) == NULL) fail_msg("row %zu: \"%s\" is not in: %s", (size_t)(i), (part), (text));                        \
@@ -416,7 +394,7 @@ static void function_facts_are_the_environments(void **state) {
     unsetenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, play_set_up, play_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(each_header_on_its_own),

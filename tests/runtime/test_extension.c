@@ -7,27 +7,17 @@
 #include "core/ctx_private.h"
 #include "runtime/event.h"
 #include "runtime/lifecycle.h"
-#include "tests/check.h"
-#include "tests/runtime/stage.h"
+#include "tests/runtime/play.h"
 
 #define REGISTER_LINE "POST /2020-01-01/extension/register"
 #define PARK_LINE "GET /2020-01-01/extension/event/next"
 #define REGISTERED "HTTP/1.1 200 OK\r\nLambda-Extension-Identifier: id-7\r\nContent-Length: 2\r\n\r\n{}"
 
-static stage play;
 static int hooks_run;
 
 static int set_up(void **state) {
-    (void)state;
-    stage_set(&play);
     hooks_run = 0;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    stage_strike(&play);
-    return 0;
+    return play_set_up(state);
 }
 
 static latch_status note_hook(latch_ctx *cx, void *arg) {
@@ -51,16 +41,9 @@ static latch_status look_at_sigterm(latch_ctx *cx, latch_event *event) {
 /* Requests come over two connections: in which order the service reads them is not said. */
 static const server_request *find(const char *line) {
     for (size_t i = 0; i < play.server.count && i < SERVER_REQUESTS_MAX; i++) {
-        if (strcmp(server_line(&play.server.requests[i]), line) == 0) return &play.server.requests[i];
+        if (strcmp(asked(i), line) == 0) return &play.server.requests[i];
     }
     return NULL;
-}
-
-static size_t count_of(const char *line) {
-    size_t n = 0;
-    for (size_t i = 0; i < play.server.count && i < SERVER_REQUESTS_MAX; i++)
-        n += strcmp(server_line(&play.server.requests[i]), line) == 0;
-    return n;
 }
 
 static void registers_where_there_is_a_shutdown_hook(void **state) {
@@ -69,10 +52,10 @@ static void registers_where_there_is_a_shutdown_hook(void **state) {
     PLAY(&play, ((latch_handler){.event = look_at_sigterm, .init = with_hook}), script);
     assert_int_equal(play.exit_status, 0);
     assert_int_equal(play.server.count, 5);
-    assert_string_equal(server_line(&play.server.requests[0]), REGISTER_LINE);
-    assert_string_equal(server_header(&play.server.requests[0], "Lambda-Extension-Name"), "latch");
-    assert_string_equal(server_header(&play.server.requests[0], "Content-Type"), "application/json");
-    assert_string_equal(play.server.requests[0].body, "{\"events\":[]}");
+    assert_string_equal(asked(0), REGISTER_LINE);
+    assert_string_equal(header(0, "Lambda-Extension-Name"), "latch");
+    assert_string_equal(header(0, "Content-Type"), "application/json");
+    assert_string_equal(body(0), "{\"events\":[]}");
     const server_request *parked = find(PARK_LINE), *next = find(NEXT_LINE);
     assert_non_null(parked);
     assert_non_null(next);
@@ -93,16 +76,14 @@ static void costs_nothing_where_there_is_none(void **state) {
     static const server_step script[] = {{.event = "1"}, {.answer = ACCEPTED}};
     latch_status (*const inits[])(latch_ctx *) = {NULL, with_other_hooks};
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(inits); i++) {
+    for (size_t i = 0; i < COUNT_OF(inits); i++, again()) {
         PLAY(&play, ((latch_handler){.event = look_at_sigterm, .init = inits[i]}), script);
         assert_int_equal(play.exit_status, 0);
         assert_int_equal(play.server.count, 3);
-        assert_int_equal(count_of(NEXT_LINE), 2);
+        assert_int_equal(count_asked(NEXT_LINE), 2);
         assert_int_equal(play.server.connections, 1);
         assert_true(in_handler.sa_handler == SIG_DFL);
         assert_int_equal(hooks_run, 0);
-        stage_strike(&play);
-        stage_set(&play);
     }
 }
 
@@ -142,19 +123,18 @@ static void reacts_to_each_answer(void **state) {
          "doesn't know its identifier"},
     };
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
         stage_play(&play, (latch_handler){.event = look_at_sigterm, .init = with_hook}, rows[i].steps, rows[i].count);
-        if (play.exit_status != rows[i].exit_status || count_of(REGISTER_LINE) != rows[i].registers || play.pause_count != rows[i].pauses)
-            fail_msg("row %zu: exit %d, %zu registers, %zu pauses: %s", i, play.exit_status, count_of(REGISTER_LINE), play.pause_count,
+        if (play.exit_status != rows[i].exit_status || count_asked(REGISTER_LINE) != rows[i].registers ||
+            play.pause_count != rows[i].pauses)
+            fail_msg("row %zu: exit %d, %zu registers, %zu pauses: %s", i, play.exit_status, count_asked(REGISTER_LINE), play.pause_count,
                      play.written);
-        assert_int_equal(count_of(PARK_LINE), rows[i].parks ? 1 : 0);
-        assert_int_equal(count_of(NEXT_LINE) > 0, rows[i].exit_status == 0);
+        assert_int_equal(count_asked(PARK_LINE), rows[i].parks ? 1 : 0);
+        assert_int_equal(count_asked(NEXT_LINE) > 0, rows[i].exit_status == 0);
         assert_int_equal(hooks_run, rows[i].exit_status == 0);
         if (rows[i].says != NULL && strstr(play.written, rows[i].says) == NULL) fail_msg("row %zu: %s", i, play.written);
         if (rows[i].says == NULL) assert_null(strstr(play.written, "WARN"));
         hooks_run = 0;
-        stage_strike(&play);
-        stage_set(&play);
     }
 }
 
@@ -167,7 +147,7 @@ static void waits_longer_each_time(void **state) {
     assert_true(play.now_ms - STAGE_T0 < 2000);
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, play_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(registers_where_there_is_a_shutdown_hook),

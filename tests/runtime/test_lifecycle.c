@@ -13,61 +13,11 @@
 #include "runtime/event.h"
 #include "runtime/stream_private.h"
 #include "runtime/worker.h"
-#include "tests/check.h"
-#include "tests/runtime/stage.h"
+#include "tests/runtime/story.h"
 
 #define REGISTERED "HTTP/1.1 200 OK\r\nLambda-Extension-Identifier: id-7\r\nContent-Length: 0\r\n\r\n"
 #define REGISTER                                                                                                                           \
     { .answer = REGISTERED }
-
-static stage play;
-static char story[512]; /* what was called, in order */
-
-static void tell(const char *word) { strncat(story, word, sizeof story - strlen(story) - 1); }
-
-static int set_up(void **state) {
-    (void)state;
-    stage_set(&play);
-    story[0] = '\0';
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    stage_strike(&play);
-    return 0;
-}
-
-static void again(void) {
-    stage_strike(&play);
-    stage_set(&play);
-    story[0] = '\0';
-}
-
-static size_t count_of(const char *line) {
-    size_t n = 0;
-    for (size_t i = 0; i < play.server.count && i < SERVER_REQUESTS_MAX; i++)
-        n += strcmp(server_line(&play.server.requests[i]), line) == 0;
-    return n;
-}
-
-#define assert_logged(text)                                                                                                                \
-    do {                                                                                                                                   \
-        if (strstr(play.written, (text)) == NULL) fail_msg("\"%s\" is not in the log:\n%s", (text), play.written);                         \
-    } while (0)
-
-#define WORD(text) ((void *)(uintptr_t)(text))
-static latch_status say(latch_ctx *cx, void *word) {
-    (void)cx;
-    tell(word);
-    return LATCH_OK;
-}
-
-static latch_status answer(latch_ctx *cx, latch_event *event) {
-    (void)cx;
-    tell("event ");
-    return latch_event_reply_bytes(event, LATCH_STR("\"ok\""));
-}
 
 /* ── registering ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -81,7 +31,7 @@ static void runs_shutdown_hooks_last_registered_first(void **state) {
     (void)state;
     PLAY(&play, ((latch_handler){.event = answer, .init = register_two}), script);
     assert_int_equal(play.exit_status, 0);
-    assert_string_equal(story, "event second first ");
+    assert_string_equal(play.story, "event second first ");
 }
 
 static latch_status register_nothing(latch_ctx *cx) { return latch_on_shutdown(cx, NULL, NULL); }
@@ -120,7 +70,7 @@ static void refuses_what_cannot_be_registered(void **state) {
         stage_play(&play, rows[i].handler, script, rows[i].exit_status == 0 ? 2 : 0);
         assert_int_equal(play.exit_status, rows[i].exit_status);
         assert_logged(rows[i].says);
-        assert_string_equal(story, "");
+        assert_string_equal(play.story, "");
     }
 }
 
@@ -177,7 +127,7 @@ static void gives_hooks_a_context_and_goes_on_after_one_that_fails(void **state)
     first_block = NULL;
     stage_play_options(&play, (latch_loop_options){.handlers = &handler, .count = 1, .open = open_table}, script, COUNT_OF(script));
     assert_int_equal(play.exit_status, 0);
-    assert_string_equal(story, "event ended-badly ended ");
+    assert_string_equal(play.story, "event ended-badly ended ");
     assert_int_equal(left_ms, LATCH_SHUTDOWN_WINDOW_MS);
     assert_logged("\"message\":\"a shutdown hook failed\"");
     assert_logged("the disk is gone");
@@ -208,8 +158,8 @@ static void runs_them_where_the_service_ends_the_process(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
         stage_play(&play, (latch_handler){.event = answer, .init = rows[i].init}, rows[i].steps, rows[i].count);
-        if (play.exit_status != rows[i].exit_status || strcmp(story, rows[i].story) != 0)
-            fail_msg("row %zu: exit %d, \"%s\": %s", i, play.exit_status, story, play.written);
+        if (play.exit_status != rows[i].exit_status || strcmp(play.story, rows[i].story) != 0)
+            fail_msg("row %zu: exit %d, \"%s\": %s", i, play.exit_status, play.story, play.written);
     }
 }
 
@@ -294,10 +244,10 @@ static void stops_at_sigterm(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
         stage_play(&play, rows[i].handler, rows[i].steps, rows[i].count);
-        size_t nexts = count_of(NEXT_LINE), responses = count_of(RESPONSE_LINE("r-1"));
-        if (play.exit_status != 0 || nexts != rows[i].nexts || responses != rows[i].responses || strcmp(story, rows[i].story) != 0)
-            fail_msg("while %s: exit %d, %zu asked for, %zu answered, \"%s\"\n%s", rows[i].when, play.exit_status, nexts, responses, story,
-                     play.written);
+        size_t nexts = count_asked(NEXT_LINE), responses = count_asked(RESPONSE_LINE("r-1"));
+        if (play.exit_status != 0 || nexts != rows[i].nexts || responses != rows[i].responses || strcmp(play.story, rows[i].story) != 0)
+            fail_msg("while %s: exit %d, %zu asked for, %zu answered, \"%s\"\n%s", rows[i].when, play.exit_status, nexts, responses,
+                     play.story, play.written);
     }
 }
 
@@ -315,7 +265,7 @@ static void does_not_wait_long_for_an_answer(void **state) {
     PLAY(&play, ((latch_handler){.event = answer, .init = register_one}), script);
     int64_t took = now_ms() - from;
     assert_int_equal(play.exit_status, 0);
-    assert_string_equal(story, "event hook ");
+    assert_string_equal(play.story, "event hook ");
     if (took >= LATCH_SHUTDOWN_WINDOW_MS + 100) fail_msg("%lld ms", (long long)took);
     assert_logged("a post could not be delivered");
 }
@@ -338,7 +288,7 @@ static void does_not_wait_long_for_a_streams_answer(void **state) {
     PLAY(&play, ((latch_handler){.event = stream_answer, .init = register_one}), script);
     int64_t took = now_ms() - from;
     assert_int_equal(play.exit_status, 0);
-    assert_string_equal(story, "event hook ");
+    assert_string_equal(play.story, "event hook ");
     if (took >= LATCH_SHUTDOWN_WINDOW_MS + 100) fail_msg("%lld ms", (long long)took);
     assert_logged("the end of a stream has no answer");
 }
@@ -365,8 +315,8 @@ static void a_stream_that_was_kept_is_refused_in_a_hook(void **state) {
     static const server_step script[] = {REGISTER, {.event = "1"}, {.answer = ACCEPTED}};
     (void)state;
     PLAY(&play, ((latch_handler){.event = keep_stream, .init = register_late_writer}), script);
-    assert_string_equal(story, "refused ");
-    assert_int_equal(count_of(RESPONSE_LINE("r-1")), 1);
+    assert_string_equal(play.story, "refused ");
+    assert_int_equal(count_asked(RESPONSE_LINE("r-1")), 1);
     assert_int_equal(play.exit_status, 0);
 }
 
@@ -389,9 +339,9 @@ static void stops_in_the_middle_of_a_backoff(void **state) {
     sleeps_left = 30; /* in slices: 50, 100, 200, 400, 800 … ms */
     PLAY(&play, ((latch_handler){.event = answer, .init = register_with_clock}), script);
     assert_int_equal(play.exit_status, 0);
-    assert_string_equal(story, "event hook ");
+    assert_string_equal(play.story, "event hook ");
     assert_int_equal(play.pause_count, 30);
-    assert_true(count_of(NEXT_LINE) < 10);
+    assert_true(count_asked(NEXT_LINE) < 10);
 }
 
 static void leaves_hooks_what_is_left_of_the_window(void **state) {
@@ -405,14 +355,14 @@ static void leaves_hooks_what_is_left_of_the_window(void **state) {
         static latch_lifecycle_hook hook = {.fn = look_around};
         p = (latch_process){.options = &(latch_loop_options){.clock = latch_clock_system()}, .workers = workers, .worker_count = 1};
         p.cx = (latch_ctx){.clock = latch_clock_system(), .request_id = LATCH_STR(""), .table = (const void *)&stand_in};
-        latch_arena_init(&w.invocation.arena, memory, sizeof memory);
+        latch_arena_init(&w.invocation, memory, sizeof memory);
         p.life.on_shutdown = &hook;
         atomic_store(&p.life.asked_at_ms, latch_now_ms(&p.cx) - rows[i].takes_ms);
         first_block = NULL;
         latch_shutdown_run(&p);
-        latch_arena_clean_up(&w.invocation.arena);
+        latch_arena_clean_up(&w.invocation);
         if (left_ms > rows[i].left_ms || left_ms < rows[i].left_ms - 50) fail_msg("row %zu: %lld", i, (long long)left_ms);
-        assert_string_equal(story, "ended ");
+        assert_string_equal(play.story, "ended ");
     }
 }
 
@@ -458,8 +408,8 @@ static size_t count_lost(latch_status (*init)(latch_ctx *cx), int runs) {
         PLAY(&play, ((latch_handler){.event = shoot_soon, .init = init}), script);
         pthread_join(gun, NULL);
         lost += now_ms() - from >= HELD_MS - 20;
-        if (play.exit_status != 0 || strcmp(story, "event hook ") != 0 || count_of(RESPONSE_LINE("r-1")) != 1)
-            fail_msg("at %d: exit %d, \"%s\"\n%s", i, play.exit_status, story, play.written);
+        if (play.exit_status != 0 || strcmp(play.story, "event hook ") != 0 || count_asked(RESPONSE_LINE("r-1")) != 1)
+            fail_msg("at %d: exit %d, \"%s\"\n%s", i, play.exit_status, play.story, play.written);
     }
     return lost;
 }
@@ -491,7 +441,7 @@ static latch_status meet_then_stop(latch_ctx *cx, latch_event *event) {
 
 static latch_status count_busy(latch_ctx *cx, void *arg) {
     (void)cx, (void)arg;
-    tell(count_of(RESPONSE_LINE("r-1")) == 3 ? "all-idle " : "too-early ");
+    tell(count_asked(RESPONSE_LINE("r-1")) == 3 ? "all-idle " : "too-early ");
     return LATCH_OK;
 }
 static latch_status register_counter(latch_ctx *cx) { return latch_on_shutdown(cx, count_busy, NULL); }
@@ -505,9 +455,9 @@ static void waits_until_all_workers_are_idle_and_runs_hooks_once(void **state) {
     PLAY(&play, ((latch_handler){.event = meet_then_stop, .init = register_counter}), script);
     unsetenv("AWS_LAMBDA_MAX_CONCURRENCY");
     assert_int_equal(play.exit_status, 0);
-    assert_string_equal(story, "all-idle ");
-    assert_int_equal(count_of("POST /2020-01-01/extension/register"), 1);
-    assert_int_equal(count_of(NEXT_LINE), 5);
+    assert_string_equal(play.story, "all-idle ");
+    assert_int_equal(count_asked("POST /2020-01-01/extension/register"), 1);
+    assert_int_equal(count_asked(NEXT_LINE), 5);
 }
 
 /* ── children ────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -532,11 +482,11 @@ static void leaves_the_signal_of_a_child_to_the_child(void **state) {
     (void)state;
     PLAY(&play, ((latch_handler){.event = lose_a_child, .init = register_one}), script);
     assert_true(WIFSIGNALED(child_status) && WTERMSIG(child_status) == SIGTERM);
-    assert_string_equal(story, "event event hook ");
+    assert_string_equal(play.story, "event event hook ");
     assert_int_equal(play.exit_status, 0);
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, play_set_up, play_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(runs_shutdown_hooks_last_registered_first),

@@ -14,35 +14,7 @@
 #include "runtime/event.h"
 #include "runtime/http_event.h"
 #include "runtime/record.h"
-#include "tests/check.h"
-#include "tests/runtime/stage.h"
-
-static stage play;
-
-static int set_up(void **state) {
-    (void)state;
-    stage_set(&play);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    stage_strike(&play);
-    return 0;
-}
-
-static void again(void) {
-    stage_strike(&play);
-    stage_set(&play);
-}
-
-#define asked(i) server_line(&play.server.requests[i])
-#define header(i, name) server_header(&play.server.requests[i], name)
-#define body(i) play.server.requests[i].body
-#define assert_logged(text)                                                                                                                \
-    do {                                                                                                                                   \
-        if (strstr(play.written, (text)) == NULL) fail_msg("\"%s\" is not in the log:\n%s", (text), play.written);                         \
-    } while (0)
+#include "tests/runtime/play.h"
 
 static latch_status echo(latch_ctx *cx, latch_event *event) {
     (void)cx;
@@ -426,7 +398,7 @@ static void gives_back_what_a_large_invocation_used(void **state) {
     assert_true(after_kb < before_kb + 12000); /* under ASan the arena's shadow, an eighth, stays */
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, play_set_up, play_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(reports_what_fails_before_the_first_event),

@@ -9,52 +9,17 @@
 #include "core/http.h"
 #include "runtime/event.h"
 #include "runtime/lifecycle.h"
-#include "tests/check.h"
-#include "tests/runtime/stage.h"
+#include "tests/runtime/story.h"
 
 #define RESTORE_LINE "GET /2018-06-01/runtime/restore/next"
 #define RESTORE_ERROR_LINE "POST /2018-06-01/runtime/restore/error"
 #define EMPTY "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
-static stage play;
-static char story[512]; /* what was called, in order */
-
-static void tell(const char *word) { strncat(story, word, sizeof story - strlen(story) - 1); }
-
 static int set_up(void **state) {
-    (void)state;
-    stage_set(&play);
-    story[0] = '\0';
     setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start", 1);
-    return 0;
+    return play_set_up(state);
 }
 
-static int tear_down(void **state) {
-    (void)state;
-    unsetenv("AWS_LAMBDA_INITIALIZATION_TYPE");
-    unsetenv("AWS_LAMBDA_MAX_CONCURRENCY");
-    stage_strike(&play);
-    return 0;
-}
-
-static void again(void) {
-    (void)tear_down(NULL);
-    (void)set_up(NULL);
-}
-
-#define asked(i) server_line(&play.server.requests[i])
-#define body(i) play.server.requests[i].body
-#define assert_logged(text)                                                                                                                \
-    do {                                                                                                                                   \
-        if (strstr(play.written, (text)) == NULL) fail_msg("\"%s\" is not in the log:\n%s", (text), play.written);                         \
-    } while (0)
-#define WORD(text) ((void *)(uintptr_t)(text))
-
-static latch_status say(latch_ctx *cx, void *word) {
-    (void)cx;
-    tell(word);
-    return LATCH_OK;
-}
 static latch_status fail_in_hook(latch_ctx *cx, void *word) {
     tell(word);
     return latch_fail(cx, "NoMenu", "the menu can't be read");
@@ -69,12 +34,6 @@ static latch_status stop_in_hook(latch_ctx *cx, void *word) {
     tell(word);
     raise(SIGTERM);
     return LATCH_OK;
-}
-
-static latch_status answer(latch_ctx *cx, latch_event *event) {
-    (void)cx;
-    tell("event ");
-    return latch_event_reply_bytes(event, LATCH_STR("\"ok\""));
 }
 
 static latch_status open_it(latch_ctx *cx, const latch_handler *handler, void *self) {
@@ -110,7 +69,7 @@ static void goes_through_the_snapshot_in_its_order(void **state) {
     (void)state;
     play_it(register_all, script, COUNT_OF(script));
     assert_int_equal(play.exit_status, 0);
-    assert_string_equal(story, "open init before2 before1 restore after1 after2 event ");
+    assert_string_equal(play.story, "open init before2 before1 restore after1 after2 event ");
     assert_int_equal(restore_left_ms, 9600);
     assert_int_equal(play.server.count, 4);
     assert_string_equal(asked(0), RESTORE_LINE);
@@ -134,7 +93,7 @@ static void does_nothing_of_it_where_it_is_not_asked_for(void **state) {
         if (rows[i].concurrency != NULL) setenv("AWS_LAMBDA_MAX_CONCURRENCY", rows[i].concurrency, 1);
         play_it(register_all, script, rows[i].concurrency == NULL ? 2 : 0);
         assert_int_equal(play.exit_status, 0);
-        if (strstr(story, "before") != NULL || strstr(story, "restore") != NULL) fail_msg("row %zu: %s", i, story);
+        if (strstr(play.story, "before") != NULL || strstr(play.story, "restore") != NULL) fail_msg("row %zu: %s", i, play.story);
         assert_string_equal(asked(0), NEXT_LINE);
     }
 }
@@ -221,8 +180,8 @@ static void reports_what_fails(void **state) {
         play_it(rows[i].init, rows[i].steps, rows[i].count);
         restore_fails = false;
         const server_request *last = &play.server.requests[play.server.count - 1];
-        if (play.exit_status != rows[i].exit_status || strcmp(story, rows[i].story) != 0)
-            fail_msg("row %zu: exit %d, \"%s\"\n%s", i, play.exit_status, story, play.written);
+        if (play.exit_status != rows[i].exit_status || strcmp(play.story, rows[i].story) != 0)
+            fail_msg("row %zu: exit %d, \"%s\"\n%s", i, play.exit_status, play.story, play.written);
         assert_string_equal(server_line(last), rows[i].line);
         assert_string_equal(server_header(last, "Lambda-Runtime-Function-Error-Type"), rows[i].type);
         assert_string_equal(server_header(last, "Content-Type"), "application/json");
@@ -267,9 +226,9 @@ static void reacts_to_each_answer_of_restore_next(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
         play_it(register_all, rows[i].steps, rows[i].count);
-        bool restored = strstr(story, "after2") != NULL;
+        bool restored = strstr(play.story, "after2") != NULL;
         if (play.exit_status != rows[i].exit_status || play.pause_count != rows[i].pauses || restored != (rows[i].says == NULL))
-            fail_msg("row %zu: exit %d, %zu pauses, \"%s\"\n%s", i, play.exit_status, play.pause_count, story, play.written);
+            fail_msg("row %zu: exit %d, %zu pauses, \"%s\"\n%s", i, play.exit_status, play.pause_count, play.story, play.written);
         if (rows[i].says != NULL) assert_logged(rows[i].says);
         if (rows[i].says != NULL) assert_logged("/2018-06-01/runtime/restore/next");
     }
@@ -308,8 +267,8 @@ static void gets_along_with_a_shutdown_hook(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
         play_it(rows[i].init, rows[i].steps, rows[i].count);
-        if (play.exit_status != 0 || strcmp(story, rows[i].story) != 0)
-            fail_msg("row %zu: exit %d, \"%s\"\n%s", i, play.exit_status, story, play.written);
+        if (play.exit_status != 0 || strcmp(play.story, rows[i].story) != 0)
+            fail_msg("row %zu: exit %d, \"%s\"\n%s", i, play.exit_status, play.story, play.written);
         if (i < 2) assert_string_equal(asked(0), "POST /2020-01-01/extension/register");
     }
 }
@@ -430,7 +389,7 @@ static void tells_of_hooks_that_do_not_come_back(void **state) {
     }
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, play_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(goes_through_the_snapshot_in_its_order),

@@ -16,8 +16,7 @@
 #include "runtime/event.h"
 #include "runtime/http_event.h"
 #include "runtime/stream.h"
-#include "tests/check.h"
-#include "tests/runtime/stage.h"
+#include "tests/runtime/play.h"
 
 #define S(text) LATCH_STR(text)
 #define EMPTY(status) "HTTP/1.1 " status "\r\nContent-Length: 0\r\n\r\n"
@@ -25,40 +24,9 @@
 #define BODY_HEADER "Lambda-Runtime-Function-Error-Body"
 #define NULS "\0\0\0\0\0\0\0\0"
 
-static stage play;
-
 static int set_up(void **state) {
-    (void)state;
     unsetenv("LATCH_INVOKE_MODE");
-    stage_set(&play);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    unsetenv("LATCH_INVOKE_MODE");
-    stage_strike(&play);
-    return 0;
-}
-
-static void again(void) {
-    stage_strike(&play);
-    stage_set(&play);
-}
-
-#define asked(i) server_line(&play.server.requests[i])
-#define header(i, name) server_header(&play.server.requests[i], name)
-#define body(i) play.server.requests[i].body
-#define assert_logged(text)                                                                                                                \
-    do {                                                                                                                                   \
-        if (strstr(play.written, (text)) == NULL) fail_msg("\"%s\" is not in the log:\n%s", (text), play.written);                         \
-    } while (0)
-
-static size_t count_asked(const char *line) {
-    size_t n = 0;
-    for (size_t i = 0; i < play.server.count; i++)
-        n += strcmp(asked(i), line) == 0;
-    return n;
+    return play_set_up(state);
 }
 
 /* ── the wire, byte by byte ──────────────────────────────────────────────────────────────────────────────────────── */
@@ -1187,7 +1155,7 @@ static void tells_of_a_handler_that_dies(void **state) {
     }
 }
 
-#define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, play_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(sends_a_chunk_a_flush),
