@@ -191,19 +191,28 @@ static void put_outcome(document *d, const latch_span_kept *s) {
     if (s->error[0] != '\0') put_cause(d, latch_trace_span_id(id_of(d, s->id), 1), s->error, "");
 }
 
-static const char *name_of(const latch_span_kept *s) {
-    if (s->kind == LATCH_SPAN_DYNAMODB) return "DynamoDB";
-    return s->kind == LATCH_SPAN_FETCH ? s->detail : s->name;
+/* Of a URL: a service map has one circle for each name. */
+static latch_str host_of(const char *url) {
+    const char *scheme_end = strstr(url, "://");
+    const char *host = scheme_end != NULL ? scheme_end + 3 : url;
+    if (*host == '[') return (latch_str){host + 1, strcspn(host + 1, "]")};
+    return (latch_str){host, strcspn(host, ":/?#")};
+}
+
+static latch_str name_of(const latch_span_kept *s) {
+    if (s->kind == LATCH_SPAN_DYNAMODB) return LATCH_STR("DynamoDB");
+    return s->kind == LATCH_SPAN_FETCH ? host_of(s->detail) : latch_str_of(s->name);
 }
 
 /* X-Ray takes letters, digits, spaces and _ . : / % & # = + \ - @ in a name, 200 of them. */
-static void put_name(document *d, const char *before, const char *name) {
+static void put_name(document *d, const char *before, latch_str name) {
     put(d, before);
     put(d, "\"");
-    for (size_t i = 0; name[i] != '\0' && i < NAME_MAX_BYTES; i++) {
-        bool is_fine = (name[i] >= '0' && name[i] <= '9') || (name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z') ||
-                       strchr(" _.:/%&#=+-@", name[i]) != NULL || (unsigned char)name[i] >= 0x80;
-        latch_text_char(d->t, is_fine ? name[i] : '_');
+    for (size_t i = 0; i < name.len && i < NAME_MAX_BYTES; i++) {
+        char c = name.ptr[i];
+        bool is_fine = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || strchr(" _.:/%&#=+-@", c) != NULL ||
+                       (unsigned char)c >= 0x80;
+        latch_text_char(d->t, is_fine ? c : '_');
     }
     put(d, "\"");
 }
@@ -258,7 +267,7 @@ static void put_handler(document *d, const latch_xray_invocation *invocation) {
     char name[NAME_MAX_BYTES + 1];
     put_id(d, "{\"id\":", id_of(d, 0));
     snprintf(name, sizeof name, "## %s", invocation->handler);
-    put_name(d, ",\"name\":", name);
+    put_name(d, ",\"name\":", latch_str_of(name));
     put_time(d, ",\"start_time\":", invocation->from_us);
     put_time(d, ",\"end_time\":", invocation->to_us);
     put(d, ",\"trace_id\":\"1-");

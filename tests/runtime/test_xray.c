@@ -177,6 +177,32 @@ static void says_error_or_fault(void **state) {
     }
 }
 
+/* As aws-xray-sdk does: a service map has one circle for each name, and a path in it would be one circle each. */
+static void names_a_fetch_by_its_host(void **state) {
+    static const struct {
+        const char *url, *name;
+    } rows[] = {
+        {"https://api.example.com/rates/4711", "api.example.com"},
+        {"http://127.0.0.1:8080/", "127.0.0.1"},
+        {"http://[::1]:8080/x", "::1"},
+        {"https://api.example.com", "api.example.com"},
+        {"api.example.com:443/of/a/user", "api.example.com"}, /* what is left where the URL had one */
+        {"api.example.com", "api.example.com"},
+        {"http://[::1", "::1"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        latch_spans_reset(&spans);
+        latch_xray_begin(&xray, &r.cx);
+        latch_span span = latch_span_begin_kind(&r.cx, LATCH_SPAN_FETCH, "GET", latch_str_of(rows[i].url));
+        latch_span_end(&r.cx, span, LATCH_OK);
+        end_invocation(LATCH_OK);
+        yyjson_val *v = yyjson_ptr_get(next_document(), "/subsegments/0");
+        assert_string_equal(text_at(v, "/name"), rows[i].name);
+        assert_string_equal(text_at(v, "/http/request/url"), rows[i].url);
+    }
+}
+
 static void sends_nothing_that_is_not_sampled(void **state) {
     static const char *const rows[] = {"",
                                        "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0",
@@ -354,6 +380,7 @@ static const struct CMUnitTest tests[] = {
     ROW(tells_of_a_failure_without_secrets),
     ROW(has_the_shape_of_the_sdk),
     ROW(says_error_or_fault),
+    ROW(names_a_fetch_by_its_host),
     ROW(sends_nothing_that_is_not_sampled),
     ROW(is_bounded),
     ROW(loses_no_span_whose_outer_one_is_gone),
