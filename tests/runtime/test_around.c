@@ -9,10 +9,8 @@
 #include "runtime/http_event.h"
 #include "runtime/record.h"
 #include "runtime/stream.h"
-#include "tests/check.h"
-#include "tests/runtime/caller.h"
+#include "tests/runtime/call.h"
 
-static caller call;
 static char trail[1024]; /* what ran, in order */
 
 static void went(const char *what) {
@@ -21,16 +19,8 @@ static void went(const char *what) {
 }
 
 static int set_up(void **state) {
-    (void)state;
-    caller_init(&call, (size_t)4 << 20);
     trail[0] = '\0';
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    caller_clean_up(&call);
-    return 0;
+    return call_set_up(state, (size_t)4 << 20);
 }
 
 #define GET(path) "{\"rawPath\":\"" path "\",\"requestContext\":{\"http\":{\"method\":\"GET\"}}}"
@@ -392,7 +382,7 @@ static void refuses_what_can_not_be_a_hook(void **state) {
     assert_int_equal(caller_say(&call, rows[2].handler, "1"), LATCH_OK); /* as deep as it goes */
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, call_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(the_first_is_outermost),

@@ -7,10 +7,8 @@
 #include "core/scope.h"
 #include "runtime/around.h"
 #include "runtime/batch.h"
-#include "tests/check.h"
-#include "tests/runtime/caller.h"
+#include "tests/runtime/call.h"
 
-static caller call;
 static char trail[2048];     /* the ids that ran, in order */
 static const char *fails_at; /* the ids at which it fails, each between blanks */
 static latch_batch_counts counts;
@@ -22,18 +20,10 @@ static void went(latch_str what) {
 }
 
 static int set_up(void **state) {
-    (void)state;
-    caller_init(&call, (size_t)8 << 20);
     trail[0] = '\0';
     fails_at = "";
     batches = 0;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    caller_clean_up(&call);
-    return 0;
+    return call_set_up(state, (size_t)8 << 20);
 }
 
 static latch_status note(latch_ctx *cx, latch_record *record) {
@@ -283,7 +273,7 @@ static void refuses_a_policy_that_can_not_be(void **state) {
     }
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, call_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(runs_what_its_group_lets_it), ROW(runs_no_record_too_often),          ROW(what_is_poisoned_passes_no_hook),

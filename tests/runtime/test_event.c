@@ -4,22 +4,9 @@
 #include "core/ctx.h"
 #include "core/err.h"
 #include "runtime/event.h"
-#include "tests/check.h"
-#include "tests/runtime/caller.h"
+#include "tests/runtime/call.h"
 
-static caller call;
-
-static int set_up(void **state) {
-    (void)state;
-    caller_init(&call, (size_t)4 << 20);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    caller_clean_up(&call);
-    return 0;
-}
+static int set_up(void **state) { return call_set_up(state, (size_t)4 << 20); }
 
 static latch_status keep_silent(latch_ctx *cx, latch_event *event) {
     (void)cx, (void)event;
@@ -267,7 +254,7 @@ static void ends_the_scope_with_the_outcome(void **state) {
     }
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, call_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(replies_with_the_last_reply),

@@ -6,22 +6,9 @@
 #include "core/err.h"
 #include "runtime/api.h"
 #include "runtime/http_event.h"
-#include "tests/check.h"
-#include "tests/runtime/caller.h"
+#include "tests/runtime/call.h"
 
-static caller call;
-
-static int set_up(void **state) {
-    (void)state;
-    caller_init(&call, (size_t)48 << 20);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    caller_clean_up(&call);
-    return 0;
-}
+static int set_up(void **state) { return call_set_up(state, (size_t)48 << 20); }
 
 /* ── the four forms ──────────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -828,7 +815,7 @@ static void fits_or_refuses_at_every_arena_size(void **state) {
     assert_in_range(refused, 20, 900);
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, call_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(reads_the_four_forms_as_one),

@@ -5,10 +5,7 @@
 #include "core/ctx.h"
 #include "core/err.h"
 #include "runtime/record.h"
-#include "tests/check.h"
-#include "tests/runtime/caller.h"
-
-static caller call;
+#include "tests/runtime/call.h"
 
 /* What the handler saw, in order: "id|group|bytes;" */
 static char seen[8192];
@@ -17,19 +14,11 @@ static const char *fails_at; /* the ids at which it fails, each between blanks *
 static latch_status fails_with;
 
 static int set_up(void **state) {
-    (void)state;
-    caller_init(&call, (size_t)40 << 20);
     seen[0] = '\0';
     runs = 0;
     fails_at = "";
     fails_with = LATCH_MISSING;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    caller_clean_up(&call);
-    return 0;
+    return call_set_up(state, (size_t)40 << 20);
 }
 
 static latch_status note(latch_ctx *cx, latch_record *record) {
@@ -377,7 +366,7 @@ static void fits_or_refuses_at_every_arena_size(void **state) {
     assert_in_range(refused, 10, 300);
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, call_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(runs_each_record_and_reports_those_that_failed),

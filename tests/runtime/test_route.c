@@ -2,22 +2,9 @@
 #include <string.h>
 
 #include "runtime/http_event.h"
-#include "tests/check.h"
-#include "tests/runtime/caller.h"
+#include "tests/runtime/call.h"
 
-static caller call;
-
-static int set_up(void **state) {
-    (void)state;
-    caller_init(&call, (size_t)1 << 20);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    caller_clean_up(&call);
-    return 0;
-}
+static int set_up(void **state) { return call_set_up(state, (size_t)1 << 20); }
 
 /* Each says which route it is. */
 #define SAYS(name)                                                                                                                         \
@@ -348,7 +335,7 @@ static void checks_the_table_of_handlers(void **state) {
     assert_ptr_equal(chosen, &rows[0].handlers[1]);
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, call_tear_down)
 
 static const struct CMUnitTest tests[] = {
     ROW(finds_the_most_literal_route),
