@@ -1,6 +1,7 @@
 #include "core/arena.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -11,6 +12,8 @@
 #endif
 
 #define ALIGN ((size_t)16)
+#define PAGE_BYTES ((size_t)1 << 16) /* the largest that there is */
+#define KEPT_BYTES ((size_t)1 << 20)
 #ifdef POISONING
 #include <sanitizer/asan_interface.h>
 #define GAP ALIGN /* behind each block: running out of one doesn't end in the next */
@@ -26,6 +29,30 @@ void latch_arena_init(latch_arena *arena, void *memory, size_t cap) {
 }
 
 void latch_arena_clean_up(latch_arena *arena) { ASAN_UNPOISON_MEMORY_REGION(arena->base, arena->cap); }
+
+bool latch_arena_reserve(latch_arena *arena, size_t cap, size_t least) {
+    const size_t wanted = cap;
+    void *at;
+    *arena = (latch_arena){0};
+    while ((at = mmap(NULL, cap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) == MAP_FAILED) {
+        cap /= 2;
+        if (cap < least) return false;
+    }
+    if (cap < wanted && cap / 2 >= least) {
+        size_t half = cap / 2 & ~(PAGE_BYTES - 1);
+        munmap((char *)at + half, cap - half);
+        cap = half;
+    }
+    latch_arena_init(arena, at, cap);
+    return true;
+}
+
+void latch_arena_release(latch_arena *arena) {
+    if (arena->base == NULL) return;
+    latch_arena_clean_up(arena);
+    munmap(arena->base, arena->cap);
+    *arena = (latch_arena){0};
+}
 
 /* Gives out [at, at + size), or says that it doesn't fit. */
 static void *give(latch_arena *arena, size_t at, size_t size) {
@@ -76,6 +103,14 @@ size_t latch_arena_mark(const latch_arena *arena) { return arena->used; }
 void latch_arena_rewind(latch_arena *arena, size_t mark) {
     take_back(arena, mark);
     arena->past++;
+}
+
+/* One large use must not weigh on all that come after it. */
+void latch_arena_recycle(latch_arena *arena) {
+    size_t touched = arena->peak;
+    latch_arena_rewind(arena, 0);
+    arena->peak = 0;
+    if (touched > KEPT_BYTES) (void)madvise(arena->base + KEPT_BYTES, touched - KEPT_BYTES, MADV_DONTNEED);
 }
 
 void *latch_arena_keep(latch_arena *arena, size_t mark, const void *at, size_t size) {

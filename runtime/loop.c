@@ -49,7 +49,7 @@ static latch_status reserve_arenas(latch_process *p) {
     LATCH_TRY(read_number(&p->cx, "LATCH_ARENA_MB", ARENA_MB_MAX, &mb));
     size_t bytes = (size_t)mb << 20;
     for (size_t i = 0; i < p->worker_count; i++) {
-        if (latch_reserve_take(&p->workers[i]->invocation, bytes)) continue;
+        if (latch_arena_reserve(&p->workers[i]->invocation, bytes, bytes)) continue;
         if (i > 0)
             return latch_err_set(&p->cx.err, LATCH_E_NOMEM,
                                  "%zu bytes of address space for each of %zu workers are not to be had: lower LATCH_ARENA_MB or "
@@ -64,9 +64,9 @@ static latch_status reserve_arenas(latch_process *p) {
 
 /* What each one has to itself beside the arena of its invocations. */
 static latch_status make_worker(latch_process *p, size_t index) {
-    latch_reserve memory;
-    if (!latch_reserve_take(&memory, WORKER_BYTES)) return LATCH_E_NOMEM;
-    latch_worker *w = index == 0 ? p->workers[0] : latch_arena_alloc(&memory.arena, sizeof *w);
+    latch_arena memory;
+    if (!latch_arena_reserve(&memory, WORKER_BYTES, WORKER_BYTES)) return LATCH_E_NOMEM;
+    latch_worker *w = index == 0 ? p->workers[0] : latch_arena_alloc(&memory, sizeof *w);
     if (index > 0) {
         latch_worker_init(w, p, index);
         atomic_store(&w->phase, LATCH_WORKER_GONE); /* until it has a thread: what ends in init waits for nobody */
@@ -107,7 +107,7 @@ static latch_status be_several(latch_process *p, size_t count) {
 static latch_status enter(latch_worker *w) {
     latch_process *p = w->process;
     w->own = p->cx;
-    w->own.arena = &w->memory.arena;
+    w->own.arena = &w->memory;
     w->own.http = &w->http;
     w->own.err = (latch_err){0};
     w->cx = w->api.cx = &w->own;
@@ -210,10 +210,10 @@ static int run_several(latch_process *p) {
 static void drop_worker(latch_worker *w) {
     if (w->mine != NULL && w->process->options->close_more != NULL) w->process->options->close_more(w->mine);
     latch_http_session_clean_up(&w->http);
-    latch_reserve_give_back(&w->invocation);
+    latch_arena_release(&w->invocation);
     if (w->index > 0) latch_api_clean_up(&w->api);
-    latch_reserve memory = w->memory; /* where all but the first one stand */
-    latch_reserve_give_back(&memory);
+    latch_arena memory = w->memory; /* where all but the first one stand */
+    latch_arena_release(&memory);
 }
 
 /* The handler, its memory, its stores, its own init. Each failure says enough by itself. */
@@ -287,9 +287,8 @@ static bool make_first(latch_process *p) {
 int latch_loop_run(const latch_loop_options *options) {
     latch_process p = {.options = options};
     int status = 1;
-    if (!latch_reserve_take(&p.memory, PROCESS_ARENA_BYTES)) return 1;
-    p.cx =
-        (latch_ctx){.arena = &p.memory.arena, .clock = options->clock, .deadline_at_ms = INT64_MAX, .log = options->log, .http = &p.http};
+    if (!latch_arena_reserve(&p.memory, PROCESS_ARENA_BYTES, PROCESS_ARENA_BYTES)) return 1;
+    p.cx = (latch_ctx){.arena = &p.memory, .clock = options->clock, .deadline_at_ms = INT64_MAX, .log = options->log, .http = &p.http};
     p.cx.request_id = LATCH_STR("");
     if (options->log != NULL) p.cx.least = options->log->least;
     struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
@@ -311,6 +310,6 @@ int latch_loop_run(const latch_loop_options *options) {
     latch_ending_clean_up();
     sem_destroy(&p.ended);
     sigaction(SIGPIPE, &before, NULL);
-    latch_reserve_give_back(&p.memory);
+    latch_arena_release(&p.memory);
     return status;
 }

@@ -76,7 +76,7 @@ static void call(latch_process *p, const latch_lifecycle_hook *hook, int64_t dea
     latch_scope scope = {0};
     latch_usage usage = {0};
     latch_ctx cx = p->cx;
-    cx.arena = &p->workers[0]->invocation.arena;
+    cx.arena = &p->workers[0]->invocation;
     cx.deadline_at_ms = deadline_at_ms;
     cx.scope = &scope;
     cx.usage = &usage;

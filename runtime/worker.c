@@ -3,40 +3,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "core/scope.h"
 #include "core/usage.h"
 #include "runtime/context.h"
 #include "runtime/outcome.h"
-
-#define KEPT_BYTES ((size_t)1 << 20) /* of the invocation's arena stay resident */
-
-/* ── memory ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
-
-bool latch_reserve_take(latch_reserve *r, size_t bytes) {
-    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED) return false;
-    *r = (latch_reserve){.at = at, .bytes = bytes};
-    latch_arena_init(&r->arena, at, bytes);
-    return true;
-}
-
-void latch_reserve_give_back(latch_reserve *r) {
-    if (r->at == NULL) return;
-    latch_arena_clean_up(&r->arena);
-    munmap(r->at, r->bytes);
-    r->at = NULL;
-}
-
-/* One big event must not weigh on all that come after it. */
-static void reset(latch_reserve *r) {
-    size_t touched = r->arena.peak;
-    latch_arena_rewind(&r->arena, 0);
-    r->arena.peak = 0;
-    if (touched > KEPT_BYTES) madvise((char *)r->at + KEPT_BYTES, touched - KEPT_BYTES, MADV_DONTNEED);
-}
 
 /* ── one of them ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -100,7 +72,7 @@ static latch_api_verdict serve(latch_worker *w, latch_invocation *invocation) {
     latch_usage usage = {0};
     latch_str reply;
     latch_ctx cx = *w->cx;
-    cx.arena = &w->invocation.arena;
+    cx.arena = &w->invocation;
     cx.err = (latch_err){0};
     cx.request_id = w->cx->request_id = invocation->request_id;
     w->cx->tenant_id = invocation->tenant_id;
@@ -148,7 +120,7 @@ static latch_api_verdict poll(latch_worker *w) {
         latch_invocation invocation;
         atomic_store(&w->phase, LATCH_WORKER_ASKING);
         if (atomic_load(&w->process->stopping)) return LATCH_API_END;
-        latch_api_verdict verdict = latch_api_next(&w->api, &w->invocation.arena, &invocation);
+        latch_api_verdict verdict = latch_api_next(&w->api, &w->invocation, &invocation);
         if (verdict == LATCH_API_GO_ON) atomic_store_explicit(&w->watch.deadline_at_ms, invocation.deadline_at_ms, memory_order_relaxed);
         atomic_store(&w->phase, LATCH_WORKER_BUSY);
         if (verdict == LATCH_API_GO_ON) {
@@ -156,7 +128,7 @@ static latch_api_verdict poll(latch_worker *w) {
             verdict = serve(w, &invocation);
         }
         w->cx->request_id = w->cx->tenant_id = LATCH_STR("");
-        reset(&w->invocation);
+        latch_arena_recycle(&w->invocation);
         if (verdict != LATCH_API_GO_ON) return verdict;
     }
 }

@@ -24,19 +24,13 @@
 
 #define LATCH_TRACE_ID_BYTES 1024
 
-typedef struct latch_reserve { /* address space; the arena in it takes pages as it needs them */
-    void *at;
-    size_t bytes;
-    latch_arena arena;
-} latch_reserve;
-
 typedef struct latch_worker latch_worker;
 
 typedef struct latch_process {
     const latch_loop_options *options;
     const latch_handler *handler;
-    latch_ctx cx;         /* what init and hooks are called with; lives as long as the process */
-    latch_reserve memory; /* of cx */
+    latch_ctx cx;       /* what init and hooks are called with; lives as long as the process */
+    latch_arena memory; /* of cx */
     latch_http_session http;
     latch_worker **workers;
     size_t worker_count;
@@ -61,23 +55,19 @@ struct latch_worker {
     size_t index;     /* 0: the first */
     atomic_int phase; /* latch_phase */
     latch_watch watch;
-    latch_ctx *cx;            /* what its invocations' contexts begin as: the process's where it is the only worker, else `own` */
-    latch_reserve invocation; /* memory of the invocation that runs */
-    latch_spans spans;        /* of the invocation that runs */
+    latch_ctx *cx;          /* what its invocations' contexts begin as: the process's where it is the only worker, else `own` */
+    latch_arena invocation; /* memory of the invocation that runs */
+    latch_spans spans;      /* of the invocation that runs */
     latch_observer observer;
     latch_api api;
     latch_ctx own; /* of one of several, as all up to has_thread */
     latch_http_session http;
-    latch_reserve memory;
+    latch_arena memory;
     void *mine; /* what options->open_more made */
     pthread_t thread;
     bool has_thread;
     char trace_id[LATCH_TRACE_ID_BYTES]; /* the environment's own "_X_AMZN_TRACE_ID=…", of an only worker */
 };
-
-/* False: so many bytes of address space are not to be had. give_back undoes it, and does nothing where there is nothing. */
-LATCH_NODISCARD bool latch_reserve_take(latch_reserve *r, size_t bytes) LATCH_NONNULL;
-void latch_reserve_give_back(latch_reserve *r) LATCH_NONNULL;
 
 /* Its memory is fresh from the system, zero: it takes its place in the process. Then its client of the service, at AWS_LAMBDA_RUNTIME_API. */
 void latch_worker_init(latch_worker *worker, latch_process *process, size_t index) LATCH_NONNULL;

@@ -3,17 +3,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "core/ctx.h"
 #include "core/span.h"
 #include "store/client.h"
 #include "store/table.h"
 
-#define KEPT_BYTES ((size_t)1 << 20)
 #define STACK_BYTES ((size_t)1 << 20)
 #define LEAST_BYTES ((size_t)4 << 20) /* of a slot's addresses, where there are too few for all that was asked for */
-#define PAGE_BYTES ((size_t)1 << 16)  /* the largest that there is */
 #define SLICE_MS INT64_C(20)          /* of a pause: how late a stop is noticed */
 
 typedef struct line { /* a thread and its connection */
@@ -51,27 +48,9 @@ static void begin_account(latch_crew_slot *slot, const latch_ctx *cx) {
     slot->cx.deadline_at_ms = slot->deadline_at_ms = cx->deadline_at_ms;
 }
 
-/* Addresses, of which only what is used takes memory. A process that may have few of them (ulimit -v) makes do with half of what is left. */
-static void *reserve(size_t *bytes) {
-    bool few = false;
-    for (;; *bytes /= 2, few = true) {
-        void *memory = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        bool divisible = *bytes / 2 >= LEAST_BYTES;
-        if (memory == MAP_FAILED && !divisible) return NULL;
-        if (memory == MAP_FAILED) continue;
-        if (!few || !divisible) return memory;
-        size_t half = *bytes / 2 & ~(PAGE_BYTES - 1);
-        munmap((char *)memory + half, *bytes - half);
-        *bytes = half;
-        return memory;
-    }
-}
-
 static bool slot_init(latch_crew *crew, latch_crew_slot *slot, latch_ctx *cx, size_t bytes, void *job) {
-    void *memory = reserve(&bytes);
-    if (memory == NULL) return false;
-    *slot = (latch_crew_slot){.cx = *cx, .job = job, .crew = crew, .memory = memory, .bytes = bytes};
-    latch_arena_init(&slot->arena, memory, bytes);
+    *slot = (latch_crew_slot){.cx = *cx, .job = job, .crew = crew};
+    if (!latch_arena_reserve(&slot->arena, bytes, LEAST_BYTES)) return false;
     slot->cx.arena = &slot->arena;
     slot->cx.scope = NULL; /* what it would end lives longer than a job */
     slot->cx.http = NULL;  /* one thread's */
@@ -83,18 +62,9 @@ static bool slot_init(latch_crew *crew, latch_crew_slot *slot, latch_ctx *cx, si
     return true;
 }
 
-static void slot_clean_up(latch_crew_slot *slot) {
-    if (slot->memory == NULL) return;
-    latch_arena_clean_up(&slot->arena);
-    munmap(slot->memory, slot->bytes);
-}
-
 void latch_crew_reset(latch_crew_slot *slot) {
-    size_t touched = slot->arena.peak;
-    latch_arena_rewind(&slot->arena, 0);
-    slot->arena.peak = 0;
+    latch_arena_recycle(&slot->arena);
     slot->cx.err = (latch_err){0};
-    if (touched > KEPT_BYTES) (void)madvise((char *)slot->memory + KEPT_BYTES, touched - KEPT_BYTES, MADV_DONTNEED);
 }
 
 /*
@@ -186,7 +156,7 @@ static bool add_line(latch_crew *crew, const latch_ctx *cx) {
 static void drop(latch_crew *crew) {
     struct latch_crew_inside *in = crew->inside;
     for (size_t i = 0; i < crew->slot_count; i++)
-        slot_clean_up(&crew->slots[i]);
+        latch_arena_release(&crew->slots[i].arena);
     if (in != NULL) free(in->lines);
     if (in != NULL) free(in->jobs);
     free(in);

@@ -33,8 +33,6 @@ struct latch_crew_slot {
     latch_crew *crew;    /* from here on private */
     latch_usage usage;   /* of cx, until it is added to the caller's */
     int64_t deadline_at_ms;
-    void *memory;
-    size_t bytes;
     bool working;
     latch_crew_slot *next;
 };

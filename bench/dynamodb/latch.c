@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -50,11 +49,9 @@ static double cpu_us(void) {
 }
 
 static void open_bench(bench *b) {
-    void *memory = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     static char letters[200];
-    if (memory == MAP_FAILED) exit(2);
+    if (!latch_arena_reserve(&b->arena, ARENA_BYTES, ARENA_BYTES)) exit(2);
     memset(letters, 'x', sizeof letters);
-    latch_arena_init(&b->arena, memory, ARENA_BYTES);
     b->text = (latch_str){letters, sizeof letters};
     b->cx = (latch_ctx){.arena = &b->arena, .clock = latch_clock_system(), .deadline_at_ms = INT64_MAX, .usage = &b->usage};
     b->cx.request_id = LATCH_STR("bench");

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "core/ctx.h"
@@ -196,9 +195,7 @@ static void measure(size_t c, size_t count) {
 }
 
 static void open_all(void) {
-    void *memory = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) exit(2);
-    latch_arena_init(&arena, memory, ARENA_BYTES);
+    if (!latch_arena_reserve(&arena, ARENA_BYTES, ARENA_BYTES)) exit(2);
     cx = (latch_ctx){.arena = &arena, .clock = latch_clock_system(), .deadline_at_ms = INT64_MAX, .usage = &usage};
     cx.request_id = LATCH_STR("bench");
     if (latch_stores_open(&cx, true, &stores) != LATCH_OK) {

@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -192,6 +193,63 @@ static void remembers_the_most_that_was_used(void **state) {
     assert_int_equal(arena.used, 10);
 }
 
+/* ── addresses of its own ────────────────────────────────────────────────────────────────────────────────────────── */
+
+#define MB ((size_t)1 << 20)
+
+static void reserves_zeroes_and_gives_back_what_is_far_behind(void **state) {
+    latch_arena own;
+    (void)state;
+    assert_true(latch_arena_reserve(&own, 8 * MB, 8 * MB));
+    assert_int_equal(own.cap, 8 * MB);
+    for (int use = 0; use < 2; use++) {
+        char *at = latch_arena_alloc(&own, 4 * MB);
+        assert_non_null(at);
+        assert_int_equal(at[0], use == 0 ? 0 : 'x'); /* what is near stays resident */
+        assert_int_equal(at[MB - 1], use == 0 ? 0 : 'x');
+        assert_int_equal(at[MB], 0);
+        assert_int_equal(at[4 * MB - 1], 0);
+        memset(at, 'x', 4 * MB);
+        latch_arena_recycle(&own);
+        assert_int_equal(own.used, 0);
+        assert_int_equal(own.peak, 0);
+    }
+    assert_non_null(latch_arena_alloc(&own, 8 * MB));
+    latch_arena_release(&own);
+    assert_null(own.base);
+    latch_arena_release(&own);
+}
+
+static size_t addresses_now(void) {
+    unsigned long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%lu", &pages), 1);
+    assert_int_equal(fclose(f), 0);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void makes_do_with_fewer_addresses(void **state) {
+    static const struct {
+        size_t left_mb, cap_mb, least_mb, has_mb; /* 0: none */
+    } rows[] = {{100, 64, 4, 64}, {100, 64, 64, 64}, {40, 64, 4, 16}, {40, 64, 32, 32}, {40, 64, 33, 0},
+                {40, 64, 64, 0},  {20, 64, 4, 8},    {10, 64, 4, 4},  {6, 64, 4, 4},    {3, 64, 4, 0}};
+    struct rlimit before, less;
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        latch_arena own;
+        less = before;
+        less.rlim_cur = addresses_now() + rows[i].left_mb * MB;
+        assert_int_equal(setrlimit(RLIMIT_AS, &less), 0);
+        bool reserved = latch_arena_reserve(&own, rows[i].cap_mb * MB, rows[i].least_mb * MB);
+        assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+        if (reserved != (rows[i].has_mb > 0) || own.cap != rows[i].has_mb * MB) fail_msg("row %zu: %zu bytes", i, own.cap);
+        if (reserved) memset(latch_arena_alloc(&own, own.cap), 'x', own.cap);
+        latch_arena_release(&own);
+    }
+}
+
 /* ── under AddressSanitizer ──────────────────────────────────────────────────────────────────────────────────────── */
 
 typedef const char *place_fn(void); /* where the child reads a byte */
@@ -296,6 +354,8 @@ static const struct CMUnitTest tests[] = {
     ROW(gives_the_same_bytes_after_a_rewind),
     ROW(keeps_one_block_of_many),
     ROW(remembers_the_most_that_was_used),
+    ROW(reserves_zeroes_and_gives_back_what_is_far_behind),
+    ROW(makes_do_with_fewer_addresses),
     ROW(reports_reads_of_what_is_not_given_out),
 };
 

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 
 #include "core/ctx_private.h"
@@ -23,42 +22,25 @@
  */
 #define ROOM_BYTES ((size_t)96 << 20)
 #define LARGE_BYTES ((size_t)1 << 30)
-#define KEPT_BYTES ((size_t)2 << 20) /* of it, from one request to the next */
 
 struct latch_dynamodb_local {
     latch_embedded *engine;
     latch_transport transport;
     latch_arena arena;
-    void *room;
-    size_t room_bytes;
     uint64_t random; /* of request ids */
 };
 
 /* ── memory ── */
 
-static void unmap(latch_dynamodb_local *local) {
-    if (local->room == NULL) return;
-    latch_arena_clean_up(&local->arena);
-    munmap(local->room, local->room_bytes);
-    local->room = NULL;
-}
-
 static bool map(latch_dynamodb_local *local, size_t bytes) {
-    unmap(local);
-    void *room = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (room == MAP_FAILED) return false;
-    local->room = room;
-    local->room_bytes = bytes;
-    latch_arena_init(&local->arena, room, bytes);
-    return true;
+    latch_arena_release(&local->arena);
+    return latch_arena_reserve(&local->arena, bytes, bytes);
 }
 
 /* Before a request: what the one before it took goes back, the pages of a large one to the system. */
 static bool empty(latch_dynamodb_local *local) {
-    if (local->room == NULL || local->room_bytes != ROOM_BYTES) return map(local, ROOM_BYTES);
-    latch_arena_rewind(&local->arena, 0);
-    if (local->arena.peak > KEPT_BYTES) madvise((char *)local->room + KEPT_BYTES, ROOM_BYTES - KEPT_BYTES, MADV_DONTNEED);
-    local->arena.peak = 0;
+    if (local->arena.cap != ROOM_BYTES) return map(local, ROOM_BYTES);
+    latch_arena_recycle(&local->arena);
     return true;
 }
 
@@ -85,7 +67,7 @@ latch_status latch_dynamodb_local_init(latch_dynamodb_local **out, const latch_d
 
 void latch_dynamodb_local_clean_up(latch_dynamodb_local *local) {
     if (local == NULL) return;
-    unmap(local);
+    latch_arena_release(&local->arena);
     latch_embedded_clean_up(local->engine);
     free(local);
 }
