@@ -81,7 +81,7 @@ static latch_status traced(latch_ctx *cx, latch_event *event) {
     return latch_event_reply(event, latch_object(cx, "done", latch_bool(true)));
 }
 
-/* ── counted: {"steps": [{"dimension": "Shop", "value": "x"}, {"set": ["Till", "7"]}, {"metric": "a", "unit": "Count", "value": 1}, …]} ──── */
+/* ── counted: {"steps": [{"dimension": "Shop", "value": "x"}, {"set": "Till", "value": "7"}, {"metric": "a", "unit": "Count", "value": 1}, …]} ──── */
 
 /* Names are literals to the metrics: these live as long as the process. */
 static const char *keep(latch_str text) {
@@ -124,14 +124,8 @@ static latch_status counted(latch_ctx *cx, latch_event *event) {
     latch_json body, steps;
     LATCH_TRY(latch_event_json(event, &body));
     LATCH_TRY(latch_read(body, "steps", &steps));
-    for (latch_each each = latch_each_in(steps); latch_each_next(&each);) {
-        latch_json step = latch_each_value(&each);
-        if (latch_has(step, "flush")) {
-            latch_metrics_flush(cx);
-            continue;
-        }
-        LATCH_TRY(count_step(cx, step));
-    }
+    for (latch_each each = latch_each_in(steps); latch_each_next(&each);)
+        LATCH_TRY(count_step(cx, latch_each_value(&each)));
     return latch_event_reply(event, latch_object(cx, "done", latch_bool(true)));
 }
 
