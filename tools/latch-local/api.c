@@ -10,7 +10,6 @@
 #include "url.h"
 
 #define PREFIX "/2018-06-01/runtime/"
-#define INVALID_STATE "InvalidStateTransition"
 #define INVALID_ID "InvalidRequestID"
 
 /* ── answers ── */
@@ -144,13 +143,13 @@ void latch_api_release(latch_api *api, latch_invocation *inv) {
 
 static void drop_waiting(latch_api *api, const char *why) {
     while (api->waiting_count > 0)
-        latch_api_refuse(take_waiting(api), 403, INVALID_STATE, why);
+        latch_api_refuse(take_waiting(api), 403, LATCH_API_INVALID_STATE, why);
 }
 
 /* Those that have closed their connections don't wait any more. */
 bool latch_api_is_waiting(latch_api *api) {
     while (api->waiting_count > 0 && latch_exchange_is_gone(api->waiting[0]))
-        latch_api_refuse(take_waiting(api), 403, INVALID_STATE, "the connection was closed");
+        latch_api_refuse(take_waiting(api), 403, LATCH_API_INVALID_STATE, "the connection was closed");
     return api->waiting_count > 0 && latch_api_life_is_ready(api);
 }
 
@@ -173,11 +172,11 @@ static void on_next(latch_api *api, latch_exchange *x) {
     latch_api_streams_conclude(api);
     latch_invocation *again = find_again(api);
     if (api->init_failed) {
-        latch_api_refuse(x, 403, INVALID_STATE, "this process has posted an error of its initialisation");
+        latch_api_refuse(x, 403, LATCH_API_INVALID_STATE, "this process has posted an error of its initialisation");
         return;
     }
     if (again != NULL && again->mode_lost) {
-        latch_api_refuse(x, 403, INVALID_STATE, "the invocation that was handed out was answered in a mode that there isn't");
+        latch_api_refuse(x, 403, LATCH_API_INVALID_STATE, "the invocation that was handed out was answered in a mode that there isn't");
         return;
     }
     if (!latch_api_is_managed(api)) drop_waiting(api, "a later request for the next event took the place of this one");
@@ -246,12 +245,12 @@ latch_invocation *latch_api_find(latch_api *api, latch_exchange *x, latch_str en
         return NULL;
     }
     if (latch_api_is_streaming(api, inv)) {
-        latch_api_refuse(x, 403, INVALID_STATE, "this invocation's response is still coming");
+        latch_api_refuse(x, 403, LATCH_API_INVALID_STATE, "this invocation's response is still coming");
         return NULL;
     }
     if (inv->outcome == LATCH_PENDING && !inv->mode_lost) return inv;
     if (inv->outcome != LATCH_PENDING && !inv->answer_lost) complain(api, inv, "posted another outcome for an invocation that had one");
-    latch_api_refuse(x, 403, INVALID_STATE, "this invocation was answered before");
+    latch_api_refuse(x, 403, LATCH_API_INVALID_STATE, "this invocation was answered before");
     return NULL;
 }
 
@@ -342,16 +341,20 @@ static void on_error(latch_api *api, latch_exchange *x, latch_str id) {
     latch_api_settle(api, x, inv);
 }
 
-static void on_init_error(latch_api *api, latch_exchange *x) {
+void latch_api_take_failure(latch_api *api, latch_exchange *x, void (*tell)(void *arg, latch_buffer body, const char *type)) {
     char type[128];
-    if (api->announced || api->init_failed) {
-        latch_api_refuse(x, 403, INVALID_STATE, "initialisation is over");
-        return;
-    }
     api->init_failed = true;
     latch_api_error_type(latch_exchange_header(x, "Lambda-Runtime-Function-Error-Type"), type, sizeof type);
     latch_api_json(x, 202, "{\"status\":\"OK\"}\n");
-    api->config.on_init_error(api->config.arg, latch_exchange_take_body(x), type);
+    tell(api->config.arg, latch_exchange_take_body(x), type);
+}
+
+static void on_init_error(latch_api *api, latch_exchange *x) {
+    if (api->announced || api->init_failed) {
+        latch_api_refuse(x, 403, LATCH_API_INVALID_STATE, "initialisation is over");
+        return;
+    }
+    latch_api_take_failure(api, x, api->config.on_init_error);
 }
 
 /* Length of the letters from `at` on: the form is an upper-case letter, then at least one more of any case. */

@@ -8,7 +8,6 @@
 
 #define EXTENSION "/2020-01-01/extension/"
 #define RESTORE "/2018-06-01/runtime/restore/"
-#define INVALID_STATE "InvalidStateTransition"
 #define CREDENTIALS_S 3600
 
 /* The caller's to free. */
@@ -114,7 +113,7 @@ static void on_event_next(latch_api *api, latch_exchange *x) {
                          "no extension has this identifier");
         return;
     }
-    if (e->waiting != NULL) latch_api_refuse(e->waiting, 403, INVALID_STATE, "a later request took the place of this one");
+    if (e->waiting != NULL) latch_api_refuse(e->waiting, 403, LATCH_API_INVALID_STATE, "a later request took the place of this one");
     e->waiting = x;
     e->asked = true;
     latch_api_announce(api);
@@ -161,7 +160,7 @@ void latch_api_life_begin(latch_api *api) {
 
 static void on_restore_next(latch_api *api, latch_exchange *x) {
     if (api->snapshot != NULL || api->restored || api->asked || api->init_failed) {
-        latch_api_refuse(x, 403, INVALID_STATE, "the snapshot is taken once, before the first request for an event");
+        latch_api_refuse(x, 403, LATCH_API_INVALID_STATE, "the snapshot is taken once, before the first request for an event");
         return;
     }
     api->snapshot = x;
@@ -177,15 +176,11 @@ void latch_api_restore(latch_api *api) {
 }
 
 static void on_restore_error(latch_api *api, latch_exchange *x) {
-    char type[128];
     if (!api->restored || api->asked || api->init_failed) {
-        latch_api_refuse(x, 403, INVALID_STATE, "nothing is being restored");
+        latch_api_refuse(x, 403, LATCH_API_INVALID_STATE, "nothing is being restored");
         return;
     }
-    api->init_failed = true;
-    latch_api_error_type(latch_exchange_header(x, "Lambda-Runtime-Function-Error-Type"), type, sizeof type);
-    latch_api_json(x, 202, "{\"status\":\"OK\"}\n");
-    api->config.on_restore_error(api->config.arg, latch_exchange_take_body(x), type);
+    latch_api_take_failure(api, x, api->config.on_restore_error);
 }
 
 /* Our own, where there are any: a function at a desk that has been restored may go where we may. */

@@ -6,6 +6,7 @@
 
 #define LATCH_API_EXTENSIONS 10 /* Lambda takes no more */
 #define LATCH_API_OVER 256      /* invocations that are over and whose outcome may still come */
+#define LATCH_API_INVALID_STATE "InvalidStateTransition"
 
 typedef struct latch_api_extension {
     char *name;
@@ -74,6 +75,9 @@ void latch_api_refuse(latch_exchange *x, unsigned status, const char *type, cons
 void latch_api_wrong_method(latch_exchange *x);
 void latch_api_no_such_path(latch_exchange *x);
 void latch_api_announce(latch_api *api); /* on_next, if somebody waits and every extension has asked for its first event */
+
+/* A process that can't begin has posted why: answered, and told to one of the config's. */
+void latch_api_take_failure(latch_api *api, latch_exchange *x, void (*tell)(void *arg, latch_buffer body, const char *type));
 
 /* "0.id/response" of a path behind /runtime/invocation/; false: it is neither a response nor an error. */
 bool latch_api_split(latch_str rest, latch_str *id, bool *is_error);
