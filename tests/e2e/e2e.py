@@ -5,9 +5,10 @@ BUILD holds the build under test (sanitizers), RELEASE the one that users run. B
 of theirs: a packaged one, or an emulator and one of another architecture. Each test_… below is one entry of ctest, and tests/package has
 those again in which a bootstrap runs.
 """
-import json, os, pathlib, platform, re, signal, socket, subprocess, sys, tempfile, time, urllib.error, urllib.request
+import json, os, pathlib, re, socket, subprocess, sys, tempfile, time, urllib.error, urllib.request
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[1] / "emulator")]
+from rie import Emulator
 from service import Function
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -176,60 +177,23 @@ def test_sample_events_are_sams():
     print(run(ROOT / "tools/make-events", "--check", SAM / "bin/sam").stdout)
 
 
-def emulated(handler, events, **variables):
-    """What AWS's emulator answers to each of them."""
-    machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    emulator = next(SAM.glob(f"lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-{machine}"))
-    ports = []
-    for _ in range(2):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            ports.append(free.getsockname()[1])
-    environment = {**os.environ, "_HANDLER": handler, "AWS_LAMBDA_FUNCTION_NAME": handler, **variables}
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([emulator, "--runtime-interface-emulator-address", f"127.0.0.1:{ports[0]}", "--runtime-api-address",
-                                    f"127.0.0.1:{ports[1]}", *RELEASED, handler], env=environment, stdout=log, stderr=log,
-                                   start_new_session=True)
-        try:
-            return [emulate(ports[0], event) for event in events]
-        finally:
-            for child in children_of(process.pid): # the emulator starts the bootstrap in a process group of its own
-                os.kill(child, signal.SIGKILL)
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            log.seek(0)
-            print(log.read().decode()[-2000:])
-
-
 def test_aws_emulator_echoes():
     event = shop_event("echo-raw")
-    answers = emulated("echo", [event] * 3)
-    assert answers == [event] * 3, answers
+    with Emulator(RELEASED, "echo") as emulator:
+        answers = [emulator.invoke(event) for _ in range(3)]
+    assert answers == [(200, event)] * 3, answers
 
 
 def test_aws_emulator_takes_streams():
     names = ["export-1-all", "export-3-missing", "export-2-below"]
-    answers = emulated("export", [shop_event(name) for name in names], LATCH_STORE="embedded", LATCH_INVOKE_MODE="RESPONSE_STREAM")
-    for name, answer in zip(names, answers):
+    with Emulator(RELEASED, "export", LATCH_STORE="embedded", LATCH_INVOKE_MODE="RESPONSE_STREAM") as emulator:
+        answers = [emulator.invoke(shop_event(name)) for name in names]
+    for name, (status, answer) in zip(names, answers):
+        assert status == 200, (status, answer[:300])
         wanted = json.loads((ROOT / "events/expect" / f"{name}.json").read_text())["first"]
         head, nuls, body = answer.partition(bytes(8))
         assert nuls and json.loads(head)["statusCode"] == wanted["statusCode"], answer[:300]
         assert body.decode() == wanted["body"] or json.loads(body) == wanted["body"], answer[:300]
-
-
-def children_of(pid):
-    return [int(child) for task in pathlib.Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
-
-
-def emulate(port, event):
-    url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
-    until = time.monotonic() + 20
-    while True:
-        try:
-            return urllib.request.urlopen(url, data=event, timeout=20).read()
-        except urllib.error.URLError as error:
-            if not isinstance(error.reason, ConnectionRefusedError) or time.monotonic() > until:
-                raise
-            time.sleep(0.05)
 
 
 # ── bad input ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,121 +1,28 @@
 #!/usr/bin/env python3
-"""emulator.py BOOTSTRAP TEST - one test against AWS's emulator of the Runtime API (aws-lambda-rie of the SAM CLI), in one of its two modes:
-plain, one event at a time, and managed instances, several at once (AWS_LAMBDA_MAX_CONCURRENCY). BOOTSTRAP is handlers.c's.
+"""emulator.py BOOTSTRAP TEST - one test against AWS's emulator of the Runtime API (rie.py), in one of its two modes. BOOTSTRAP is handlers.c's."""
+import base64, json, pathlib, signal, sys, time
 
-In the second it starts /var/task/bootstrap and nothing else: a private mount of /var has one that runs ours.
-"""
-import base64, concurrent.futures, json, os, pathlib, platform, shlex, signal, socket, subprocess, sys, tempfile, time, urllib.error, urllib.request
+from rie import Emulator
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 BOOTSTRAP = pathlib.Path(sys.argv[1]).resolve()
-MACHINE = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
-EMULATOR = next(ROOT.glob(f"build/tools/sam/lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-{MACHINE}"))
 MOST = 6291556
 
 
-def free_ports(count):
-    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in servers]
-    for server in servers:
-        server.close()
-    return ports
-
-
-def children_of(pid):
-    found = []
-    for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found += [int(child), *children_of(int(child))]
-    return found
-
-
-class Emulator:
+class Handlers(Emulator):
     def __init__(self, handler, at_once=1, timeout_s=10):
-        self.handler, self.at_once, self.timeout_s = handler, at_once, timeout_s
-
-    def command(self):
-        self.port, runtime = free_ports(2)
-        words = [str(EMULATOR), "--runtime-interface-emulator-address", f"127.0.0.1:{self.port}", "--runtime-api-address", f"127.0.0.1:{runtime}"]
-        if self.at_once == 1:
-            return [*words, str(BOOTSTRAP), self.handler]
-        script = f"#!/bin/sh\nexec {shlex.quote(str(BOOTSTRAP))}\n"
-        inside = f"mount -t tmpfs none /var && mkdir /var/task && printf %s {shlex.quote(script)} >/var/task/bootstrap && chmod 755 /var/task/bootstrap && exec {shlex.join(words)}"
-        return ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"]), "sh", "-c", inside]
-
-    def __enter__(self):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LATCH_", "_"))}
-        environment |= {"_HANDLER": self.handler, "AWS_LAMBDA_FUNCTION_NAME": "probe", "AWS_LAMBDA_FUNCTION_TIMEOUT": str(self.timeout_s),
-                        "LATCH_STORE": "embedded", "ASAN_OPTIONS": "handle_segv=0:handle_abort=0:allow_user_segv_handler=1:detect_leaks=0"}
-        if self.at_once > 1:
-            environment["AWS_LAMBDA_MAX_CONCURRENCY"] = str(self.at_once)
-        self.log = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(self.command(), env=environment, stdout=self.log, stderr=self.log, start_new_session=True)
-        self.await_port()
-        return self
-
-    def await_port(self):
-        until = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                assert self.process.poll() is None and time.monotonic() < until, self.said()
-                time.sleep(0.02)
-
-    def __exit__(self, kind, *_):
-        for child in [*children_of(self.process.pid), self.process.pid] if self.process.poll() is None else ():
-            try:
-                os.kill(child, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        self.process.wait()
-        if kind is not None:
-            print(self.said()[-3000:])
-        self.log.close()
-
-    def said(self):
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace")
-
-    def await_word(self, word, seconds=10):
-        until = time.monotonic() + seconds
-        while word not in self.said():
-            assert time.monotonic() < until, f"{word!r} was never said"
-            time.sleep(0.02)
-
-    def invoke(self, event, **headers):
-        """(status, body) of one invocation. Several at once: where no worker has asked for an event yet, the emulator doesn't wait for one."""
-        until = time.monotonic() + 20
-        while True:
-            status, body = self.invoke_once(event, **headers)
-            if b"Runtime.Unavailable" not in body or time.monotonic() > until:
-                return status, body
-            time.sleep(0.01)
-
-    def invoke_once(self, event, **headers):
-        data = event if isinstance(event, bytes) else json.dumps(event).encode()
-        url = f"http://127.0.0.1:{self.port}/2015-03-31/functions/function/invocations"
-        try:
-            with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=40) as answer:
-                return answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read()
+        asan = "handle_segv=0:handle_abort=0:allow_user_segv_handler=1:detect_leaks=0"
+        super().__init__([BOOTSTRAP], handler, at_once, timeout_s, LATCH_STORE="embedded", ASAN_OPTIONS=asan)
 
     def act(self, what, **more):
         status, body = self.invoke({"do": what, **more})
         return json.loads(body)
-
-    def at_the_same_time(self, events):
-        with concurrent.futures.ThreadPoolExecutor(len(events)) as pool:
-            return list(pool.map(self.invoke, events))
 
 
 # ── one at a time ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_answers_errors_and_context():
-    with Emulator("act") as e:
+    with Handlers("act") as e:
         first, second = e.act("echo"), e.act("echo")
         assert first["id"] != second["id"] and first["event"] == {"do": "echo"} and first["arn"].startswith("arn:aws:lambda:"), first
         assert 5000 < first["left"] <= 10000, first
@@ -128,7 +35,7 @@ def test_answers_errors_and_context():
 
 
 def test_the_largest_answer_and_one_byte_more():
-    with Emulator("act") as e:
+    with Handlers("act") as e:
         status, body = e.invoke({"do": "large", "bytes": MOST})
         assert status == 200 and len(body) == MOST, (status, len(body))
         refused = e.act("large", bytes=MOST + 1)
@@ -137,7 +44,7 @@ def test_the_largest_answer_and_one_byte_more():
 
 
 def test_a_stream_is_whole():
-    with Emulator("stream") as e:
+    with Handlers("stream") as e:
         for pieces in (1, 7, 3000):
             status, body = e.invoke({"pieces": pieces})
             assert status == 200 and body == b"0123456789" * pieces, (status, len(body))
@@ -147,7 +54,7 @@ def test_a_stream_is_whole():
 
 
 def test_a_crash_and_an_exit_are_told_and_the_next_process_answers():
-    with Emulator("act") as e:
+    with Handlers("act") as e:
         for what, words in (("crash", "SIGSEGV"), ("exit", "3")):
             told = e.act(what)
             assert words in told["errorMessage"], told
@@ -155,7 +62,7 @@ def test_a_crash_and_an_exit_are_told_and_the_next_process_answers():
 
 
 def test_a_hang_is_told_before_the_deadline():
-    with Emulator("act", timeout_s=1) as e:
+    with Handlers("act", timeout_s=1) as e:
         begin = time.monotonic()
         told = e.act("hang")
         assert "errorType" in told and "act" in told["errorMessage"], told
@@ -164,7 +71,7 @@ def test_a_hang_is_told_before_the_deadline():
 
 
 def test_a_shutdown_hook_runs_at_sigterm():
-    with Emulator("polite") as e:
+    with Handlers("polite") as e:
         assert "id" in e.act("echo")
         e.process.send_signal(signal.SIGTERM)
         e.await_word("goodbye")
@@ -174,7 +81,7 @@ def test_a_shutdown_hook_runs_at_sigterm():
 
 
 def test_four_at_once_take_the_time_of_one():
-    with Emulator("act", at_once=4) as e:
+    with Handlers("act", at_once=4) as e:
         e.act("echo")
         begin = time.monotonic()
         answers = e.at_the_same_time([{"do": "slow", "ms": 1000, "n": n} for n in range(4)])
@@ -184,7 +91,7 @@ def test_four_at_once_take_the_time_of_one():
 
 
 def test_each_of_many_gets_its_own_answer():
-    with Emulator("act", at_once=8) as e:
+    with Handlers("act", at_once=8) as e:
         ids = set()
         for _ in range(5):
             answers = e.at_the_same_time([{"do": "slow", "ms": n % 5, "n": n} for n in range(8)])
@@ -197,7 +104,7 @@ def test_each_of_many_gets_its_own_answer():
 
 
 def test_a_streams_trailers_are_the_callers_error():
-    with Emulator("stream", at_once=2) as e:
+    with Handlers("stream", at_once=2) as e:
         assert e.invoke({"pieces": 5})[1] == b"0123456789" * 5
         status, body = e.invoke({"pieces": 5, "fails": True})
         told = json.loads(body)
@@ -205,7 +112,7 @@ def test_a_streams_trailers_are_the_callers_error():
 
 
 def test_a_crash_leaves_the_others_their_answers():
-    with Emulator("act", at_once=4) as e:
+    with Handlers("act", at_once=4) as e:
         e.act("echo")
         answers = e.at_the_same_time([{"do": "slow", "ms": 800, "n": 0}, {"do": "slow", "ms": 800, "n": 1}, {"do": "crash"}])
         bodies = [json.loads(body) for _, body in answers]

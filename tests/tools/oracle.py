@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""oracle.py LATCH_LOCAL SAM TEST - the same process on latch-local and on AWS's emulator (aws-lambda-rie of the SAM CLI in SAM): what it is
-answered, status by status and error by error, and what its callers get.
+"""oracle.py LATCH_LOCAL TEST - the same process on latch-local and on AWS's emulator (tests/emulator/rie.py): what it is answered, status by
+status and error by error, and what its callers get. one_at_a_time is the emulator's first mode, several_at_once its second."""
+import json, os, pathlib, shutil, subprocess, sys, tempfile, textwrap, time
 
-one_at_a_time is the emulator's first half; several_at_once its second, which starts /var/task/bootstrap alone: a mount of this test's own is
-there, in a namespace of its own, which wants root or user namespaces.
-"""
-import json, os, pathlib, platform, shutil, signal, socket, subprocess, sys, tempfile, textwrap, time, urllib.error, urllib.request
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "emulator"))
+from rie import Emulator
 
 HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATE = "Resources: {test_function: {Type: 'AWS::Serverless::Function', Properties: {Handler: h, Timeout: 3}}}\n"
@@ -122,62 +121,13 @@ def on_latch_local(folder, script, events, *options):
     return told(folder), [row["answer"] if row["outcome"] == "answered" else row["error"] for row in rows], done.stderr
 
 
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets: s.close()
-    return ports
-
-
-def emulate(port, event):
-    url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
-    until = time.monotonic() + 20
-    while True:
-        try:
-            request = urllib.request.Request(url, json.dumps(event).encode(), {"Content-Type": "application/json"})
-            return urllib.request.urlopen(request, timeout=20).read().decode()
-        except urllib.error.HTTPError as error:
-            text = error.read().decode()
-            if "Runtime.Unavailable" not in text: return text # else each worker is still at its last one
-            time.sleep(0.02)
-        except urllib.error.URLError as error:
-            if not isinstance(error.reason, ConnectionRefusedError) or time.monotonic() > until: raise
-            time.sleep(0.02)
-
-
-def children_of(pid):
-    try: return [int(c) for task in pathlib.Path(f"/proc/{pid}/task").iterdir() for c in (task / "children").read_text().split()]
-    except FileNotFoundError: return []
-
-
-def end(pid):
-    for child in children_of(pid): end(child)
-    try: os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError: pass
-
-
 def on_emulator(folder, script, events, managed):
     write_bootstrap(folder, script)
-    machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    emulator = next(SAM.glob(f"lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-{machine}"))
-    invoke, runtime = free_ports(2)
-    words = [str(emulator), "--runtime-interface-emulator-address", f"127.0.0.1:{invoke}", "--runtime-api-address", f"127.0.0.1:{runtime}"]
-    environment = {**os.environ, "AWS_LAMBDA_FUNCTION_TIMEOUT": "3"}
-    if managed:
-        environment["AWS_LAMBDA_MAX_CONCURRENCY"] = "2"
-        mount = f"mount -t tmpfs none /var && mkdir -p /var/task && mount --bind {folder} /var/task && exec \"$@\""
-        words = ["unshare", *([] if os.geteuid() == 0 else ["-Ur"]), "-m", "sh", "-c", mount, "sh", *words, "h"]
-    else:
-        words += [str(folder / "bootstrap"), "h"]
-    with open(folder / "log", "wb") as log:
-        process = subprocess.Popen(words, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
-        try:
-            answers = [emulate(invoke, event) for event in events]
-            time.sleep(0.8 if managed else 0) # what is late, or posted after the answer, is told after it
-        finally:
-            end(process.pid)
-            process.wait()
-    return told(folder), answers, (folder / "log").read_text(errors="replace")
+    with Emulator([folder / "bootstrap"], "h", at_once=2 if managed else 1, timeout_s=3) as emulator:
+        answers = [emulator.invoke(event)[1].decode() for event in events]
+        time.sleep(0.8 if managed else 0) # what is late, or posted after the answer, is told after it
+        log = emulator.said()
+    return told(folder), answers, log
 
 
 def compare(script, events, managed, *options):
@@ -219,5 +169,5 @@ def test_several_at_once():
 
 
 if __name__ == "__main__":
-    LATCH_LOCAL, SAM = str(pathlib.Path(sys.argv[1]).resolve()), pathlib.Path(sys.argv[2])
-    globals()[f"test_{sys.argv[3]}"]()
+    LATCH_LOCAL = str(pathlib.Path(sys.argv[1]).resolve())
+    globals()[f"test_{sys.argv[2]}"]()
