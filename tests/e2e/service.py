@@ -1,5 +1,5 @@
 """The Lambda service's side of the Runtime API on plain sockets: a second implementation, beside latch-local and AWS's emulator."""
-import os, signal, socket, subprocess, time, uuid
+import os, queue, signal, socket, subprocess, threading, time, uuid
 
 
 class Connection:
@@ -115,3 +115,66 @@ class Function:
     def rss_anon_kib(self):
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("RssAnon:"))
+
+
+class Crowd:
+    """The service of a function with several workers: it hands out `events`, one to whoever asks, and keeps what came of each."""
+
+    def __init__(self, events, timeout_s=10):
+        self.timeout_s = timeout_s
+        self.waiting = queue.SimpleQueue()
+        for i, event in enumerate(events):
+            self.waiting.put((i, event))
+        self.outcomes = [[] for _ in events]  # of each event: (kind, body)
+        self.one_came = threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+    def accept(self):
+        try:
+            while True:
+                threading.Thread(target=self.serve, args=[Connection(self.listener.accept()[0])], daemon=True).start()
+        except OSError:
+            return
+
+    def serve(self, connection):
+        try:
+            while True:
+                method, path, _, body = connection.request()
+                if method == "GET":
+                    self.hand_out(connection)
+                else:
+                    *_, i, kind = path.split("/")
+                    self.outcomes[int(i)].append((kind, body))
+                    connection.answer(202, body=b'{"status":"OK"}')
+                    self.one_came.set()
+        except OSError:
+            connection.sock.close()
+
+    def hand_out(self, connection):
+        """Who asks when all are handed out waits for as long as the test's process lives."""
+        i, event = self.waiting.get()
+        connection.answer(200, [("Lambda-Runtime-Aws-Request-Id", i), ("Content-Type", "application/json"),
+                                ("Lambda-Runtime-Deadline-Ms", int((time.time() + self.timeout_s) * 1000)),
+                                ("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:f")], event)
+
+    def run(self, command, handler, workers, when_one_came=None):
+        """(how the process ended, what it wrote); `when_one_came` is called with it as soon as there is an outcome."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LATCH_", "_"))}
+        environment.update(AWS_LAMBDA_RUNTIME_API=self.address, AWS_LAMBDA_MAX_CONCURRENCY=str(workers), _HANDLER=handler)
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            if when_one_came and self.one_came.wait(20):
+                when_one_came(process)
+            said, _ = process.communicate(timeout=30)
+        finally:
+            process.kill()
+            process.wait()
+        return process.returncode, said

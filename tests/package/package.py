@@ -7,7 +7,7 @@ import contextlib, datetime, hashlib, json, os, pathlib, re, shutil, ssl, subpro
 
 sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[1] / "e2e")]
 import elf, tls
-from service import Function
+from service import Crowd, Function
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RELEASE, PACKAGES = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
@@ -422,6 +422,26 @@ def test_a_crash_names_its_functions():
         twin.write_bytes(CRASHING.read_bytes().replace(b"\0write_nowhere\0", b"\0wryte_nowhere\0"))
         twin.chmod(0o755)
         assert "write_nowhere" not in json.dumps(crash("segv", twin)), "the names are not this file's own"
+
+
+def exits_of_two(when_one_came=None):
+    """What was lost of four invocations at once, of which two call exit(3) in the same moment: []: nothing."""
+    with Crowd([b"+exit3", b"+exit3", b"nap500", b"nap500"]) as service:
+        status, said = service.run([*EMULATOR, str(CRASHING)], "crash", 4, when_one_came)
+        kinds = [[kind for kind, _ in outcomes] for outcomes in service.outcomes]
+        reports = [json.loads(body) for outcomes in service.outcomes for kind, body in outcomes if kind == "error"]
+    lost = [f"event {i}: {got}, want [{want!r}]" for i, (got, want) in enumerate(zip(kinds, ["error", "error", "response", "response"])) if got != [want]]
+    lost += [f"a report of {report['errorType']}" for report in reports if report["errorType"] != "Exit"]
+    return lost + ([] if status == 3 else [f"the process ended with {status}: {said.decode()[-2000:]}"])
+
+
+def test_each_of_several_exits_is_reported():
+    """musl's exit() takes each of its handlers once, glibc's waits: a second worker's must find one, or the process ends under the others."""
+    for _ in range(5):
+        lost = exits_of_two()
+        assert lost == [], lost
+    lost = exits_of_two(lambda process: process.kill())
+    assert any(says.startswith("event 2: []") for says in lost), f"a process that ends under the others isn't noticed: {lost}"
 
 
 # ── bad input ─────────────────────────────────────────────────────────────────────────────────────────────────────────
