@@ -10,38 +10,23 @@
 #include "core/log.h"
 #include "core/node.h"
 #include "tests/check.h"
-#include "tests/core/room.h"
+#include "tests/core/logged.h"
 
 #define RECORD_BYTES ((size_t)16384)
 
-static room r;
-static latch_log logs;
-static int ends[2]; /* a write into ends[0] is a message at ends[1] */
 static char record[RECORD_BYTES];
 
 static int set_up(void **state) {
     (void)state;
-    room_open(&r, (size_t)1 << 16);
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) != 0) return -1;
-    logs = (latch_log){.fd = ends[0]};
-    r.cx.log = &logs;
-    return 0;
+    return logged_open((size_t)1 << 16);
 }
 
 static int tear_down(void **state) {
     (void)state;
-    close(ends[0]);
-    close(ends[1]);
-    room_close(&r);
-    return 0;
+    return logged_close();
 }
 
-/* The next write, whole; its length, 0 where there was none. */
-static size_t next_write(void) {
-    ssize_t n = recv(ends[1], record, sizeof record - 1, MSG_DONTWAIT);
-    record[n > 0 ? n : 0] = '\0';
-    return n > 0 ? (size_t)n : 0;
-}
+static size_t next_write(void) { return logged_read(record, sizeof record); }
 
 #define assert_record(expected)                                                                                                            \
     do {                                                                                                                                   \

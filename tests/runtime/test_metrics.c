@@ -7,24 +7,19 @@
 #include "runtime/invocation.h"
 #include "runtime/metrics.h"
 #include "tests/check.h"
-#include "tests/core/room.h"
+#include "tests/core/logged.h"
 
 #define LINE_BYTES ((size_t)1 << 20)
 
-static room r;
-static latch_log logs;
-static int ends[2];
 static char line[LINE_BYTES];
 static latch_invocation invocation;
 
 static int set_up(void **state) {
     (void)state;
-    room_open(&r, (size_t)1 << 16);
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) != 0) return -1;
+    if (logged_open((size_t)1 << 16) != 0) return -1;
     int bytes = (int)LINE_BYTES;
     setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
-    logs = (latch_log){.fd = ends[0], .format = LATCH_LOG_JSON};
-    r.cx.log = &logs;
+    logs.format = LATCH_LOG_JSON;
     setenv("AWS_LAMBDA_FUNCTION_NAME", "shop", 1);
     unsetenv("LATCH_METRICS_COLD_START");
     setenv("LATCH_METRICS_NAMESPACE", "Shop", 1);
@@ -37,17 +32,10 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     (void)state;
     latch_metrics_close(r.cx.metrics);
-    close(ends[0]);
-    close(ends[1]);
-    room_close(&r);
-    return 0;
+    return logged_close();
 }
 
-static size_t next_write(void) {
-    ssize_t n = recv(ends[1], line, sizeof line - 1, MSG_DONTWAIT);
-    line[n > 0 ? n : 0] = '\0';
-    return n > 0 ? (size_t)n : 0;
-}
+static size_t next_write(void) { return logged_read(line, sizeof line); }
 
 #define HEAD "{\"_aws\":{\"Timestamp\":1795253400123,\"CloudWatchMetrics\":[{\"Namespace\":\"Shop\",\"Dimensions\":["
 

@@ -1,5 +1,3 @@
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,37 +12,26 @@
 #include "runtime/context.h"
 #include "runtime/event.h"
 #include "runtime/metrics.h"
-#include "tests/check.h"
 #include "tests/runtime/crowd.h"
-#include "tests/runtime/stage.h"
+#include "tests/runtime/daemon.h"
+#include "tests/runtime/play.h"
 
 #define TRACE "Lambda-Runtime-Trace-Id: Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1\r\n"
 
-static stage play;
 static int daemon_fd;
 
 static int set_up(void **state) {
     static const char *const unset[] = {"LATCH_METRICS_NAMESPACE", "LATCH_METRICS_COLD_START", "LATCH_LOG_REPORT", "LATCH_TRACE",
                                         "AWS_LAMBDA_FUNCTION_NAME"};
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof at;
-    char address[64];
-    (void)state;
     for (size_t i = 0; i < COUNT_OF(unset); i++)
         unsetenv(unset[i]);
-    stage_set(&play);
-    daemon_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (bind(daemon_fd, (struct sockaddr *)&at, sizeof at) != 0 || getsockname(daemon_fd, (struct sockaddr *)&at, &len) != 0) return -1;
-    snprintf(address, sizeof address, "127.0.0.1:%u", ntohs(at.sin_port));
-    setenv("AWS_XRAY_DAEMON_ADDRESS", address, 1);
-    return 0;
+    daemon_fd = daemon_open();
+    return daemon_fd < 0 ? -1 : play_set_up(state);
 }
 
 static int tear_down(void **state) {
-    (void)state;
     close(daemon_fd);
-    stage_strike(&play);
-    return 0;
+    return play_tear_down(state);
 }
 
 static size_t count_of(const char *text) {

@@ -9,36 +9,26 @@
 #include "core/span.h"
 #include "runtime/xray.h"
 #include "tests/check.h"
-#include "tests/core/room.h"
+#include "tests/core/logged.h"
+#include "tests/runtime/daemon.h"
 
 #define HEADER "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
 #define DAEMON_LINE "{\"format\": \"json\", \"version\": 1}\n"
 
-static room r;
-static latch_log logs;
 static latch_spans spans;
 static latch_xray xray;
-static int daemon_fd, log_ends[2];
+static int daemon_fd;
 static char datagram[70000];
 static yyjson_doc *doc;
 
-/* A daemon of ours on a free port. */
 static int set_up(void **state) {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof at;
-    char address[64];
     (void)state;
-    room_open(&r, (size_t)1 << 16);
+    if (logged_open((size_t)1 << 16) != 0) return -1;
     memset(&spans, 0, sizeof spans);
-    daemon_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (bind(daemon_fd, (struct sockaddr *)&at, sizeof at) != 0 || getsockname(daemon_fd, (struct sockaddr *)&at, &len) != 0) return -1;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, log_ends) != 0) return -1;
-    snprintf(address, sizeof address, "127.0.0.1:%u", ntohs(at.sin_port));
-    setenv("AWS_XRAY_DAEMON_ADDRESS", address, 1);
+    daemon_fd = daemon_open();
+    if (daemon_fd < 0) return -1;
     setenv("LATCH_TRACE", "xray", 1);
     setenv("AWS_REGION", "eu-central-1", 1);
-    logs = (latch_log){.fd = log_ends[0]};
-    r.cx.log = &logs;
     r.cx.spans = &spans;
     r.cx.trace_id = LATCH_STR(HEADER);
     latch_xray_open(&xray, &r.cx);
@@ -51,10 +41,7 @@ static int tear_down(void **state) {
     doc = NULL;
     latch_xray_close(&xray);
     close(daemon_fd);
-    close(log_ends[0]);
-    close(log_ends[1]);
-    room_close(&r);
-    return 0;
+    return logged_close();
 }
 
 /* The next datagram's document; NULL: none came. */
@@ -324,9 +311,7 @@ static void is_off_unless_asked_for(void **state) {
         assert_int_equal(r.cx.trace_seed, 0);
         latch_xray_end(&other, &r.cx, &(latch_xray_invocation){.handler = "h"});
         latch_xray_close(&other);
-        ssize_t n = recv(log_ends[1], record, sizeof record - 1, MSG_DONTWAIT);
-        assert_int_equal(n > 0, rows[i].why != NULL);
-        record[n > 0 ? n : 0] = '\0';
+        assert_int_equal(logged_read(record, sizeof record) > 0, rows[i].why != NULL);
         if (rows[i].why != NULL && !strstr(record, rows[i].why)) fail_msg("row %zu: %s", i, record);
     }
 }
