@@ -11,7 +11,7 @@ import os, pathlib, re, shlex, shutil, signal, socket, subprocess, sys, tempfile
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 BLOCK = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.S | re.M)
 KINDS = {"sh", "sh docker", "sh account"}
-SECONDS = 280
+SECONDS = 580
 
 # What a command begins with, and how the names behind it are known to be right.
 ELSEWHERE = {
