@@ -38,6 +38,7 @@ static const play_group groups[] = {
     {"store/rate.h", rate_plays},
     {"store/adaptive.h", adaptive_plays},
     {"store/cooldown.h", cooldown_plays},
+    {NULL, once_event_plays},
     {NULL, item_plays},
     {NULL, table_plays},
 };

@@ -41,7 +41,8 @@ typedef struct play_group {
 } play_group;
 
 extern const play cache_plays[], dedupe_plays[], lock_plays[], once_plays[], attempts_plays[], kv_plays[], pkv_plays[], sets_plays[],
-    counter_plays[], saga_plays[], saga_run_plays[], rate_plays[], adaptive_plays[], cooldown_plays[], item_plays[], table_plays[];
+    counter_plays[], saga_plays[], saga_run_plays[], rate_plays[], adaptive_plays[], cooldown_plays[], once_event_plays[], item_plays[],
+    table_plays[];
 
 void items_open(void); /* the tables of item_plays */
 
