@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """install.py BUILDS BUILD TEST - one test of Latch as a library. BUILDS has release and package-ARCH, which set_up installs into a folder of
-its own, named in BUILD/install.prefix; BUILD is a build with sanitizers. Each test_… below is one entry of ctest. Exit status 77: this
-machine lacks what the test needs, and the last line says what.
+its own, named in BUILD/install.prefix; BUILD is a build with sanitizers. Each test_… below is one entry of ctest.
+A test that lacks what it needs fails, and its last line says what.
 
 Programs are built with a bare environment, and nothing that is built may name the checkout.
 """
@@ -13,11 +13,6 @@ NOTE = BUILD / "install.prefix"
 ARCHS = ("x86_64", "arm64")
 C = ["-std=c17", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wstrict-prototypes", "-Werror"]
 CXX = ["-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"]
-
-
-def skip(why):
-    print(f"skipped: {why}")
-    sys.exit(77)
 
 
 def prefix():
@@ -204,16 +199,16 @@ def test_a_program_by_pkg_config():
         assert version == re.findall(r"project\(latch VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text())
 
 
-def arch_or_skip(arch):
+def arch_or_fail(arch):
     if not (prefix() / f"lib/latch/{arch}/liblatch.a").exists():
-        skip(f"there is no package for {arch}: ./dev package {arch} makes what is missing")
+        sys.exit(f"there is no package for {arch}: ./dev package {arch} makes what is missing")
     here = {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
     emulator = {"x86_64": "/usr/bin/qemu-x86_64-static", "arm64": "/usr/bin/qemu-aarch64-static"}[arch]
     return [] if arch == here else [emulator] if os.path.exists(emulator) else None
 
 
 def static_by_pkg_config(arch):
-    emulator = arch_or_skip(arch)
+    emulator = arch_or_fail(arch)
     zig = {"x86_64": "x86_64", "arm64": "aarch64"}[arch]
     with Folder() as home:
         (home / "main.c").write_text(PROGRAM)
@@ -466,7 +461,7 @@ def test_twin_a_handler_that_is_wrong_fails_its_test():
 
 
 def packaged(arch):
-    emulator = arch_or_skip(arch)
+    emulator = arch_or_fail(arch)
     with Folder() as home:
         new(home)
         project = home / "my-project"
@@ -498,7 +493,7 @@ def test_a_new_project_is_packaged_for_arm64():
 
 
 def test_packaging_without_its_parts_says_what_is_missing():
-    arch_or_skip("x86_64")
+    arch_or_fail("x86_64")
     with without("lib/latch/x86_64/liblatch.a") as home:
         new(home)
         project = home / "my-project"
@@ -555,7 +550,7 @@ def test_the_compiler_is_fetched_whole_or_not_at_all():
 
 
 def test_sam_builds_a_new_project():
-    arch_or_skip("x86_64")
+    arch_or_fail("x86_64")
     sam = BUILDS / "tools/sam/bin/sam"
     with Folder() as home:
         new(home)
