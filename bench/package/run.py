@@ -17,34 +17,25 @@ import io
 import json
 import os
 import platform
-import re
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-sys.path.insert(0, str(HERE.parent))
-from endpoint import Stub, check, make_certificates, say  # noqa: E402
+sys.path[:0] = [str(HERE), str(HERE.parent / "common")]
+from endpoint import Stub, make_certificates, say  # noqa: E402
+from functions import ARCH, BUILT, ROOT, add_outputs, cargo, environment, go, in_turns, make, print_machine, spread, write_outputs  # noqa: E402
 from plot import plot  # noqa: E402
 
-BUILT = ROOT / "build/bench"
-ARCH = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
 PACKAGE = ROOT / "build/package"
 MARK = "bench-41c7"
 RUST_MUSL = f"{platform.machine()}-unknown-linux-musl"
 
 ECHO, WRITE = "answers with its event", "counts an attempt in DynamoDB"
-
-
-class Missing(Exception):
-    """A function that this machine can't build; the words say what to install."""
 
 
 @dataclass
@@ -74,59 +65,28 @@ class World:
 # ── the functions ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def cargo(name, target=None):
-    tool = shutil.which("cargo")
-    if tool is None:
-        raise Missing("there is no cargo: install Rust, 1.91 or later, from rustup.rs")
-    if target is not None and not (Path(version("rustc", "--print", "sysroot")) / "lib/rustlib" / target).is_dir():
-        raise Missing(f"Rust's standard library for musl is missing: rustup target add {target}")
-    say(f"building {name}{' for musl' if target else ''} (Rust's takes minutes, once)")
-    check([tool, "build", "--quiet", "--release", *(["--target", target] if target else [])], cwd=HERE / name,
-          env={**os.environ, "CARGO_TARGET_DIR": str(BUILT / "rust")})
-    return BUILT / "rust" / (target or "") / "release" / name
-
-
-def go(name):
-    told = re.match(r"go(\d+)\.(\d+)", version("go", "env", "GOVERSION"))
-    if told is None or (int(told[1]), int(told[2])) < (1, 26):
-        raise Missing("there is no Go 1.26 or later: install it, from go.dev")
-    say(f"building {name}")
-    check(["go", "build", "-trimpath", "-tags", "lambda.norpc", "-ldflags=-s -w", "-o", BUILT / name, "."], cwd=HERE / name,
-          env={**os.environ, "CGO_ENABLED": "0"})
-    return BUILT / name
-
-
 def floor_of(tools):
     packaged = ROOT / f"build/package-{ARCH}/bench/bench_floor"
     return packaged if packaged.exists() else tools / "bench_floor"
 
 
-def functions_of(bootstrap, tools):
-    """Every row of the table, and how its file comes to be."""
-    latch, login = {"_HANDLER": "echo"}, {"_HANDLER": "api", "SHOP_PASSWORD": "opensesame"}
-    refused = dict(event="login", expected='"statusCode":401')
-    return [
-        ("bare sockets", ECHO, lambda: floor_of(tools), {}),
-        ("Latch", ECHO, lambda: bootstrap, dict(environment=latch)),
-        ("Rust", ECHO, lambda: cargo("rust-hello"), {}),
-        ("Rust, musl", ECHO, lambda: cargo("rust-hello", RUST_MUSL), {}),
-        ("Go", ECHO, lambda: go("go-hello"), {}),
-        ("Latch, DynamoDB", WRITE, lambda: bootstrap, dict(environment=login, **refused)),
-        ("Rust, AWS SDK", WRITE, lambda: cargo("rust-sdk"), dict(event="count", expected='"statusCode":401')),
-        ("Go, AWS SDK", WRITE, lambda: go("go-sdk"), dict(event="count", expected='"statusCode":401')),
-    ]
+def builders_of(bootstrap, tools):
+    """Every row of the table, and how it comes to be."""
+    builders, latch, login = {}, {"_HANDLER": "echo"}, {"_HANDLER": "api", "SHOP_PASSWORD": "opensesame"}
+    refused = '"statusCode":401'
 
+    def row(name, what, build, **more):
+        builders[name] = lambda: Function(name, what, Path(build()), **{"event": "echo", **more})
 
-def make_functions(bootstrap, tools, only):
-    made = []
-    for name, what, build, more in functions_of(bootstrap, tools):
-        if only and name not in only:
-            continue
-        try:
-            made.append(Function(name, what, Path(build()), **{"event": "echo", **more}))
-        except (Missing, RuntimeError) as missing:  # no network, say: the others are measured
-            print(f"{name}: not measured: {missing}")
-    return made
+    row("bare sockets", ECHO, lambda: floor_of(tools))
+    row("Latch", ECHO, lambda: bootstrap, environment=latch)
+    row("Rust", ECHO, lambda: cargo(HERE / "rust-hello", "rust-hello"))
+    row("Rust, musl", ECHO, lambda: cargo(HERE / "rust-hello", "rust-hello", RUST_MUSL))
+    row("Go", ECHO, lambda: go(HERE / "go-hello", "go-hello"))
+    row("Latch, DynamoDB", WRITE, lambda: bootstrap, environment=login, event="login", expected=refused)
+    row("Rust, AWS SDK", WRITE, lambda: cargo(HERE / "rust-sdk", "rust-sdk"), event="count", expected=refused)
+    row("Go, AWS SDK", WRITE, lambda: go(HERE / "go-sdk", "go-sdk"), event="count", expected=refused)
+    return builders
 
 
 def make_events(scratch):
@@ -138,14 +98,7 @@ def make_events(scratch):
 
 
 def environment_of(function, world):
-    """As Lambda has it; what logs, logs nothing below a warning, for some log each invocation and some none."""
-    base = {
-        "PATH": os.environ["PATH"], "HOME": str(world.scratch), "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "_HANDLER": "bench",
-        "AWS_LAMBDA_FUNCTION_NAME": "bench", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
-        "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/bench", "AWS_LAMBDA_LOG_STREAM_NAME": "bench", "AWS_LAMBDA_LOG_LEVEL": "WARN",
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "LAMBDA_TASK_ROOT": str(function.file.parent), "TZ": ":UTC", "LANG": "en_US.UTF-8",
-        "LATCH_BENCH_PATIENCE_MS": os.environ.get("LATCH_BENCH_PATIENCE_MS", "10000"),
-    }
+    base = {**environment(world.scratch, 10000), "_HANDLER": "bench", "LAMBDA_TASK_ROOT": str(function.file.parent)}
     return {**base, **(world.stub.environment(world.scratch) if function.what == WRITE else {}), **function.environment}
 
 
@@ -177,11 +130,9 @@ def keep(function, measured):
 
 
 def take_turns(functions, count, mode, world):
-    for turn in range(count):
-        begin = turn % len(functions)
-        for function in functions[begin:] + functions[:begin]:
-            if not function.fault:
-                keep(function, measure(function, mode, world))
+    for function in in_turns(functions, count):
+        if not function.fault:
+            keep(function, measure(function, mode, world))
 
 
 def measure_all(functions, world, options):
@@ -206,31 +157,10 @@ def zipped_bytes(file):
 # ── the tables ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def version(*command):
-    try:
-        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT).stdout.strip().splitlines()[0]
-    except (OSError, IndexError):
-        return f"no {command[0]}"
-
-
-def print_machine(load, options):
-    cpuinfo = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.partition(":")[2].strip() for line in cpuinfo if line.startswith("model name")), platform.machine())
-    dirty = " and changes" if version("git", "status", "--porcelain", "--untracked-files=no").startswith(("M", " M", "A", "D")) else ""
-    print(f"\n{time.strftime('%Y-%m-%d')}, commit {version('git', 'rev-parse', '--short', 'HEAD')}{dirty}; {model}, {os.cpu_count()} cores, "
-          f"Linux {platform.release()}")
-    print(f"{version('rustc', '--version')}; {version('go', 'version').removeprefix('go version ')}")
-    busy = " (BUSY: times are worth little)" if max(load) > 1.5 else ""
-    print(f"load before and after: {load[0]:.1f}, {load[1]:.1f}{busy}")
+def print_head(load, options):
+    print_machine(load)
     print(f"{options.starts} starts, {options.memory} times memory, {options.rounds} rounds of {options.invocations} invocations, of each in turn; "
           f"medians [p10 to p90]; MB are 10^6 bytes\n")
-
-
-def spread(values):
-    if not values:
-        return "-"
-    values = sorted(values)
-    return f"{statistics.median(values):.2f} [{values[len(values) // 10]:.2f} to {values[len(values) * 9 // 10]:.2f}]"
 
 
 def print_table(functions):
@@ -243,7 +173,7 @@ def print_table(functions):
             if f.fault:
                 print(f"{size}   NO FIGURES: it {f.fault.split(' ', 1)[-1]}")
                 continue
-            print(f"{size}{spread(f.figures['next_ms']):>25}{f.median('next_cpu_ms'):>8.2f} ms{spread(f.figures['answered_ms']):>26}{f.median('rss_mb'):>7.2f} MB"
+            print(f"{size}{spread(f.figures['next_ms'], 2):>25}{f.median('next_cpu_ms'):>8.2f} ms{spread(f.figures['answered_ms'], 2):>26}{f.median('rss_mb'):>7.2f} MB"
                   f"{f.median('rss_mb') - f.median('pss_mb'):>11.2f} MB{f.median('p50_us'):>8.0f} µs{f.median('p99_us'):>6.0f} µs"
                   f"{f.median('cpu_us'):>6.0f} µs")
 
@@ -284,11 +214,11 @@ def markdown_of(functions):
     return "\n".join(lines) + "\n"
 
 
-def write_json(path, functions, goals):
+def figures_of(functions, goals):
     rows = {f.name: {"file_bytes": f.file.stat().st_size, "zip_bytes": zipped_bytes(f.file), "fault": f.fault,
                      **{key: f.median(key) for key in f.figures}} for f in functions}
     goals = [{"what": what, "value": value, "at_most": bound, "met": value <= bound} for what, value, bound, _ in goals]
-    path.write_text(json.dumps({"functions": rows, "goals": goals}, indent=1) + "\n")
+    return {"functions": rows, "goals": goals}
 
 
 def options_of():
@@ -299,10 +229,7 @@ def options_of():
     parser.add_argument("--invocations", type=int, default=5000)
     parser.add_argument("--bootstrap", type=Path, default=PACKAGE / ARCH / "bootstrap", help="Latch's; default: the packaged one")
     parser.add_argument("--tools", type=Path, default=ROOT / "build/release/bench", help="where bench_lambda, bench_stub and bench_floor are")
-    parser.add_argument("--only", action="append", metavar="NAME", help="this row of the table; several times")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="the figures, once more")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="README's table")
-    parser.add_argument("--svg", type=Path, metavar="FILE", help="a plot of them")
+    add_outputs(parser, "")
     options = parser.parse_args()
     if min(options.starts, options.memory, options.rounds, options.invocations) < 1:
         parser.error("every count is 1 or more")
@@ -314,9 +241,10 @@ def options_of():
 def main():
     options = options_of()
     BUILT.mkdir(parents=True, exist_ok=True)
-    functions = make_functions(options.bootstrap.resolve(), options.tools, options.only)
+    builders = builders_of(options.bootstrap.resolve(), options.tools)
+    functions = make(builders, options.only)
     if not functions:
-        sys.exit(f"nothing to measure: the rows are {', '.join(name for name, *_ in functions_of(None, None))}")
+        sys.exit(f"nothing to measure: the rows are {', '.join(builders)}")
     before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as made:
         scratch = Path(made)
@@ -324,16 +252,11 @@ def main():
         make_events(scratch)
         with Stub(options.tools / "bench_stub", scratch, tls=True) as stub:
             measure_all(functions, World(options.tools, scratch, stub), options)
-    print_machine((before, os.getloadavg()[0]), options)
+    print_head((before, os.getloadavg()[0]), options)
     print_table(functions)
     goals = goals_of(functions)
     print_goals(goals)
-    if options.json:
-        write_json(options.json, functions, goals)
-    if options.markdown:
-        options.markdown.write_text(markdown_of(functions))
-    if options.svg:
-        options.svg.write_text(plot(functions))
+    write_outputs(options, figures_of(functions, goals), lambda: markdown_of(functions), lambda: plot(functions))
     if any(f.fault for f in functions if f.name.startswith("Latch")):
         sys.exit(1)
 

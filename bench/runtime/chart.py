@@ -1,5 +1,5 @@
-"""The bench's figures as bars, and its workers' curve: one SVG, no library, the same bytes for the same figures."""
-from plot import BAR, FACE, GAP, LABEL, OURS, ROW, THEIRS, TOP, WORDS, bar, text
+"""The bench's figures as bars, and its workers' curve."""
+from bars import BAR, GAP, LABEL, OURS, ROW, THEIRS, TOP, begin, names, panel, text
 
 CURVE_HEIGHT = 130
 PANELS = (("p50, µs", "echo", "p50_us", 1), ("CPU, µs", "echo", "cpu_us", 1), ("{stream} stream, ms", "stream", "took_us", 1e3),
@@ -9,12 +9,10 @@ PANELS = (("p50, µs", "echo", "p50_us", 1), ("CPU, µs", "echo", "cpu_us", 1), 
 def bars(functions, options):
     sizes = {"stream": f"{options.stream_bytes / 1e6:g} MB", "event": f"{options.event_bytes / 1e6:g} MB"}
     rows = {f.name: TOP + i * ROW for i, f in enumerate(functions)}
-    out = [text(LABEL - 10, y + 14, name, "end", "bold" if name == "Latch" else "normal") for name, y in rows.items()]
+    out = names(rows)
     for column, (title, kind, key, by) in enumerate(PANELS):
-        x, values = LABEL + column * (BAR + GAP), {f.name: f.median(kind, key) for f in functions}
-        values = {name: value / by for name, value in values.items() if value is not None}
-        out.append(text(x, TOP - 8, title.format(**sizes)))
-        out += [bar(x, rows[name], value, max(values.values()), name == "Latch") for name, value in values.items()]
+        values = {f.name: f.median(kind, key) for f in functions}
+        out += panel(column, title.format(**sizes), {name: value / by for name, value in values.items() if value is not None}, rows)
     return out
 
 
@@ -43,7 +41,6 @@ def chart(functions, curves, options):
     width, top = LABEL + len(PANELS) * (BAR + GAP), TOP + len(measured) * ROW + 60
     height = top + CURVE_HEIGHT + 50 if curves else top - 40
     return "\n".join([
-        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' height='{height}' {FACE} font-size='12' "
-        f"fill='{WORDS}' role='img' aria-label='Latch beside other runtimes: time and CPU of an invocation, streams, workers'>",
+        begin(width, height, "Latch beside other runtimes: time and CPU of an invocation, streams, workers"),
         text(0, 18, "What the runtime adds to an invocation: Latch beside AWS’s runtimes", weight="bold"),
         *bars(measured, options), *(curve(curves, top, width) if curves else []), "</svg>"]) + "\n"

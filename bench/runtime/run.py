@@ -20,32 +20,22 @@ Nothing is pinned: on a virtual machine, waking another core may cost more than 
 import argparse
 import json
 import os
-import platform
-import re
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "package")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "common")]
 from chart import chart  # noqa: E402
-from endpoint import check, say  # noqa: E402
+from endpoint import say  # noqa: E402
+from functions import ARCH, BUILT, ROOT, Missing, add_outputs, cargo, environment, go, in_turns, make, print_machine, spread, version, write_outputs  # noqa: E402
 
-BUILT = ROOT / "build/bench"
 RUNTIMES = ROOT / "build/tools/runtimes"
-ARCH = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
 KINDS = ("echo", "stream", "big")
 MAX_WORKERS = 64
-
-
-class Missing(Exception):
-    """A function that this machine can't build; the words say what to install."""
 
 
 @dataclass
@@ -69,32 +59,6 @@ class Function:
 # ── the functions ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def version(*command):
-    try:
-        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT).stdout.strip().splitlines()[0]
-    except (OSError, IndexError):
-        return f"no {Path(command[0]).name}"
-
-
-def rust():
-    tool = shutil.which("cargo")
-    if tool is None:
-        raise Missing("there is no cargo: install Rust, 1.91 or later, from rustup.rs")
-    say("building Rust's functions (minutes, once)")
-    check([tool, "build", "--quiet", "--release", "--locked"], cwd=HERE / "rust", env={**os.environ, "CARGO_TARGET_DIR": str(BUILT / "rust")})
-    return Function("Rust", [BUILT / "rust/release/bench-runtime"])
-
-
-def go():
-    told = re.match(r"go(\d+)\.(\d+)", version("go", "env", "GOVERSION"))
-    if told is None or (int(told[1]), int(told[2])) < (1, 26):
-        raise Missing("there is no Go 1.26 or later: install it, from go.dev")
-    say("building Go's functions")
-    check(["go", "build", "-trimpath", "-tags", "lambda.norpc", "-ldflags=-s -w", "-o", BUILT / "go-runtime", "."], cwd=HERE / "go",
-          env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"})
-    return Function("Go", [BUILT / "go-runtime"])
-
-
 def node():
     client, program = RUNTIMES / "node/node_modules/aws-lambda-ric/index.mjs", ROOT / "build/tools/sdk/bin/node"
     if not client.exists() or not program.exists():
@@ -112,36 +76,17 @@ def python():
 
 def builders_of(options):
     return {
-        "bare sockets": lambda: Function("bare sockets", [options.static / "bench_bare"], ("echo", "big")),
+        "bare sockets": lambda: Function("bare sockets", [options.static / "bench_floor"], ("echo", "big")),
         "Latch": lambda: Function("Latch", [options.latch]),
-        "Rust": rust,
-        "Go": go,
+        "Rust": lambda: Function("Rust", [cargo(HERE / "rust", "bench-runtime")]),
+        "Go": lambda: Function("Go", [go(HERE / "go", "go-runtime")]),
         "Node.js": node,
         "Python": python,
     }
 
 
-def make_functions(options):
-    made = []
-    for name, build in builders_of(options).items():
-        if options.only and name not in options.only:
-            continue
-        try:
-            made.append(build())
-        except (Missing, RuntimeError) as missing:  # no network, say: the others are measured
-            print(f"{name}: not measured: {missing}")
-    return made
-
-
 def environment_of(function, handler, scratch):
-    """As Lambda has it; what logs, logs nothing below a warning, for some log each invocation and some none."""
-    return {
-        "PATH": os.environ["PATH"], "HOME": str(scratch), "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_LAMBDA_FUNCTION_NAME": "bench", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
-        "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/bench", "AWS_LAMBDA_LOG_STREAM_NAME": "bench", "AWS_LAMBDA_LOG_LEVEL": "WARN",
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "LAMBDA_TASK_ROOT": str(scratch), "TZ": ":UTC", "LANG": "en_US.UTF-8",
-        "LATCH_BENCH_PATIENCE_MS": os.environ.get("LATCH_BENCH_PATIENCE_MS", "20000"), **function.environment, "_HANDLER": function.module + handler,
-    }
+    return {**environment(scratch, 20000), "LAMBDA_TASK_ROOT": str(scratch), **function.environment, "_HANDLER": function.module + handler}
 
 
 # ── measuring ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -163,12 +108,9 @@ def measure(function, kind, mode, scratch, options, handler=None, **more):
 
 
 def take_turns(functions, kind, count, mode, scratch, options):
-    able = [f for f in functions if kind in f.kinds]
-    for turn in range(count):
-        begin = turn % max(1, len(able))
-        for f in (f for f in able[begin:] + able[:begin] if kind not in f.fault):
-            for key, value in measure(f, kind, mode, scratch, options).items():
-                f.figures.setdefault((kind, key), []).append(value)
+    for f in in_turns([f for f in functions if kind in f.kinds], count):
+        for key, value in measure(f, kind, mode, scratch, options).items() if kind not in f.fault else ():
+            f.figures.setdefault((kind, key), []).append(value)
 
 
 def measure_workers(latch, scratch, options):
@@ -204,30 +146,17 @@ def measure_all(functions, scratch, options):
 # ── the tables ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def print_machine(load, options):
-    cpuinfo = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.partition(":")[2].strip() for line in cpuinfo if line.startswith("model name")), platform.machine())
-    print(f"\n{time.strftime('%Y-%m-%d')}, commit {version('git', 'rev-parse', '--short', 'HEAD')}; {model}, {os.cpu_count()} cores, Linux {platform.release()}")
-    print(f"{version('rustc', '--version')}; {version('go', 'version').removeprefix('go version ')}; node {version(ROOT / 'build/tools/sdk/bin/node', '--version')}; "
-          f"{version(RUNTIMES / 'python/bin/python', '--version')}; versions of the clients: bench/runtime's lock files")
-    busy = " (BUSY: times are worth little)" if max(load) > 1.5 else ""
-    print(f"load before and after: {load[0]:.1f}, {load[1]:.1f}{busy}; {'on core ' + str(options.core) if options.core is not None else 'nothing pinned'}")
+def print_head(load, options):
+    print_machine(load, f"; node {version(ROOT / 'build/tools/sdk/bin/node', '--version')}; {version(RUNTIMES / 'python/bin/python', '--version')}; "
+                  "versions of the clients: bench/runtime's lock files", f"; {'on core ' + str(options.core) if options.core is not None else 'nothing pinned'}")
     print("medians of the rounds [p10 to p90]; MB are 10^6 bytes")
-
-
-def spread(values, digits=1):
-    if not values:
-        return "-"
-    values = sorted(values)
-    low, high = values[len(values) // 10], values[len(values) * 9 // 10]
-    return f"{statistics.median(values):.{digits}f} [{low:.{digits}f} to {high:.{digits}f}]"
 
 
 def print_fault(f, kind):
     print(f"  {f.name:<14}NO FIGURES: it {f.fault[kind][:300]}")
 
 
-def scaled(f, kind, key, by, digits=1):
+def scaled(f, kind, key, by=1, digits=1):
     return spread([value / by for value in f.values(kind, key)], digits)
 
 
@@ -240,8 +169,8 @@ def print_echo(functions):
             print_fault(f, "echo")
             continue
         words = f"{f.median('echo', 'instructions'):>16.0f}" if f.values("echo", "instructions") else ""
-        print(f"  {f.name:<14}{spread(f.values('echo', 'p50_us')):>24}{spread(f.values('echo', 'p99_us'), 0):>26}"
-              f"{spread(f.values('echo', 'ready_us')):>24}{spread(f.values('echo', 'cpu_us')):>24}{words}")
+        print(f"  {f.name:<14}{scaled(f, 'echo', 'p50_us'):>24}{scaled(f, 'echo', 'p99_us', digits=0):>26}"
+              f"{scaled(f, 'echo', 'ready_us'):>24}{scaled(f, 'echo', 'cpu_us'):>24}{words}")
     if not counted:
         print("  (no instructions: this machine's counters can't be read)")
 
@@ -333,10 +262,10 @@ def markdown_of(functions, options):
     return "\n".join(lines) + "\n"
 
 
-def write_json(path, functions, curves, goals):
+def figures_of(functions, curves, goals):
     rows = {f.name: {"fault": f.fault, **{kind: {key: f.median(kind, key) for k, key in f.figures if k == kind} for kind in f.kinds}} for f in functions}
     goals = [{"what": what, "value": value, "at_most": bound, "met": is_met(value, bound)} for what, value, bound, *_ in goals]
-    path.write_text(json.dumps({"functions": rows, "workers": curves, "goals": goals}, indent=1) + "\n")
+    return {"functions": rows, "workers": curves, "goals": goals}
 
 
 # ── main ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -355,13 +284,10 @@ def options_of():
     parser.add_argument("--worker-ms", type=int, default=1000)
     parser.add_argument("--core", type=int, help="all on this one")
     static = ROOT / f"build/package-{ARCH}/bench"
-    parser.add_argument("--static", type=Path, default=static, help="where bench_bare is, compiled as what is deployed")
+    parser.add_argument("--static", type=Path, default=static, help="where bench_floor is, compiled as what is deployed")
     parser.add_argument("--latch", type=Path, help="Latch's functions; default: bench_runtime there")
     parser.add_argument("--tools", type=Path, default=ROOT / "build/release/bench", help="where bench_service is")
-    parser.add_argument("--only", action="append", metavar="NAME", help="this row of the tables; several times")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="the figures, once more")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="README's table")
-    parser.add_argument("--svg", type=Path, metavar="FILE", help="a plot of them: docs/bench-runtime.svg")
+    add_outputs(parser, ": docs/bench-runtime.svg")
     options = parser.parse_args()
     options.latch = (options.latch or options.static / "bench_runtime").resolve()
     counts = (options.rounds, options.invocations, options.stream_bytes, options.event_bytes, options.worker_rounds, options.worker_ms)
@@ -375,24 +301,19 @@ def options_of():
 def main():
     options = options_of()
     BUILT.mkdir(parents=True, exist_ok=True)
-    functions = make_functions(options)
+    functions = make(builders_of(options), options.only)
     if not functions:
         sys.exit(f"nothing to measure: the rows are {', '.join(builders_of(options))}")
     before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as scratch:
         curves = measure_all(functions, Path(scratch), options)
-    print_machine((before, os.getloadavg()[0]), options)
+    print_head((before, os.getloadavg()[0]), options)
     print_echo(functions)
     print_large(functions, options)
     print_workers(next((f for f in functions if f.name == "Latch"), None), curves)
     goals = goals_of(functions, options)
     print_goals(goals)
-    if options.json:
-        write_json(options.json, functions, curves, goals)
-    if options.markdown:
-        options.markdown.write_text(markdown_of(functions, options))
-    if options.svg:
-        options.svg.write_text(chart(functions, curves, options))
+    write_outputs(options, figures_of(functions, curves, goals), lambda: markdown_of(functions, options), lambda: chart(functions, curves, options))
     if any(f.fault for f in functions if f.name == "Latch"):
         sys.exit(1)
 

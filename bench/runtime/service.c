@@ -15,14 +15,11 @@
  * One thread that sleeps in recv, so that what is measured is the function: where all requests come by one connection, on that; in epoll
  * where they don't.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,9 +31,10 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "bench/common/function.h"
 
 #define ECHO_WARM_UPS 500
 #define BIG_WARM_UPS 20
@@ -58,7 +56,7 @@ typedef struct connection {
     size_t at, filled; /* what is read and not yet taken */
     state state;
     bool whole; /* a request that was told and is not yet answered */
-    bool is_next, is_response;
+    function_request is;
     bool has_prelude; /* a stream's: as far as 8 NULs it is not the stream */
     uint64_t left;    /* of the body, or of its chunk */
     uint64_t body_bytes;
@@ -68,10 +66,9 @@ typedef struct connection {
 } connection;
 
 typedef struct bench {
-    const char *name;
-    int64_t patience_ns, arrived_at_ns; /* the last bytes did */
-    pid_t child;
-    int listening, epoll, child_fd, counter, invocation;
+    function function;
+    int64_t arrived_at_ns; /* the last bytes did */
+    int listening, epoll, counter;
     uint64_t requests, elsewhere; /* what didn't come by the first connection */
     bool alone;                   /* sleep in recv */
     bool streaming;
@@ -82,65 +79,17 @@ typedef struct bench {
     char pattern[IN_BYTES + PERIOD];
 } bench;
 
-/* ── ends ────────────────────────────────────────────────────────────────────────────────────────────────────────── */
-
-static void end_child(bench *b) {
-    if (b->child <= 0) return;
-    kill(b->child, SIGKILL);
-    waitpid(b->child, NULL, 0);
-    b->child = 0;
-}
-
-static _Noreturn void fail(bench *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static _Noreturn void fail(bench *b, const char *format, ...) {
-    va_list rest;
-    end_child(b);
-    fprintf(stderr, "service: %s ", b->name);
-    va_start(rest, format);
-    vfprintf(stderr, format, rest);
-    va_end(rest);
-    fputc('\n', stderr);
-    exit(1);
-}
-
-static _Noreturn void fail_ended(bench *b, const char *when) {
-    int status = 0;
-    waitpid(b->child, &status, 0);
-    b->child = 0;
-    if (WIFSIGNALED(status)) fail(b, "ended by signal %d %s", WTERMSIG(status), when);
-    fail(b, "ended with status %d %s", WEXITSTATUS(status), when);
-}
-
-static int64_t now_ns(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static clockid_t cpu_of(bench *b) {
-    clockid_t out;
-    if (clock_getcpuclockid(b->child, &out) != 0) fail(b, "has no clock of its CPU time");
-    return out;
-}
-
 /* ── the start ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void watch(bench *b, int fd, connection *c) {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
-    if (epoll_ctl(b->epoll, EPOLL_CTL_ADD, fd, &event) != 0) fail(b, "can't be watched: %s", strerror(errno));
+    if (epoll_ctl(b->epoll, EPOLL_CTL_ADD, fd, &event) != 0) function_fail(&b->function, "can't be watched: %s", strerror(errno));
 }
 
 static void listen_for_it(bench *b) {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof at;
-    char address[32];
     b->epoll = epoll_create1(EPOLL_CLOEXEC);
-    b->listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (b->epoll < 0 || b->listening < 0 || bind(b->listening, (struct sockaddr *)&at, sizeof at) != 0 ||
-        listen(b->listening, MAX_CONNECTIONS) != 0 || getsockname(b->listening, (struct sockaddr *)&at, &len) != 0)
-        fail(b, "can't be served: %s", strerror(errno));
-    snprintf(address, sizeof address, "127.0.0.1:%u", ntohs(at.sin_port));
-    setenv("AWS_LAMBDA_RUNTIME_API", address, 1);
+    if (b->epoll < 0) function_fail(&b->function, "can't be served: %s", strerror(errno));
+    b->listening = function_listen(&b->function, SOCK_NONBLOCK, MAX_CONNECTIONS);
     watch(b, b->listening, NULL);
 }
 
@@ -161,8 +110,9 @@ static int64_t instructions(const bench *b) {
 static void start_it(bench *b, char **command) {
     int gate[2];
     char go = 0;
-    if (pipe2(gate, O_CLOEXEC) != 0 || (b->child = fork()) < 0) fail(b, "can't be started: %s", strerror(errno));
-    if (b->child == 0) {
+    if (pipe2(gate, O_CLOEXEC) != 0 || (b->function.child = fork()) < 0)
+        function_fail(&b->function, "can't be started: %s", strerror(errno));
+    if (b->function.child == 0) {
         close(gate[1]);
         if (read(gate[0], &go, 1) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) _exit(126);
         execv(command[0], command);
@@ -170,21 +120,20 @@ static void start_it(bench *b, char **command) {
         _exit(127);
     }
     close(gate[0]);
-    b->counter = count_instructions(b->child);
+    b->counter = count_instructions(b->function.child);
     close(gate[1]);
-    b->child_fd = (int)syscall(SYS_pidfd_open, b->child, 0);
-    if (b->child_fd < 0) fail(b, "can't be watched: %s", strerror(errno));
-    watch(b, b->child_fd, (connection *)b);
+    function_watch(&b->function);
+    watch(b, b->function.child_fd, (connection *)b);
 }
 
 /* ── a request ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void keep(bench *b, const char *from, size_t n) {
-    if (b->body_len + n > MAX_BODY_BYTES) fail(b, "answered with more than %zu bytes", MAX_BODY_BYTES);
+    if (b->body_len + n > MAX_BODY_BYTES) function_fail(&b->function, "answered with more than %zu bytes", MAX_BODY_BYTES);
     if (b->body_len + n > b->body_cap) {
         b->body_cap = 2 * (b->body_len + n);
         b->body = realloc(b->body, b->body_cap);
-        if (b->body == NULL) fail(b, "can't be measured: out of memory");
+        if (b->body == NULL) function_fail(&b->function, "can't be measured: out of memory");
     }
     memcpy(b->body + b->body_len, from, n);
     b->body_len += n;
@@ -197,16 +146,16 @@ static void take_stream(bench *b, connection *c, const char *from, size_t n) {
         if (c->zeroes == 8) c->has_prelude = false;
     }
     if (n > 0 && memcmp(from, b->pattern + c->body_bytes % PERIOD, n) != 0)
-        fail(b, "streamed other bytes than it was asked for, after %llu", (unsigned long long)c->body_bytes);
+        function_fail(&b->function, "streamed other bytes than it was asked for, after %llu", (unsigned long long)c->body_bytes);
     c->body_bytes += n;
 }
 
 static void take_data(bench *b, connection *c) {
     size_t n = c->filled - c->at;
     if (n > c->left) n = (size_t)c->left;
-    if (c->is_response && b->streaming)
+    if (c->is.is_response && b->streaming)
         take_stream(b, c, c->in + c->at, n);
-    else if (c->is_response)
+    else if (c->is.is_response)
         keep(b, c->in + c->at, n);
     c->at += n;
     c->left -= n;
@@ -221,20 +170,19 @@ static const char *value_of(const char *head, const char *name) {
 static bool take_head(bench *b, connection *c) {
     char *from = c->in + c->at, *end = memmem(from, c->filled - c->at, "\r\n\r\n", 4);
     if (end == NULL) {
-        if (c->filled - c->at > HEAD_BYTES) fail(b, "sent a head of more than %zu bytes", HEAD_BYTES);
+        if (c->filled - c->at > HEAD_BYTES) function_fail(&b->function, "sent a head of more than %zu bytes", HEAD_BYTES);
         return false;
     }
     *end = '\0';
     const char *length = value_of(from, "\r\ncontent-length:"), *type = value_of(from, "\r\ncontent-type:");
     snprintf(c->what, sizeof c->what, "%.400s", from);
-    c->is_next = strncmp(from, "GET /2018-06-01/runtime/invocation/next ", 40) == 0;
-    c->is_response = strncmp(from, "POST ", 5) == 0 && strstr(from, "/response HTTP/1.1") != NULL;
+    c->is = function_request_of(from);
     c->has_prelude = b->streaming && type != NULL && strncasecmp(type, " application/vnd.awslambda.http-integration", 43) == 0;
     c->left = length == NULL ? 0 : strtoull(length, NULL, 10);
     c->state = strcasestr(from, "\r\ntransfer-encoding: chunked") != NULL ? CHUNK_SIZE : SIZED;
     c->body_bytes = 0;
     c->zeroes = 0;
-    if (c->is_response) b->body_len = 0;
+    if (c->is.is_response) b->body_len = 0;
     c->at = (size_t)(end + 4 - c->in);
     return true;
 }
@@ -242,7 +190,7 @@ static bool take_head(bench *b, connection *c) {
 static bool take_line(bench *b, connection *c, char *out, size_t size) {
     const char *from = c->in + c->at, *end = memmem(from, c->filled - c->at, "\r\n", 2);
     if (end == NULL) return false;
-    if ((size_t)(end - from) >= size) fail(b, "sent a chunk with a line of %zu bytes", (size_t)(end - from));
+    if ((size_t)(end - from) >= size) function_fail(&b->function, "sent a chunk with a line of %zu bytes", (size_t)(end - from));
     memcpy(out, from, (size_t)(end - from));
     out[end - from] = '\0';
     c->at = (size_t)(end + 2 - c->in);
@@ -274,13 +222,14 @@ static bool parse(bench *b, connection *c) {
             break;
         case CHUNK_END:
             if (c->filled - c->at < 2) return false;
-            if (memcmp(c->in + c->at, "\r\n", 2) != 0) fail(b, "sent a chunk that is longer than it says");
+            if (memcmp(c->in + c->at, "\r\n", 2) != 0) function_fail(&b->function, "sent a chunk that is longer than it says");
             c->at += 2;
             c->state = CHUNK_SIZE;
             break;
         case TRAILERS:
             if (!take_line(b, c, line, sizeof line)) return false;
-            if (strncasecmp(line, "lambda-runtime-function-error", 29) == 0) fail(b, "failed in the middle of its stream: %.200s", line);
+            if (strncasecmp(line, "lambda-runtime-function-error", 29) == 0)
+                function_fail(&b->function, "failed in the middle of its stream: %.200s", line);
             if (*line != '\0') break;
             c->state = HEAD;
             return true;
@@ -299,7 +248,7 @@ static void accept_one(bench *b) {
     int on = 1, fd = accept4(b->listening, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0) return;
     connection *c = b->count < MAX_CONNECTIONS ? calloc(1, sizeof *c) : NULL;
-    if (c == NULL) fail(b, "opened more than %d connections", MAX_CONNECTIONS);
+    if (c == NULL) function_fail(&b->function, "opened more than %d connections", MAX_CONNECTIONS);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     set_patience(fd, LOOK_MS);
     c->fd = fd;
@@ -336,7 +285,7 @@ static bool receive(bench *b, connection *c) {
         forget(b, c);
         return false;
     }
-    b->arrived_at_ns = now_ns(CLOCK_MONOTONIC);
+    b->arrived_at_ns = bench_now_ns(CLOCK_MONOTONIC);
     c->filled += (size_t)n;
     return true;
 }
@@ -349,7 +298,7 @@ static connection *told(bench *b, connection *c) {
 
 /* The next request, whichever connection brings it. What the last one sent ahead counts first. */
 static connection *await(bench *b, const char *when) {
-    int64_t until_ns = now_ns(CLOCK_MONOTONIC) + b->patience_ns;
+    int64_t until_ns = bench_now_ns(CLOCK_MONOTONIC) + b->function.patience_ns;
     for (size_t i = 0; i < b->count; i++) {
         if (b->connections[i]->filled > b->connections[i]->at && parse(b, b->connections[i])) return told(b, b->connections[i]);
     }
@@ -358,16 +307,16 @@ static connection *await(bench *b, const char *when) {
         connection *only = b->alone ? b->connections[0] : NULL;
         if (only != NULL && receive(b, only) && parse(b, only)) return told(b, only);
         if (b->alone) continue;
-        int64_t left_ms = (until_ns - now_ns(CLOCK_MONOTONIC)) / 1000000;
-        if (left_ms <= 0) fail(b, "was silent for %d ms %s", (int)(b->patience_ns / 1000000), when);
+        int64_t left_ms = (until_ns - bench_now_ns(CLOCK_MONOTONIC)) / 1000000;
+        if (left_ms <= 0) function_fail_silent(&b->function, when);
         int n = epoll_wait(b->epoll, &event, 1, (int)left_ms);
-        if (n < 0 && errno != EINTR) fail(b, "can't be waited for: %s", strerror(errno));
+        if (n < 0 && errno != EINTR) function_fail(&b->function, "can't be waited for: %s", strerror(errno));
         if (n <= 0) continue;
         connection *c = event.data.ptr;
         if (c == NULL)
             accept_one(b);
         else if (c == (connection *)b)
-            fail_ended(b, when);
+            function_fail_ended(&b->function, when);
         else if (receive(b, c) && parse(b, c))
             return told(b, c);
     }
@@ -380,7 +329,7 @@ static void answer(bench *b, const connection *c, const char *head, size_t head_
     while (sent < head_len + body_len) {
         ssize_t n = sendmsg(c->fd, &message, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) fail(b, "hung up before its answer");
+        if (n <= 0) function_fail(&b->function, "hung up before its answer");
         sent += (size_t)n;
         size_t of_head = sent < head_len ? sent : head_len;
         parts[0] = (struct iovec){(char *)(uintptr_t)head + of_head, head_len - of_head};
@@ -392,43 +341,34 @@ static void answer(bench *b, const connection *c, const char *head, size_t head_
 
 static connection *await_next(bench *b, const char *when) {
     connection *c = await(b, when);
-    if (!c->is_next) fail(b, "asked for something else than /next %s: %s", when, c->what);
+    if (!c->is.is_next) function_fail(&b->function, "asked for something else than /next %s: %s", when, c->what);
     return c;
 }
 
 static void send_event(bench *b, const connection *c) {
     char head[1024];
-    int len = snprintf(head, sizeof head,
-                       "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: "
-                       "8476a536-e9f4-11e8-9739-%012d\r\nLambda-Runtime-Deadline-Ms: %lld\r\nLambda-Runtime-Invoked-Function-Arn: "
-                       "arn:aws:lambda:us-east-1:123456789012:function:bench\r\nLambda-Runtime-Trace-Id: "
-                       "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0\r\nContent-Length: %zu\r\n\r\n",
-                       ++b->invocation, (long long)(now_ns(CLOCK_REALTIME) / 1000000 + 300000), b->event_len);
+    int len = function_write_head(&b->function, head, sizeof head, b->event_len, bench_now_ns(CLOCK_REALTIME) / 1000000 + 300000);
     answer(b, c, head, (size_t)len, b->event, b->event_len);
 }
 
-static void accept_response(bench *b, const connection *c) {
-    static const char accepted[] =
-        "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n";
-    answer(b, c, accepted, sizeof accepted - 1, "", 0);
-}
+static void accept_response(bench *b, const connection *c) { answer(b, c, FUNCTION_ACCEPTED, strlen(FUNCTION_ACCEPTED), "", 0); }
 
 /* Asks it once more; microseconds until its whole answer was read. */
 static double invoke(bench *b, const connection *next) {
-    int64_t from_ns = now_ns(CLOCK_MONOTONIC);
+    int64_t from_ns = bench_now_ns(CLOCK_MONOTONIC);
     send_event(b, next);
     connection *c = await(b, "before it answered an invocation");
-    if (!c->is_response) fail(b, "did not answer its invocation, but said: %s", c->what);
+    if (!c->is.is_response) function_fail(&b->function, "did not answer its invocation, but said: %s", c->what);
     return (double)(b->arrived_at_ns - from_ns) / 1e3;
 }
 
 static connection *accept_and_await(bench *b) {
     connection *c = NULL;
     for (size_t i = 0; i < b->count; i++) {
-        if (b->connections[i]->is_response) c = b->connections[i];
+        if (b->connections[i]->is.is_response) c = b->connections[i];
     }
-    if (c == NULL) fail(b, "hung up before its answer");
-    c->is_response = false;
+    if (c == NULL) function_fail(&b->function, "hung up before its answer");
+    c->is.is_response = false;
     accept_response(b, c);
     return await_next(b, "between two invocations");
 }
@@ -436,32 +376,22 @@ static connection *accept_and_await(bench *b) {
 static void set_event(bench *b, const char *text) {
     free(b->event);
     b->event = strdup(text);
-    if (b->event == NULL) fail(b, "can't be measured: out of memory");
+    if (b->event == NULL) function_fail(&b->function, "can't be measured: out of memory");
     b->event_len = strlen(text);
 }
 
 /* Of a big event, an answer may have other white space. */
 static void check_answer(bench *b) {
     if (b->body_len < b->event_len || memmem(b->body, b->body_len, MARK, strlen(MARK)) == NULL)
-        fail(b, "answered %zu bytes with %zu others: %.*s", b->event_len, b->body_len, (int)(b->body_len < 500 ? b->body_len : 500),
-             b->body_len > 0 ? b->body : "");
+        function_fail(&b->function, "answered %zu bytes with %zu others: %.*s", b->event_len, b->body_len,
+                      (int)(b->body_len < 500 ? b->body_len : 500), b->body_len > 0 ? b->body : "");
 }
 
 /* ── echo ────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static int compare(const void *left, const void *right) {
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static double percentile(double *values, size_t count, size_t percent) {
-    qsort(values, count, sizeof *values, compare);
-    return values[count * percent / 100];
-}
-
 static void echo(bench *b, size_t count) {
     double *took = calloc(count, sizeof *took), *ready = calloc(count, sizeof *ready);
-    if (took == NULL || ready == NULL) fail(b, "can't be measured: out of memory");
+    if (took == NULL || ready == NULL) function_fail(&b->function, "can't be measured: out of memory");
     set_event(b, "{\"user\":\"" MARK
                  "\",\"items\":[{\"sku\":\"tea\",\"count\":2},{\"sku\":\"cup\",\"count\":1}],\"total\":12.5,\"gift\":false}");
     connection *next = await_next(b, "before it asked for /next");
@@ -471,8 +401,8 @@ static void echo(bench *b, size_t count) {
         next = accept_and_await(b);
     }
     b->alone = b->elsewhere == 0 && b->count == 1;
-    clockid_t clock = cpu_of(b);
-    int64_t cpu_ns = now_ns(clock), counted = instructions(b), begun_ns = now_ns(CLOCK_MONOTONIC);
+    clockid_t clock = function_cpu(&b->function);
+    int64_t cpu_ns = bench_now_ns(clock), counted = instructions(b), begun_ns = bench_now_ns(CLOCK_MONOTONIC);
     for (size_t n = 0; n < count; n++) {
         took[n] = invoke(b, next);
         int64_t answered_ns = b->arrived_at_ns;
@@ -480,11 +410,11 @@ static void echo(bench *b, size_t count) {
         next = accept_and_await(b);
         ready[n] = (double)(b->arrived_at_ns - answered_ns) / 1e3;
     }
-    double per = (double)count, cpu_us = (double)(now_ns(clock) - cpu_ns) / 1e3 / per;
-    double wall_us = (double)(now_ns(CLOCK_MONOTONIC) - begun_ns) / 1e3 / per;
+    double per = (double)count, cpu_us = (double)(bench_now_ns(clock) - cpu_ns) / 1e3 / per;
+    double wall_us = (double)(bench_now_ns(CLOCK_MONOTONIC) - begun_ns) / 1e3 / per;
     counted = counted < 0 ? -1 : instructions(b) - counted;
-    printf("{\"p50_us\":%.2f,\"p99_us\":%.2f,\"ready_us\":%.2f,\"wall_us\":%.2f,\"cpu_us\":%.2f", percentile(took, count, 50),
-           percentile(took, count, 99), percentile(ready, count, 50), wall_us, cpu_us);
+    printf("{\"p50_us\":%.2f,\"p99_us\":%.2f,\"ready_us\":%.2f,\"wall_us\":%.2f,\"cpu_us\":%.2f", bench_percentile(took, count, 50),
+           bench_percentile(took, count, 99), bench_percentile(ready, count, 50), wall_us, cpu_us);
     if (counted >= 0) printf(",\"instructions\":%.0f", (double)counted / per);
     puts("}");
     free(took);
@@ -496,32 +426,32 @@ static void echo(bench *b, size_t count) {
 /* The most that was ever resident, since it was forgotten. */
 static long peak_kib(bench *b) {
     char path[64], text[8192] = "";
-    snprintf(path, sizeof path, "/proc/%d/status", (int)b->child);
+    snprintf(path, sizeof path, "/proc/%d/status", (int)b->function.child);
     FILE *f = fopen(path, "r");
-    if (f == NULL) fail(b, "has no %s to read: %s", path, strerror(errno));
+    if (f == NULL) function_fail(&b->function, "has no %s to read: %s", path, strerror(errno));
     text[fread(text, 1, sizeof text - 1, f)] = '\0';
     fclose(f);
     const char *at = strstr(text, "\nVmHWM:");
-    if (at == NULL) fail(b, "has a %s without VmHWM", path);
+    if (at == NULL) function_fail(&b->function, "has a %s without VmHWM", path);
     return strtol(at + 7, NULL, 10);
 }
 
 static void forget_peak(bench *b) {
     char path[64];
-    snprintf(path, sizeof path, "/proc/%d/clear_refs", (int)b->child);
+    snprintf(path, sizeof path, "/proc/%d/clear_refs", (int)b->function.child);
     int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, "5", 1) != 1) fail(b, "has a %s that can't be written to: %s", path, strerror(errno));
+    if (fd < 0 || write(fd, "5", 1) != 1) function_fail(&b->function, "has a %s that can't be written to: %s", path, strerror(errno));
     close(fd);
 }
 
 /* One invocation with all that it costs. */
 static void measure_one(bench *b, connection *next) {
-    clockid_t clock = cpu_of(b);
+    clockid_t clock = function_cpu(&b->function);
     forget_peak(b);
     long before_kib = peak_kib(b);
-    int64_t cpu_ns = now_ns(clock);
+    int64_t cpu_ns = bench_now_ns(clock);
     double took_us = invoke(b, next);
-    double cpu_us = (double)(now_ns(clock) - cpu_ns) / 1e3;
+    double cpu_us = (double)(bench_now_ns(clock) - cpu_ns) / 1e3;
     long grown_kib = peak_kib(b) - before_kib;
     printf("{\"took_us\":%.1f,\"cpu_us\":%.1f,\"grown_bytes\":%ld}\n", took_us, cpu_us, grown_kib * 1024);
 }
@@ -533,7 +463,7 @@ static void make_big(bench *b, size_t bytes) {
     if (bytes < fixed) bytes = fixed;
     free(b->event);
     b->event = malloc(bytes + 1);
-    if (b->event == NULL) fail(b, "can't be measured: out of memory");
+    if (b->event == NULL) function_fail(&b->function, "can't be measured: out of memory");
     memcpy(b->event, first, at);
     for (size_t left = bytes - fixed; left >= 3;) {
         size_t item = left >= 2 * ITEM_BYTES ? ITEM_BYTES : left;
@@ -565,8 +495,8 @@ static void big(bench *b, size_t bytes) {
 static void check_stream(bench *b, size_t bytes) {
     for (size_t i = 0; i < b->count; i++) {
         const connection *c = b->connections[i];
-        if (c->is_response && c->body_bytes != bytes)
-            fail(b, "streamed %llu bytes, and was asked for %zu", (unsigned long long)c->body_bytes, bytes);
+        if (c->is.is_response && c->body_bytes != bytes)
+            function_fail(&b->function, "streamed %llu bytes, and was asked for %zu", (unsigned long long)c->body_bytes, bytes);
     }
 }
 
@@ -602,23 +532,24 @@ static void workers(bench *b, size_t ms) {
     const char *concurrency = getenv("AWS_LAMBDA_MAX_CONCURRENCY");
     size_t counted = 0, want = concurrency == NULL ? 1 : strtoul(concurrency, NULL, 10);
     int64_t begin_ns = 0, from_ns = 0, cpu_ns = 0, now = 0, span_ns = (int64_t)ms * 1000000,
-            late_at_ns = now_ns(CLOCK_MONOTONIC) + b->patience_ns;
-    clockid_t clock = cpu_of(b);
+            late_at_ns = bench_now_ns(CLOCK_MONOTONIC) + b->function.patience_ns;
+    clockid_t clock = function_cpu(&b->function);
     (void)setpriority(PRIO_PROCESS, 0, -15);
     set_event(b, "{\"user\":\"" MARK "\"}");
     do {
         connection *c = await(b, "among many invocations");
         now = b->arrived_at_ns;
         if (begin_ns == 0 && b->count >= want) begin_ns = now;
-        if (begin_ns == 0 && now > late_at_ns) fail(b, "asked by %zu connections and was to ask by %zu", b->count, want);
+        if (begin_ns == 0 && now > late_at_ns)
+            function_fail(&b->function, "asked by %zu connections and was to ask by %zu", b->count, want);
         if (from_ns == 0 && begin_ns > 0 && now - begin_ns > span_ns / 4) {
             from_ns = now;
-            cpu_ns = now_ns(clock);
+            cpu_ns = bench_now_ns(clock);
         }
-        if (c->is_next) {
+        if (c->is.is_next) {
             send_event(b, c);
         } else {
-            if (!c->is_response) fail(b, "did not answer its invocation, but said: %s", c->what);
+            if (!c->is.is_response) function_fail(&b->function, "did not answer its invocation, but said: %s", c->what);
             check_answer(b);
             accept_response(b, c);
             counted += from_ns > 0;
@@ -626,7 +557,7 @@ static void workers(bench *b, size_t ms) {
     } while (from_ns == 0 || now - from_ns < span_ns);
     double seconds = (double)(now - from_ns) / 1e9;
     printf("{\"per_s\":%.1f,\"cpu_us\":%.2f,\"connections\":%zu}\n", (double)counted / seconds,
-           counted > 0 ? (double)(now_ns(clock) - cpu_ns) / 1e3 / (double)counted : 0.0, b->count);
+           counted > 0 ? (double)(bench_now_ns(clock) - cpu_ns) / 1e3 / (double)counted : 0.0, b->count);
 }
 
 /* ── main ────────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -638,17 +569,15 @@ static const struct {
 
 int main(int argc, char **argv) {
     static bench b = {.counter = -1};
-    const char *patience = getenv("LATCH_BENCH_PATIENCE_MS");
     for (size_t i = 0; argc >= 3 && i < sizeof modes / sizeof modes[0]; i++) {
         size_t len = strlen(modes[i].name);
         size_t count = strncmp(argv[1], modes[i].name, len) == 0 ? strtoul(argv[1] + len, NULL, 10) : 0;
         if (count == 0) continue;
-        b.name = argv[2];
-        b.patience_ns = (patience == NULL ? 20000 : strtol(patience, NULL, 10)) * 1000000;
+        function_init(&b.function, "service", argv[2], 20000);
         listen_for_it(&b);
         start_it(&b, argv + 2);
         modes[i].run(&b, count);
-        end_child(&b);
+        function_end(&b.function);
         return 0;
     }
     fputs("usage: service echo:N|big:BYTES|stream:BYTES|workers:MS COMMAND [ARGUMENT…]\n", stderr);

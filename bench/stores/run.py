@@ -16,7 +16,7 @@ import tempfile
 import threading
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "bench"))
+sys.path.insert(0, str(ROOT / "bench/common"))
 from endpoint import say
 
 PEERS = ROOT / "build/tools/peers"

@@ -84,7 +84,7 @@ def test_workers_have_a_curve(scratch):
 
 def test_workers_that_are_too_few_have_no_curve(scratch):
     """One that knows nothing of workers asks by one connection, however many there should be."""
-    said, figures = bench(scratch, ["Latch"], "--rounds", "1", "--streams", "0", "--events", "0", "--workers", "2", "--latch", BENCH / "bench_bare",
+    said, figures = bench(scratch, ["Latch"], "--rounds", "1", "--streams", "0", "--events", "0", "--workers", "2", "--latch", BENCH / "bench_floor",
                           status=1, LATCH_BENCH_PATIENCE_MS="1000")
     assert figures["functions"]["Latch"]["fault"] == {"workers": "asked by 1 connections and was to ask by 2"}, figures
     assert figures["workers"] == {} and "NO FIGURES: it asked by 1 connections" in said, said

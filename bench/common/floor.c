@@ -1,6 +1,7 @@
 /*
- * floor - what an invocation costs at least: bare sockets that answer each event with its own bytes, two writes and two reads, and nothing
- * looked at but what that takes. No client that does more can answer faster. It is no runtime to deploy.
+ * floor - what a function and each of its invocations cost at least: bare sockets in one static file, that answers each event with its own
+ * bytes: two writes and two reads, and nothing looked at but what that takes. No client that does more can start sooner or answer faster. It is
+ * no runtime to deploy.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
