@@ -27,6 +27,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "core/arena.h"
 #include "core/clock.h"
@@ -54,30 +55,38 @@ typedef enum latch_api_verdict {
 typedef enum latch_api_streaming {
     LATCH_API_NOT_STREAMING,  /* nothing: an error is posted as ever */
     LATCH_API_BETWEEN_CHUNKS, /* on api->fd nothing but a chunk or the end (latch_api_write_end) may follow; no other outcome is posted */
-    LATCH_API_IN_CHUNK,       /* the same behind api->rest, what is left of the chunk */
+    LATCH_API_IN_CHUNK,       /* the same behind what is left of api->chunk */
     LATCH_API_CUT_OFF         /* it can't be ended well, or is over: nothing is sent, no outcome is posted, the connection is closed */
 } latch_api_streaming;
 
 /* Who may send of a stream, and says above how far it has come. A worker has it from before a send that doesn't wait until that is noted. */
 typedef enum latch_api_line { LATCH_API_LINE_FREE, LATCH_API_LINE_WORKER, LATCH_API_LINE_ENDING } latch_api_line;
 
+#define LATCH_API_CHUNK_PARTS 5 /* head, size, what was buffered, what came now, the chunk's end */
+
+typedef struct latch_api_chunk { /* what is sent of a stream at once */
+    char size[20];
+    struct iovec parts[LATCH_API_CHUNK_PARTS];
+    struct msghdr message; /* what of them hasn't been sent; IN_CHUNK: those bytes stay where they are */
+} latch_api_chunk;
+
 typedef struct latch_api {
-    char address[256];                /* "127.0.0.1:9001" */
-    latch_ctx *cx;                    /* of the process: its clock waits, its log is written to; borrowed */
-    void *easy;                       /* libcurl's handle, which owns fd; NULL: not connected */
-    atomic_int fd;                    /* written by its worker alone; whoever stops the process reads it */
-    atomic_int stoppers;              /* who stops it, from before it reads fd until fd is shut down: it isn't closed meanwhile */
-    bool started;                     /* a /next was answered */
-    atomic_bool *any_started;         /* the same, of all workers of the process; NULL: of this one alone */
-    const atomic_bool *stopping;      /* set: /next is given up, and answers END; NULL: it never is */
-    bool restoring;                   /* after /restore/next: what fails before the first /next is told to /restore/error */
-    struct sockaddr_storage peer;     /* where fd goes to; of use after the connection is gone, too */
-    socklen_t peer_len;               /* 0: never connected */
-    latch_stream stream;              /* of the invocation that runs */
-    volatile sig_atomic_t streaming;  /* a latch_api_streaming */
-    const struct msghdr *rest;        /* IN_CHUNK: what is left of it, whose bytes stay while the writer's call lasts */
-    atomic_int line;                  /* a latch_api_line */
-    volatile sig_atomic_t held;       /* a signal that came while its worker had the line: it comes again behind it; 0: none */
+    char address[256];               /* "127.0.0.1:9001" */
+    latch_ctx *cx;                   /* of the process: its clock waits, its log is written to; borrowed */
+    void *easy;                      /* libcurl's handle, which owns fd; NULL: not connected */
+    atomic_int fd;                   /* written by its worker alone; whoever stops the process reads it */
+    atomic_int stoppers;             /* who stops it, from before it reads fd until fd is shut down: it isn't closed meanwhile */
+    bool started;                    /* a /next was answered */
+    atomic_bool *any_started;        /* the same, of all workers of the process; NULL: of this one alone */
+    const atomic_bool *stopping;     /* set: /next is given up, and answers END; NULL: it never is */
+    bool restoring;                  /* after /restore/next: what fails before the first /next is told to /restore/error */
+    struct sockaddr_storage peer;    /* where fd goes to; of use after the connection is gone, too */
+    socklen_t peer_len;              /* 0: never connected */
+    latch_stream stream;             /* of the invocation that runs */
+    volatile sig_atomic_t streaming; /* a latch_api_streaming */
+    atomic_int line;                 /* a latch_api_line */
+    volatile sig_atomic_t held;      /* a signal that came while its worker had the line: it comes again behind it; 0: none */
+    latch_api_chunk chunk;
     latch_api_verdict stream_verdict; /* of the answer that ended a stream early */
     bool stream_answered;             /* or something of an answer */
     latch_arena answers;              /* of what a POST answers: an invocation may have filled its own */

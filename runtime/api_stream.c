@@ -1,8 +1,11 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "core/coding.h"
 #include "core/span.h"
@@ -14,12 +17,48 @@
  *
  * Sends don't block by themselves: where the socket is full, what comes first counts, room, an answer, or the end of the time. The service
  * answers a stream before its end only to refuse it (400, 410, 413, 500), and then nothing more is sent, and no other outcome either.
+ *
+ * An ending, on this thread in a signal or on another, may have to end the body at any moment: it sends what is left of a chunk that has begun,
+ * so chunks are small enough for that, and where they have come to is never in doubt for whoever has the line.
  */
 
 #define UNTOLD_MS 100
-#define PARTS_MAX 5 /* head, size, what was buffered, what came now, the chunk's end */
+#define CHUNK_MAX_BYTES ((size_t)65536) /* at 2 MiB/s, what Lambda takes of a long one, 31 ms */
+#define LINE_WAIT_MS 200                /* for a send that doesn't wait, on a machine that is busy */
 
 static latch_api *api_of(const latch_stream *s) { return s->self; }
+
+/* ── the line ────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void take_line(latch_api *api) {
+    int line = LATCH_API_LINE_FREE;
+    if (atomic_compare_exchange_strong(&api->line, &line, LATCH_API_LINE_WORKER)) return;
+    for (;;)
+        pause(); /* an ending's: what it tells is the outcome, and the process ends */
+}
+
+static void give_line(latch_api *api) {
+    atomic_store(&api->line, LATCH_API_LINE_FREE);
+    int number = api->held;
+    if (number == 0) return;
+    api->held = 0;
+    raise(number);
+}
+
+bool latch_api_take_line(latch_api *api) {
+    for (int waited_ms = 0; waited_ms < LINE_WAIT_MS; waited_ms++) {
+        int line = LATCH_API_LINE_FREE;
+        if (atomic_compare_exchange_strong(&api->line, &line, LATCH_API_LINE_ENDING)) return true;
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    return false;
+}
+
+static void cut_off(latch_api *api) {
+    take_line(api);
+    api->streaming = api->stream.sent ? LATCH_API_CUT_OFF : LATCH_API_NOT_STREAMING;
+    give_line(api);
+}
 
 /* ── sending ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -41,14 +80,28 @@ static pushed wait_for_room(const latch_api *api, int64_t deadline_at_ms) {
     return (at.revents & ~POLLOUT) != 0 ? HEARD : PUSHED;
 }
 
-static pushed push(latch_api *api, struct msghdr *message, int64_t deadline_at_ms) {
+/* What the socket takes now, noted in the same breath. False: errno says why it took nothing. */
+static bool send_some(latch_api *api) {
+    struct msghdr *message = &api->chunk.message;
+    take_line(api);
+    ssize_t n = sendmsg(api->fd, message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    int error = errno;
+    if (n > 0) {
+        latch_api_advance(message, (size_t)n);
+        api->stream.sent = true;
+        api->streaming = message->msg_iovlen > 0 ? LATCH_API_IN_CHUNK : LATCH_API_BETWEEN_CHUNKS;
+    }
+    give_line(api);
+    errno = error;
+    return n >= 0;
+}
+
+/* All of the chunk. */
+static pushed push(latch_api *api, int64_t deadline_at_ms) {
     pushed how = PUSHED;
-    while (how == PUSHED && message->msg_iovlen > 0) {
-        ssize_t n = sendmsg(api->fd, message, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n > 0) api->stream.sent = true;
-        if (n >= 0) {
-            latch_api_advance(message, (size_t)n);
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+    while (how == PUSHED && api->chunk.message.msg_iovlen > 0) {
+        if (send_some(api)) continue;
+        if (errno == EAGAIN || errno == EWOULDBLOCK) {
             how = wait_for_room(api, deadline_at_ms);
         } else if (errno != EINTR) {
             how = CUT;
@@ -86,8 +139,8 @@ static latch_status out_of_time(latch_stream *s) {
 /* Why no more can be sent, which is the writer's to know. The connection is of no use any more. */
 static latch_status broken_off(latch_stream *s, pushed how) {
     latch_api *api = api_of(s);
-    api->streaming = s->sent ? LATCH_API_IN_CHUNK : LATCH_API_NOT_STREAMING;
     latch_api_exchange x;
+    cut_off(api);
     latch_err *err = &s->cx->err;
     bool answered = how != LATE && hear(api, &x, s->cx->deadline_at_ms) == LATCH_OK;
     latch_api_hang_up(api);
@@ -101,18 +154,12 @@ static latch_status broken_off(latch_stream *s, pushed how) {
 
 static struct iovec part(latch_str text) { return (struct iovec){(char *)(uintptr_t)text.ptr, text.len}; }
 
-typedef struct chunk {
-    char size[20];
-    struct iovec parts[PARTS_MAX];
-    struct msghdr message;
-} chunk;
-
-static void add(chunk *c, latch_str text) {
+static void add(latch_api_chunk *c, latch_str text) {
     if (text.len > 0) c->parts[c->message.msg_iovlen++] = part(text);
 }
 
 /* A chunk of no bytes would end the body: there is none. */
-static void make_chunk(chunk *c, latch_str head, latch_str first, latch_str second) {
+static void make_chunk(latch_api_chunk *c, latch_str head, latch_str first, latch_str second) {
     int len = snprintf(c->size, sizeof c->size, "%zx\r\n", first.len + second.len);
     c->message = (struct msghdr){.msg_iov = c->parts};
     add(c, head);
@@ -134,10 +181,24 @@ static latch_status make_head(latch_stream *s, latch_str *head) {
     return status == LATCH_OK ? status : latch_err_set(&s->cx->err, status, "%s", latch_api_err(api)->message);
 }
 
+/*
+ * What the client hasn't taken yet may be sent with the end, or by an ending: the trailers behind it say what happened. The writer's own bytes are
+ * its again when its call is over; what was buffered is touched no more. False: the arena is full.
+ */
+static bool keep_rest(latch_stream *s) {
+    struct msghdr *rest = &api_of(s)->chunk.message;
+    if (rest->msg_iovlen < 2) return true;
+    struct iovec *written = rest->msg_iov + rest->msg_iovlen - 2;
+    char *copy = latch_arena_alloc(s->cx->arena, written->iov_len);
+    if (copy == NULL) return false;
+    memcpy(copy, written->iov_base, written->iov_len);
+    written->iov_base = copy;
+    return true;
+}
+
 static latch_status send_first(latch_stream *s, latch_str first, latch_str second) {
     latch_api *api = api_of(s);
     latch_str head;
-    chunk c;
     LATCH_TRY(make_head(s, &head));
     for (;;) {
         bool kept =
@@ -145,35 +206,33 @@ static latch_status send_first(latch_stream *s, latch_str first, latch_str secon
         if (!kept) latch_api_hang_up(api);
         if (latch_api_dial(api) != LATCH_OK)
             return latch_err_set(&s->cx->err, LATCH_E_NETWORK, "the Runtime API isn't reached: %.150s", latch_api_err(api)->message);
-        make_chunk(&c, head, first, second);
-        api->streaming = LATCH_API_IN_CHUNK;
-        pushed how = push(api, &c.message, s->cx->deadline_at_ms);
-        if (how == PUSHED) break;
+        make_chunk(&api->chunk, head, first, second);
+        pushed how = push(api, s->cx->deadline_at_ms);
+        if (how == PUSHED) return LATCH_OK;
+        if (how == LATE && api->chunk.message.msg_iov != api->chunk.parts && keep_rest(s)) return out_of_time(s);
         latch_status status = broken_off(s, how);
         if (!kept || how == LATE || api->stream_answered) return status;
     }
-    api->streaming = LATCH_API_BETWEEN_CHUNKS;
-    return LATCH_OK;
 }
-
-/* What the client hasn't begun to take doesn't spoil the connection: trailers may still say what happened. */
-static bool is_untouched(const chunk *c) { return c->message.msg_iov == c->parts && c->parts[0].iov_base == c->size; }
 
 static latch_status send_chunk(latch_stream *s, latch_str first, latch_str second) {
     latch_api *api = api_of(s);
-    chunk c;
     pushed how = HEARD;
     if (!s->sent) return send_first(s, first, second);
-    make_chunk(&c, LATCH_STR(""), first, second);
-    api->streaming = LATCH_API_IN_CHUNK;
-    if (is_quiet(api)) how = push(api, &c.message, s->cx->deadline_at_ms);
-    if (how == LATE && is_untouched(&c)) {
-        api->streaming = LATCH_API_BETWEEN_CHUNKS;
-        return out_of_time(s);
+    make_chunk(&api->chunk, LATCH_STR(""), first, second);
+    if (is_quiet(api)) how = push(api, s->cx->deadline_at_ms);
+    if (how == LATE && (api->streaming == LATCH_API_BETWEEN_CHUNKS || keep_rest(s))) return out_of_time(s);
+    return how == PUSHED ? LATCH_OK : broken_off(s, how);
+}
+
+static latch_status send_chunks(latch_stream *s, latch_str first, latch_str second) {
+    for (;;) {
+        size_t room = CHUNK_MAX_BYTES - first.len;
+        if (second.len <= room) return send_chunk(s, first, second);
+        LATCH_TRY(send_chunk(s, first, (latch_str){second.ptr, room}));
+        second = (latch_str){second.ptr + room, second.len - room};
+        first = LATCH_STR("");
     }
-    if (how != PUSHED) return broken_off(s, how);
-    api->streaming = LATCH_API_BETWEEN_CHUNKS;
-    return LATCH_OK;
 }
 
 /* ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -221,16 +280,18 @@ static latch_api_verdict unheard(latch_api *api, const char *why) {
     return LATCH_API_GO_ON;
 }
 
-/* What is left in the buffer, the end and its trailers; then the answer. */
+/* What is left of a chunk, or in the buffer, the end and its trailers; then the answer. */
 static latch_api_verdict send_end(latch_api *api, int64_t deadline_at_ms, const latch_failure *failure) {
     latch_stream *s = &api->stream;
     latch_api_exchange x;
-    chunk c;
+    pushed how = api->streaming == LATCH_API_IN_CHUNK ? push(api, deadline_at_ms) : PUSHED;
     latch_str end = latch_api_write_end(api->head, sizeof api->head, failure != NULL ? failure->type : NULL,
                                         latch_str_of(failure != NULL ? failure->body : ""));
-    make_chunk(&c, LATCH_STR(""), (latch_str){s->buffer, s->len}, LATCH_STR(""));
-    add(&c, end);
-    pushed how = push(api, &c.message, deadline_at_ms);
+    if (how == PUSHED) {
+        make_chunk(&api->chunk, LATCH_STR(""), (latch_str){s->buffer, s->len}, LATCH_STR(""));
+        add(&api->chunk, end);
+        how = push(api, deadline_at_ms);
+    }
     bool whole = how == PUSHED;
     if (how == LATE || (whole && !latch_api_await(api, deadline_at_ms))) return unheard(api, "the time is up");
     if (hear(api, &x, deadline_at_ms) != LATCH_OK) return unheard(api, latch_api_err(api)->message);
@@ -260,7 +321,9 @@ void latch_api_stream_ready(latch_api *api, latch_ctx *cx) {
 
 void latch_api_stream_init(latch_api *api) {
     latch_err unused; /* the process has looked before */
-    api->stream = (latch_stream){.send = send_chunk, .self = api};
+    api->stream = (latch_stream){.send = send_chunks, .self = api};
+    atomic_init(&api->line, LATCH_API_LINE_FREE);
+    api->held = 0;
     (void)latch_stream_read_mode(&api->stream.mode, &unused);
     api->streaming = LATCH_API_NOT_STREAMING;
     api->stream_verdict = LATCH_API_GO_ON;

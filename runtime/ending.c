@@ -1,6 +1,7 @@
 #include "runtime/ending.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -28,6 +29,8 @@
 #define GIVE_UP_SEVERAL_S 5                 /* for then others' invocations would go with it */
 #define UNBOUNDED_MS (15 * LATCH_MINUTE_MS) /* of one that has no deadline: the longest that Lambda allows */
 #define ASKING_MS 1000                      /* that a worker takes to stop asking */
+#define SEND_MS INT64_C(900)                /* of a report, to a service that doesn't read */
+#define HEAR_S 1                            /* and then of its answer: both before it is given up */
 #define STATUS_PATIENCE_MS 2000             /* until it is known what exit() was called with */
 #define EXITS_AT_ONCE 16                    /* calls of it; musl has room for 32 without malloc */
 
@@ -243,12 +246,18 @@ static latch_str write_head(const char *type, size_t body_bytes) {
     return latch_text_end(&t);
 }
 
-static bool send_all(int fd, latch_str text) {
+/* False: whoever reads takes it too slowly, or not at all; then the others aren't kept any longer. */
+static bool send_all(int fd, latch_str text, int64_t until_ms) {
     while (text.len > 0) {
-        ssize_t n = send(fd, text.ptr, text.len, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return false;
-        text = (latch_str){text.ptr + n, text.len - (size_t)n};
+        ssize_t n = send(fd, text.ptr, text.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        int64_t left_ms = until_ms - latch_ending_now_ms();
+        if (n > 0) {
+            text = (latch_str){text.ptr + n, text.len - (size_t)n};
+        } else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && left_ms > 0) {
+            (void)poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, (int)left_ms);
+        } else if (n == 0 || errno != EINTR) {
+            return false;
+        }
     }
     return true;
 }
@@ -256,24 +265,35 @@ static bool send_all(int fd, latch_str text) {
 /* Waits for the answer: a process that dies with the request half read would take it along. */
 static void hear(int fd) {
     char answer[512];
-    struct timeval patience = {.tv_sec = 1};
+    struct timeval patience = {.tv_sec = HEAR_S};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     while (recv(fd, answer, sizeof answer, 0) < 0 && errno == EINTR)
         continue; /* the watchdog's signal: SIGALRM bounds the whole */
 }
 
 static void post(latch_str head, latch_str body) {
-    struct timeval patience = {.tv_sec = 1};
+    struct timeval patience = {.tv_usec = SEND_MS * 1000};
     const latch_api *api = &report.of->api;
+    int64_t until_ms = latch_ending_now_ms() + SEND_MS;
     if (api->peer_len == 0 || head.ptr == NULL || body.ptr == NULL) return;
     int fd = socket(api->peer.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return;
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    if (connect(fd, (const struct sockaddr *)&api->peer, api->peer_len) == 0 && send_all(fd, head) && send_all(fd, body)) hear(fd);
+    if (connect(fd, (const struct sockaddr *)&api->peer, api->peer_len) == 0 && send_all(fd, head, until_ms) &&
+        send_all(fd, body, until_ms))
+        hear(fd);
     close(fd);
 }
 
-/* Of a stream that has begun: its trailers, over the connection that it goes over. */
+static bool send_rest(const latch_api *api, int64_t until_ms) {
+    const struct msghdr *rest = &api->chunk.message;
+    bool sent = true;
+    for (size_t i = 0; api->streaming == LATCH_API_IN_CHUNK && sent && i < (size_t)rest->msg_iovlen; i++)
+        sent = send_all(api->fd, (latch_str){rest->msg_iov[i].iov_base, rest->msg_iov[i].iov_len}, until_ms);
+    return sent;
+}
+
+/* Of a stream that has begun: what is left of its chunk, and its trailers, over the connection that it goes over. */
 static void end_stream(const char *type, latch_str body) {
     char whole[64];
     latch_text_writer t = {.at = whole, .cap = sizeof whole};
@@ -281,7 +301,19 @@ static void end_stream(const char *type, latch_str body) {
     put(&t, type);
     latch_str end =
         latch_text_end(&t).ptr != NULL ? latch_api_write_end(report.head, sizeof report.head, whole, body) : (latch_str){NULL, 0};
-    if (end.ptr != NULL && send_all(report.of->api.fd, end)) hear(report.of->api.fd);
+    const latch_api *api = &report.of->api;
+    int64_t until_ms = latch_ending_now_ms() + SEND_MS, deadline_ms = atomic_load(&report.of->watch.deadline_at_ms);
+    if (deadline_ms < until_ms) until_ms = deadline_ms; /* whose client has gone then */
+    if (end.ptr != NULL && send_rest(api, until_ms) && send_all(api->fd, end, until_ms)) hear(api->fd);
+}
+
+static void tell_service(const char *type, latch_str body) {
+    latch_api *api = &report.of->api;
+    if (!latch_api_take_line(api) || api->streaming == LATCH_API_CUT_OFF) return;
+    if (api->streaming == LATCH_API_NOT_STREAMING)
+        post(write_head(type, body.len), body);
+    else
+        end_stream(type, body);
 }
 
 static void put_id(latch_text_writer *t, const char *name, latch_str id) {
@@ -318,8 +350,7 @@ void latch_ending_tell(void) {
     if (latch_text_end(&report.message_writer).ptr == NULL) report.message[0] = '\0';
     latch_str body = write_body(type);
     write_cause(type);
-    if (report.claimed && report.of->api.streaming == LATCH_API_NOT_STREAMING) post(write_head(type, body.len), body);
-    if (report.claimed && report.of->api.streaming == LATCH_API_BETWEEN_CHUNKS) end_stream(type, body);
+    if (report.claimed) tell_service(type, body);
     write_record(body);
 }
 

@@ -3,8 +3,9 @@
  * (watchdog.c), it called exit(); and how the process ends then. For the runtime.
  *
  * Each invocation has one outcome. Whoever is to send it claims it first, by one atomic exchange: the worker when the handler has returned, or an
- * ending. Who loses sends nothing; a worker that lost waits for the process's end. Of a stream that has begun, an ending is told in its trailers
- * where it stands between two chunks; where it doesn't, the stream is cut off.
+ * ending. Who loses sends nothing; a worker that lost waits for the process's end. Of a stream that has begun, an ending is told in its trailers,
+ * behind what is left of a chunk that has begun; from then on its worker sends nothing more. It is cut off where the client doesn't take that
+ * within 0.9 s and before the deadline.
  *
  * With one worker the process ends right after. With several, no worker takes another event, those that run an invocation finish it, until
  * their own deadlines (15 minutes where there is none), and then the process ends as it would have. A worker whose handler crashed waits for

@@ -9,8 +9,8 @@
  *         return LATCH_OK;
  *     }
  *
- * What is written gathers in a buffer of 32 KiB. Whoever writes what doesn't fit there any more sends both, the buffer and the new bytes, by
- * one system call and without a copy. Sending blocks while the client is slower than the handler, up to latch_left_ms.
+ * What is written gathers in a buffer of 32 KiB. Whoever writes what doesn't fit there any more sends both, the buffer and the new bytes, without a
+ * copy, in chunks of at most 64 KiB, a system call each. Sending blocks while the client is slower than the handler, up to latch_left_ms.
  *
  * The handler's return ends the stream, and says how:
  *
@@ -21,7 +21,8 @@
  *   a failure, a crash         an error, as ever                  an error
  *
  * "an error" of a stream that has begun is the type and the message in its trailers: the client, which has its status and half a body, sees
- * a body that was broken off. One ERROR record is logged. What was in the buffer goes out before it; a crash, a hang or exit() loses it.
+ * a body that was broken off. One ERROR record is logged. What was in the buffer goes out before it; a crash, a hang or exit() loses it, and what
+ * of a write no chunk was begun for. A chunk, of at most 64 KiB, that has begun is sent to its end even then, where the client takes it in time.
  *
  * Where it streams: function URLs whose InvokeMode is RESPONSE_STREAM; REST APIs whose integration streams (responseTransferMode STREAM); the
  * API InvokeWithResponseStream. An event doesn't say whether its answer may stream. LATCH_INVOKE_MODE, in the function's environment, does:
@@ -35,7 +36,7 @@
  * out in the form that a stream has, too, where they may: such a URL knows no other. Set it where the template says InvokeMode.
  *
  * LATCH_E_NETWORK from a write means that nobody reads any more. The invocation is over for the service, and what it will be told is settled:
- * return. So it is after LATCH_E_TIMEOUT, for which the time is up.
+ * return. So it is after LATCH_E_TIMEOUT, for which the time is up; the trailers say so to a client that reads on.
  *
  * One stream an invocation, for the thread that has its cx. It ends with the handler: a call after that is LATCH_E_MISUSE.
  * Source: "Lambda runtime API", "Custom runtimes: response streaming"; "Response streaming for Lambda functions": 200 MB a response, which the

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/api_private.h"
 #include "runtime/worker.h"
 
 #ifndef sigev_notify_thread_id
@@ -71,13 +72,13 @@ static void bark(latch_worker *w, const void *context) {
 static void on_signal(int number, siginfo_t *info, void *context) {
     int error = errno;
     latch_worker *w = latch_ending_is_ours() ? latch_ending_mine() : NULL;
-    (void)number, (void)info;
+    (void)info;
     if (w == NULL) return;
     w->watch.timer_at_ms = INT64_MAX;
     int64_t at_ms = w->watch.fire_at_ms;
     if (at_ms != INT64_MAX && latch_ending_now_ms() < at_ms) {
         latch_watchdog_set_timer(&w->watch);
-    } else if (at_ms != INT64_MAX) {
+    } else if (at_ms != INT64_MAX && !latch_api_holds_signal(&w->api, number)) {
         bark(w, context);
     }
     errno = error;

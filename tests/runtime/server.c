@@ -164,6 +164,7 @@ static void append(connection *c, const char *bytes, size_t len) {
 static bool read_chunks(connection *c, size_t head_len, const server_step *step, size_t most) {
     dechunker d = {.in = IN_SIZE};
     size_t used = head_len, taken = head_len;
+    bool stuck = false;
     c->body_len = 0;
     append(c, "", 0);
     for (;;) {
@@ -175,6 +176,8 @@ static bool read_chunks(connection *c, size_t head_len, const server_step *step,
         if (d.in == AT_END || taken >= most) break;
         c->len = used = head_len; /* all of it is the body's, and gone */
         if (step->pauses_us > 0) usleep((unsigned)step->pauses_us);
+        if (step->stuck_ms > 0 && !stuck) usleep((unsigned)step->stuck_ms * 1000);
+        stuck = true;
         if (!readable(c->server, c->fd)) return false;
         size_t room = HEAD_MAX - 1 - head_len, left = most - taken;
         ssize_t got = recv(c->fd, c->buffer + head_len, room < left ? room : left, 0);

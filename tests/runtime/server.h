@@ -53,6 +53,7 @@ typedef struct server_step {
     int times;     /* 0: once */
     size_t at;     /* of CUTS_AT and ANSWERS_AT */
     int pauses_us; /* before each read of a chunked body: a slow client; before CUTS_AT closes: one that is stuck */
+    int stuck_ms;  /* once, behind what of a chunked body came with its head */
 } server_step;
 #define REQUEST_1 "Lambda-Runtime-Aws-Request-Id: r-1\r\n"
 

@@ -290,8 +290,18 @@ static void fills_its_buffer_to_the_last_byte(void **state) {
     static const struct {
         size_t writes[4], chunks[4];
     } rows[] = {
-        {{32767}, {32767}}, {{32768}, {32768}},    {{32767, 1}, {32768}},       {{32767, 2}, {32769}},      {{32768, 1}, {32769}},
-        {{32769}, {32769}}, {{1, 32768}, {32769}}, {{1, 32768, 5}, {32769, 5}}, {{100000, 5}, {100000, 5}}, {{5, 100000, 1}, {100005, 1}},
+        {{32767}, {32767}},
+        {{32768}, {32768}},
+        {{32767, 1}, {32768}},
+        {{32767, 2}, {32769}},
+        {{32768, 1}, {32769}},
+        {{32769}, {32769}},
+        {{1, 32768}, {32769}},
+        {{1, 32768, 5}, {32769, 5}},
+        {{65536, 5}, {65536, 5}},
+        {{65537}, {65536, 1}},
+        {{100000, 5}, {65536, 34464, 5}},
+        {{5, 100000, 1}, {65536, 34469, 1}},
     };
     static const server_step script[] = {{.event = "{}"}};
     (void)state;
@@ -1056,7 +1066,7 @@ static latch_status looks_at_the_place(latch_ctx *cx, latch_event *event) {
 
 static void tells_a_signal_handler_what_was_seen(void **state) {
     static const server_step script[] = {{.event = "{}"}, {.way = CUTS_AT, .at = 100}};
-    static const int expected[] = {LATCH_API_NOT_STREAMING, LATCH_API_NOT_STREAMING, LATCH_API_BETWEEN_CHUNKS, LATCH_API_IN_CHUNK};
+    static const int expected[] = {LATCH_API_NOT_STREAMING, LATCH_API_NOT_STREAMING, LATCH_API_BETWEEN_CHUNKS, LATCH_API_CUT_OFF};
     const latch_handler handler = {.event = looks_at_the_place};
     (void)state;
     PLAY(&play, handler, script);
@@ -1115,6 +1125,20 @@ static int run_child(void) {
     return status;
 }
 
+/* Plays `event`, which has `left_ms`, to a client that reads nothing for `stuck_ms`; the wait status. */
+static int run_with(const char *event, int left_ms, int stuck_ms) {
+    struct timespec now;
+    char headers[256];
+    clock_gettime(CLOCK_REALTIME, &now);
+    long long ends_at_ms = (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000 + left_ms;
+    snprintf(headers, sizeof headers, REQUEST_1 "Lambda-Runtime-Deadline-Ms: %lld\r\n", ends_at_ms);
+    const server_step script[] = {{.event = event, .headers = headers}, {.answer = ACCEPTED, .stuck_ms = stuck_ms}};
+    server_start(&play.server, script, COUNT_OF(script));
+    int status = run_child();
+    server_stop(&play.server);
+    return status;
+}
+
 /* Before its first byte an /error as ever; behind it trailers of the same stream, and no /error beside them. */
 static void tells_of_a_handler_that_dies(void **state) {
     static const struct {
@@ -1129,15 +1153,7 @@ static void tells_of_a_handler_that_dies(void **state) {
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
-        struct timespec now;
-        char headers[256];
-        clock_gettime(CLOCK_REALTIME, &now);
-        long long ends_at_ms = (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000 + 1500;
-        snprintf(headers, sizeof headers, REQUEST_1 "Lambda-Runtime-Deadline-Ms: %lld\r\n", ends_at_ms);
-        const server_step script[] = {{.event = rows[i].event, .headers = headers}, {.answer = ACCEPTED}};
-        server_start(&play.server, script, COUNT_OF(script));
-        int status = run_child();
-        server_stop(&play.server);
+        int status = run_with(rows[i].event, 1500, 0);
         assert_false(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
         assert_false(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 127));
         assert_int_equal(play.server.count, 2);
@@ -1152,6 +1168,90 @@ static void tells_of_a_handler_that_dies(void **state) {
         assert_string_equal(wire.type, rows[i].type);
         assert_int_equal(wire.len, rows[i].payload);
         assert_non_null(strstr(wire.json, "\"errorMessage\":\""));
+    }
+}
+
+/* A body of stream_child's that broke off: what it wrote, byte by byte, as far as it came, then trailers. NULL, or what is wrong with it. */
+static const char *wrong_with_broken_off(const char *raw, size_t len) {
+    const char *wrong = read_wire(raw, len, &wire);
+    if (wrong != NULL) return wrong;
+    size_t place = 0, size;
+    for (const char *at = raw; (size = strtoul(at, NULL, 16)) > 0; at += size + 2) {
+        at = strchr(at, '\n') + 1;
+        for (size_t i = 0; i < size; i++, place++) {
+            if (at[i] != (place < 3 ? "abc"[place] : (char)('a' + (place - 3) % 23))) return "a byte is another";
+        }
+    }
+    return *wire.type != '\0' ? NULL : "there are no trailers";
+}
+
+/* The socket is full, mostly within a chunk: what is left of it goes out as soon as it is read, then the trailers, and nothing twice. */
+static void a_chunk_that_has_begun_is_ended_before_the_trailers(void **state) {
+    static const struct {
+        const char *event, *type;
+        int stuck_ms, signal, status;
+    } rows[] = {
+        {"sent long hang", "Function.DeadlineExceeded", 1200, 0, 1},   /* the watchdog's at 1300, with what a write has kept at 1100 */
+        {"sent long fails", "Function.Timeout", 1200, 0, 0},           /* the worker's, at 1100 */
+        {"sent long thread crash", "Function.Crash", 500, SIGSEGV, 0}, /* beside the write, which waits */
+        {"sent long thread exit", "Function.Exit", 500, 0, 3},         {"long thread crash", "Function.Crash", 500, SIGSEGV, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
+        int status = run_with(rows[i].event, 1500, rows[i].stuck_ms);
+        const server_request *r = &play.server.requests[1];
+        const char *wrong = wrong_with_broken_off(r->body, r->body_len);
+        if (wrong != NULL) fail_msg("%s: %s, %zu bytes", rows[i].event, wrong, r->body_len);
+        assert_string_equal(wire.type, rows[i].type);
+        assert_in_range(wire.len, 100000, 23 * 728178 - 1);
+        assert_int_equal(count_asked(ERROR_LINE("r-1")), 0);
+        if (WIFSIGNALED(status) ? WTERMSIG(status) != rows[i].signal : WEXITSTATUS(status) != rows[i].status)
+            fail_msg("%s: wait status %x", rows[i].event, (unsigned)status);
+    }
+}
+
+/* It isn't waited for longer than a report is, and the process still ends as it would have. */
+static void a_client_that_reads_no_more_is_told_nothing(void **state) {
+    (void)state;
+    int status = run_with("sent long thread crash", 5000, 2500);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSEGV) fail_msg("wait status %x", (unsigned)status);
+    assert_int_equal(count_asked(ERROR_LINE("r-1")), 0);
+}
+
+/* While it writes, and while it begins to: the signal comes in the middle of a send, another thread's beside one. */
+static void an_end_at_any_moment_is_one_outcome(void **state) {
+    int told = 0, streamed = 0;
+    (void)state;
+    for (int round = 0; round < 18; round++, again()) {
+        static const char *const ways[] = {"sent endless hang", "endless thread crash soon", "endless thread exit soon"};
+        char event[64];
+        snprintf(event, sizeof event, "%s %d", ways[round % 3], round * round * 8);
+        (void)run_with(event, round % 3 == 0 ? 1500 : 4000, 0);
+        size_t errors = count_asked(ERROR_LINE("r-1")), responses = count_asked(RESPONSE_LINE("r-1"));
+        assert_int_equal(errors + responses, 1);
+        told += errors == 1, streamed += responses == 1;
+        if (errors == 1) continue;
+        const server_request *r = &play.server.requests[1];
+        const char *wrong = wrong_with_broken_off(r->body, r->body_len);
+        if (wrong != NULL) fail_msg("%s: %s, %zu bytes", event, wrong, r->body_len);
+    }
+    assert_true(streamed >= 6);
+    print_message("%d were told of by an error, %d in trailers\n", told, streamed);
+}
+
+/* As it would be where a chunk's place were noted a moment late, or not at all. */
+static void a_byte_too_few_or_too_many_is_found_by_its_twin(void **state) {
+    static const char good[] = "3\r\nabc\r\n5\r\nabcde\r\n0\r\n" TYPE_HEADER ": Function.Crash\r\n" BODY_HEADER ": e30=\r\n\r\n";
+    static const struct {
+        const char *from, *to;
+    } twins[] = {{"abcde", "abc"}, {"abcde", "abcdede"}, {"5\r\nabcde", "7\r\nabcdede"}, {"5\r\nabcde", "4\r\nabde"}, {"0\r\n", ""}};
+    (void)state;
+    assert_null(wrong_with_broken_off(good, sizeof good - 1));
+    for (size_t i = 0; i < COUNT_OF(twins); i++) {
+        char raw[256];
+        const char *at = strstr(good, twins[i].from);
+        int len = snprintf(raw, sizeof raw, "%.*s%s%s", (int)(at - good), good, twins[i].to, at + strlen(twins[i].from));
+        if (wrong_with_broken_off(raw, (size_t)len) == NULL) fail_msg("twin %zu was not found", i);
     }
 }
 
@@ -1195,6 +1295,10 @@ static const struct CMUnitTest tests[] = {
     ROW(tells_a_signal_handler_what_was_seen),
     ROW(takes_another_connection_where_its_own_may_be_shut),
     ROW(tells_of_a_handler_that_dies),
+    ROW(a_chunk_that_has_begun_is_ended_before_the_trailers),
+    ROW(a_client_that_reads_no_more_is_told_nothing),
+    ROW(an_end_at_any_moment_is_one_outcome),
+    ROW(a_byte_too_few_or_too_many_is_found_by_its_twin),
 };
 
 CHECK_MAIN(tests)
