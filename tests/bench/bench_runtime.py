@@ -4,29 +4,15 @@
 RELEASE is a build with bench/. Nothing is asserted about how long anything takes, but that a function that naps is slower than its nap. Each
 test_… below is one entry of ctest.
 """
-import json
-import os
-import pathlib
-import shutil
-import subprocess
-import sys
-import tempfile
-import xml.etree.ElementTree
+from benched import RELEASE, check_missing, check_refused, count_drawn, main, path_with, patience, rows_in_table, run, script
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BENCH = pathlib.Path(sys.argv[1]).resolve() / "bench"
+BENCH = RELEASE / "bench"
 SMALL = ["--rounds", "3", "--invocations", "100", "--streams", "1", "--stream-bytes", "3000001", "--events", "1", "--event-bytes", "1000000",
          "--workers", "0", "--worker-rounds", "1", "--worker-ms", "300"]
 
 
-def bench(scratch, rows, *more, status=0, **environment):
-    """What it printed, and its figures."""
-    only = [word for row in rows for word in ("--only", row)]
-    done = subprocess.run([sys.executable, ROOT / "bench/runtime/run.py", *SMALL, "--tools", BENCH, "--static", BENCH, "--json", scratch / "out.json",
-                           "--svg", scratch / "out.svg", "--markdown", scratch / "out.md", *only, *map(str, more)],
-                          capture_output=True, text=True, timeout=200, env={**os.environ, **environment})
-    assert done.returncode == status, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done.stdout, json.loads((scratch / "out.json").read_text())
+def bench(scratch, rows, *more, status=0, environment=None):
+    return run("runtime", scratch, rows, [*SMALL, "--tools", BENCH, "--static", BENCH, *more], status, environment)
 
 
 def check_echo(name, row):
@@ -61,9 +47,8 @@ def test_every_row_has_figures(scratch):
         assert printed.endswith(" met" if goal["met"] else " MISSED"), printed
     copies = goals["copies of an event of 1 MB"]["value"]
     assert abs(copies - figures["functions"]["Latch"]["big"]["grown_bytes"] / 1e6) < 1e-9 and copies >= 1, copies
-    assert sorted(line.split("|")[1].strip() for line in (scratch / "out.md").read_text().splitlines()[2:]) == sorted(rows)
-    drawn = xml.etree.ElementTree.parse(scratch / "out.svg").getroot()
-    assert len([element for element in drawn.iter() if element.tag.endswith("rect")]) == 4 * len(rows) - 1
+    assert rows_in_table(scratch) == sorted(rows)
+    assert count_drawn(scratch, "rect") == 4 * len(rows) - 1
 
 
 def test_workers_have_a_curve(scratch):
@@ -78,37 +63,20 @@ def test_workers_have_a_curve(scratch):
     assert wait["1"] < 500, f"one that waits 2 ms can't do more in a second: {wait}"
     assert wait["8"] > 2 * wait["1"], wait
     assert "a handler that waits 2 ms" in said, said
-    drawn = xml.etree.ElementTree.parse(scratch / "out.svg").getroot()
-    assert len([element for element in drawn.iter() if element.tag.endswith("circle")]) == 8
+    assert count_drawn(scratch, "circle") == 8
 
 
 def test_workers_that_are_too_few_have_no_curve(scratch):
     """One that knows nothing of workers asks by one connection, however many there should be."""
     said, figures = bench(scratch, ["Latch"], "--rounds", "1", "--streams", "0", "--events", "0", "--workers", "2", "--latch", BENCH / "bench_floor",
-                          status=1, LATCH_BENCH_PATIENCE_MS="1000")
+                          status=1, environment={"LATCH_BENCH_PATIENCE_MS": "1000"})
     assert figures["functions"]["Latch"]["fault"] == {"workers": "asked by 1 connections and was to ask by 2"}, figures
     assert figures["workers"] == {} and "NO FIGURES: it asked by 1 connections" in said, said
 
 
-def script(scratch, name, words):
-    path = scratch / name
-    path.write_text(f"#!/usr/bin/env python3\nimport http.client, json, os, sys, time\n{ASK}{words}\n")
-    path.chmod(0o755)
-    return path
-
-
-ASK = """
-api = http.client.HTTPConnection(os.environ['AWS_LAMBDA_RUNTIME_API'])
-base = '/2018-06-01/runtime/invocation/'
+REPLY = """
 stream = os.environ['_HANDLER'] == 'stream'
 pattern = bytes(33 + i % 64 for i in range(65536))
-def ask():
-  api.request('GET', base + 'next')
-  answer = api.getresponse()
-  return answer.headers['Lambda-Runtime-Aws-Request-Id'], answer.read()
-def post(path, body, headers={}):
-  api.request('POST', base + path, body, headers, encode_chunked=not isinstance(body, bytes))
-  api.getresponse().read()
 def blocks(event):
   left = json.loads(event)['bytes']
   while left > 0:
@@ -145,10 +113,9 @@ TWINS = {  # a function that does wrong, and what is said of it in place of figu
 def test_a_twin_that_does_wrong_has_no_figures(scratch):
     for number, (name, (words, wants)) in enumerate(TWINS.items()):
         want = next(want for want in wants if want)
-        patience_ms = SOON_MS if f" {SOON_MS} ms" in want else LATER_MS if f" {LATER_MS} ms" in want else "30000"
         once = ["--streams", "0", "--events", "0"] if " ms before" in want else []
-        said, figures = bench(scratch, ["Latch"], "--rounds", "1", "--invocations", "3", *once, "--latch", script(scratch, f"twin{number}", words),
-                              status=1, LATCH_BENCH_PATIENCE_MS=patience_ms)
+        twin = script(scratch, f"twin{number}", REPLY + words)
+        said, figures = bench(scratch, ["Latch"], "--rounds", "1", "--invocations", "3", *once, "--latch", twin, status=1, environment=patience(want))
         row = figures["functions"]["Latch"]
         for kind, want in zip(("echo", "stream", "big"), wants):
             told = row["fault"].get(kind, "")
@@ -170,7 +137,7 @@ while True:
 
 def test_a_worse_twin_is_measured_as_worse(scratch):
     """Its naps are in its times, and what it hoards in its memory: the goals say so."""
-    said, figures = bench(scratch, ["Latch"], "--rounds", "1", "--invocations", "10", "--latch", script(scratch, "worse", WORSE))
+    said, figures = bench(scratch, ["Latch"], "--rounds", "1", "--invocations", "10", "--latch", script(scratch, "worse", REPLY + WORSE))
     row = figures["functions"]["Latch"]
     assert row["echo"]["p50_us"] > NAP_MS * 1e3 and row["stream"]["took_us"] > NAP_MS * 1e3 and row["big"]["took_us"] > NAP_MS * 1e3, row
     assert row["echo"]["ready_us"] < row["echo"]["p50_us"], row
@@ -184,7 +151,7 @@ def test_several_connections_are_served(scratch):
     """A client that asks by one and answers by another has figures, too, and needn't wait for whoever looks at one only."""
     words = ("def other():\n  global api\n  api = http.client.HTTPConnection(os.environ['AWS_LAMBDA_RUNTIME_API'])\n"
              "while True:\n  id, event = ask()\n  other()\n  reply(id, event)\n  other()")
-    _, figures = bench(scratch, ["Latch"], "--rounds", "1", "--latch", script(scratch, "several", words))
+    _, figures = bench(scratch, ["Latch"], "--rounds", "1", "--latch", script(scratch, "several", REPLY + words))
     row = figures["functions"]["Latch"]
     assert row["fault"] == {}, row
     check_echo("several", row["echo"])
@@ -192,18 +159,11 @@ def test_several_connections_are_served(scratch):
 
 def test_what_is_missing_is_said(scratch):
     """A machine without cargo, go and the others' runtimes measures the rest, and says what to install."""
-    bin_only = scratch / "bin"
-    bin_only.mkdir()
-    for tool in ("git", "sh"):
-        (bin_only / tool).symlink_to(shutil.which(tool))
-    said, figures = bench(scratch, ["bare sockets", "Rust", "Go"], "--rounds", "1", PATH=str(bin_only))
-    assert list(figures["functions"]) == ["bare sockets"] and figures["goals"] == [], figures
-    for words in ("Rust: not measured: there is no cargo: install Rust", "Go: not measured: there is no Go 1.26 or later"):
-        assert words in said, said
-    done = subprocess.run([sys.executable, ROOT / "bench/runtime/run.py", "--latch", scratch / "none"], capture_output=True, text=True)
-    assert done.returncode == 2 and "./dev bench runtime makes it" in done.stderr, done.stderr
+    said, figures = bench(scratch, ["bare sockets", "Rust", "Go"], "--rounds", "1", environment=path_with(scratch, "git", "sh"))
+    check_missing(said, figures)
+    assert figures["goals"] == [], figures
+    check_refused("runtime", "--latch", scratch / "none", "./dev bench runtime makes it")
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as made:
-        globals()[f"test_{sys.argv[2]}"](pathlib.Path(made))
+    main(globals())
