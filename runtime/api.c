@@ -102,7 +102,8 @@ static void prepare(latch_api *api) {
     int flags = fcntl(api->fd, F_GETFL);
     if (flags >= 0) fcntl(api->fd, F_SETFL, flags & ~O_NONBLOCK);
     fcntl(api->fd, F_SETFD, FD_CLOEXEC);
-    limit(api, latch_api_is_stopping(api) ? HURRY_MS : LATCH_API_ANSWER_S * LATCH_SECOND_MS);
+    limit(api, LATCH_API_ANSWER_S * LATCH_SECOND_MS);
+    if (latch_api_is_stopping(api)) limit(api, HURRY_MS); /* behind it: who stops the process may have said so in the middle */
     api->peer_len = sizeof api->peer;
     if (getpeername(api->fd, (struct sockaddr *)&api->peer, &api->peer_len) != 0) api->peer_len = 0;
 }

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -270,6 +272,34 @@ static void does_not_wait_long_for_an_answer(void **state) {
     assert_logged("a post could not be delivered");
 }
 
+/* What says how long a read or a write of the runtime's blocks: where the n-th of them is called, the signal comes first. */
+static int limits_left; /* 0: it doesn't */
+int setsockopt(int fd, int level, int name, const void *value, socklen_t len) {
+    bool limits = level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO);
+    if (limits && limits_left > 0 && --limits_left == 0) raise(SIGTERM);
+    return (int)syscall(SYS_setsockopt, fd, level, name, value, len);
+}
+static int limits_from_here;
+static latch_status answer_then_count(latch_ctx *cx, latch_event *event) {
+    limits_left = limits_from_here;
+    return answer(cx, event);
+}
+
+/* The answer goes over a new connection, as the old one was cut, and the signal comes while that is made ready. */
+static void does_not_wait_long_over_a_new_connection(void **state) {
+    static const server_step script[] = {REGISTER, {.event = "1"}, {.way = CUTS}, {.stall = HOLDS}, {.stall = HOLDS}};
+    (void)state;
+    for (limits_from_here = 1; limits_from_here <= 2; limits_from_here++, again()) {
+        int64_t from = now_ms();
+        PLAY(&play, ((latch_handler){.event = answer_then_count, .init = register_one}), script);
+        int64_t took = now_ms() - from;
+        assert_int_equal(limits_left, 0);
+        assert_int_equal(play.exit_status, 0);
+        assert_string_equal(play.story, "event hook ");
+        if (took >= LATCH_SHUTDOWN_WINDOW_MS + 100) fail_msg("at %d: %lld ms", limits_from_here, (long long)took);
+    }
+}
+
 static latch_status stream_answer(latch_ctx *cx, latch_event *event) {
     latch_stream *stream;
     (void)cx;
@@ -495,6 +525,7 @@ static const struct CMUnitTest tests[] = {
     ROW(runs_them_where_the_service_ends_the_process),
     ROW(stops_at_sigterm),
     ROW(does_not_wait_long_for_an_answer),
+    ROW(does_not_wait_long_over_a_new_connection),
     ROW(does_not_wait_long_for_a_streams_answer),
     ROW(a_stream_that_was_kept_is_refused_in_a_hook),
     ROW(stops_in_the_middle_of_a_backoff),
