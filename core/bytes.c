@@ -3,7 +3,8 @@
  * (-Oz), and these go byte by byte then: 3 GB/s where the machine has 20, in each copy of an event, a reply or a record of TLS. Compiled with
  * -fno-builtin, or they would be made of calls to themselves. No byte before or behind the given ones is read.
  *
- * Elsewhere the system's libc has better ones: this file is in no other build, but for its test.
+ * Weak, so that a program that brings its own is linked with those. Elsewhere the system's libc has better ones: this file is in no other
+ * build, but for its test.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -12,12 +13,13 @@
 #define LATCH_BYTES(name) name /* the test's have other names */
 #endif
 
-void *LATCH_BYTES(memcpy)(void *restrict to, const void *restrict from, size_t n);
-void *LATCH_BYTES(memmove)(void *to, const void *from, size_t n);
-void *LATCH_BYTES(memset)(void *to, int byte, size_t n);
-int LATCH_BYTES(memcmp)(const void *left, const void *right, size_t n);
-int LATCH_BYTES(bcmp)(const void *left, const void *right, size_t n);
-void *LATCH_BYTES(memchr)(const void *in, int byte, size_t n);
+#define WEAK __attribute__((weak))
+WEAK void *LATCH_BYTES(memcpy)(void *restrict to, const void *restrict from, size_t n);
+WEAK void *LATCH_BYTES(memmove)(void *to, const void *from, size_t n);
+WEAK void *LATCH_BYTES(memset)(void *to, int byte, size_t n);
+WEAK int LATCH_BYTES(memcmp)(const void *left, const void *right, size_t n);
+WEAK int LATCH_BYTES(bcmp)(const void *left, const void *right, size_t n);
+WEAK void *LATCH_BYTES(memchr)(const void *in, int byte, size_t n);
 
 /* Anywhere, and whatever is stored there. */
 typedef uint8_t block __attribute__((vector_size(16), aligned(1), may_alias));

@@ -233,6 +233,33 @@ def test_a_static_program_by_pkg_config_for_arm64():
     static_by_pkg_config("arm64")
 
 
+OWN_BYTES = """#include <string.h>
+void *memcpy(void *restrict to, const void *restrict from, size_t n) {
+    volatile char *at = to;
+    if (n == 4711) __builtin_trap();
+    for (size_t i = 0; i < n; i++)
+        at[i] = ((const char *)from)[i];
+    return to;
+}
+"""
+
+
+def test_a_static_program_with_a_memcpy_of_its_own():
+    """Latch's, which are in the place of the libc's, are weak: the program's is the one, and the others stay."""
+    arch = {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+    arch_or_fail(arch)
+    with Folder() as home:
+        (home / "main.c").write_text(PROGRAM)
+        (home / "bytes.c").write_text(OWN_BYTES)
+        zig_cc = prefix() / "share/latch/tools/zig-cc"
+        flags = pkg_config(home, "--static", "--cflags", "--libs", "latch", PKG_CONFIG_LIBDIR=str(prefix() / f"lib/latch/{arch}/pkgconfig"))
+        build = (zig_cc, os.uname().machine, "-O2", "-static", "-fno-builtin", *C, home / "main.c", home / "bytes.c", "-o", home / "bootstrap")
+        run(*build, *flags, cwd=home)
+        answered(home / "bootstrap", home)
+        code = subprocess.run(["objdump", "--disassemble=memcpy", home / "bootstrap"], capture_output=True, text=True, check=True).stdout
+        assert re.search(r"0x1267\b|#4711|#0x1267", code), f"it isn't the program's own:\n{code}"
+
+
 def test_a_program_with_a_yyjson_of_its_own():
     """Its functions have the names of the one in liblatch.a, and would end the program."""
     own = "".join(f"void {name}(void);\nvoid {name}(void) {{ __builtin_trap(); }}\n" for name in
