@@ -75,9 +75,12 @@ def register(name="internal", events=()):
     return client, fields["lambda-extension-identifier"]
 
 
-def workers(work):
-    """`work` with a client of its own in as many threads as Lambda says."""
-    threads = [threading.Thread(target=work, args=(Client(),)) for _ in range(int(os.environ["AWS_LAMBDA_MAX_CONCURRENCY"]))]
+def each_event(work):
+    """A decorator: runs work(client, id, fields, event) of each event that comes, in as many threads as Lambda says, each with its client."""
+    def serve():
+        c = Client()
+        while True: work(c, *c.next())
+    threads = [threading.Thread(target=serve) for _ in range(int(os.environ["AWS_LAMBDA_MAX_CONCURRENCY"]))]
     for thread in threads: thread.start()
     for thread in threads: thread.join()
 

@@ -63,38 +63,36 @@ ONE = HEAD + """
 """
 
 SEVERAL = HEAD + """
-    def work(c):
-        while True:
-            id, fields, event = c.next()
-            own = {"Lambda-Runtime-Invocation-Id": fields["lambda-runtime-invocation-id"]}
-            if b"rules" in event:
-                tell("another's invocation id", post(c, id, headers={"Lambda-Runtime-Invocation-Id": "11111111-1111-1111-1111-111111111111"}))
-                tell("unknown id", post(c, "11111111-1111-1111-1111-111111111111", headers=own))
-                tell("answer", post(c, id, b'"fine"', headers=own))
-                tell("another", post(c, id, headers=own))
-                tell("an error after it", post(c, id, b"{}", "error", headers=own))
-            elif b"without" in event:
-                tell("without an invocation id", post(c, id, b'"without"'))
-            elif b"mode" in event:
-                tell("no such mode", post(c, id, headers={**own, **SIDEWAYS}))
-                tell("answer after it", post(c, id, headers=own))
-            elif b"large" in event:
-                tell("one byte too many", post(c, id, b"x" * 6291557, headers=own))
-                tell("an error after it", post(c, id, b"{}", "error", headers=own))
-            elif b"late" in event:
-                time.sleep(3.5)
-                tell("late", post(c, id, headers=own))
-            elif b"trailers" in event:
-                c.begin_stream(id, {**own, "Content-Type": "text/plain"})
-                c.chunk(b"abc")
-                tell("trailers", (c.end_stream(error_trailers("Function.Oops", {"errorType": "Oops", "errorMessage": "m"})), {}, b""))
-            elif b"pause" in event:
-                time.sleep(1.5)
-                tell("answer", post(c, id, b'"rested"', headers=own))
-            else:
-                time.sleep(0.5) # until what others were answered is told
-                post(c, id, b'"last"', headers=own) # and what would be told of it, nobody waits for
-    workers(work)
+    @each_event
+    def work(c, id, fields, event):
+        own = {"Lambda-Runtime-Invocation-Id": fields["lambda-runtime-invocation-id"]}
+        if b"rules" in event:
+            tell("another's invocation id", post(c, id, headers={"Lambda-Runtime-Invocation-Id": "11111111-1111-1111-1111-111111111111"}))
+            tell("unknown id", post(c, "11111111-1111-1111-1111-111111111111", headers=own))
+            tell("answer", post(c, id, b'"fine"', headers=own))
+            tell("another", post(c, id, headers=own))
+            tell("an error after it", post(c, id, b"{}", "error", headers=own))
+        elif b"without" in event:
+            tell("without an invocation id", post(c, id, b'"without"'))
+        elif b"mode" in event:
+            tell("no such mode", post(c, id, headers={**own, **SIDEWAYS}))
+            tell("answer after it", post(c, id, headers=own))
+        elif b"large" in event:
+            tell("one byte too many", post(c, id, b"x" * 6291557, headers=own))
+            tell("an error after it", post(c, id, b"{}", "error", headers=own))
+        elif b"late" in event:
+            time.sleep(3.5)
+            tell("late", post(c, id, headers=own))
+        elif b"trailers" in event:
+            c.begin_stream(id, {**own, "Content-Type": "text/plain"})
+            c.chunk(b"abc")
+            tell("trailers", (c.end_stream(error_trailers("Function.Oops", {"errorType": "Oops", "errorMessage": "m"})), {}, b""))
+        elif b"pause" in event:
+            time.sleep(1.5)
+            tell("answer", post(c, id, b'"rested"', headers=own))
+        else:
+            time.sleep(0.5) # until what others were answered is told
+            post(c, id, b'"last"', headers=own) # and what would be told of it, nobody waits for
 """
 
 

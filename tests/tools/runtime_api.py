@@ -263,13 +263,11 @@ EIGHT = {f"one-{letter}": json.dumps(letter) for letter in "abcdefgh"}
 def test_several_run_at_once():
     run = Run("""
         everybody = threading.Barrier(8)
-        def work(c):
-            while True:
-                id, fields, event = c.next()
-                everybody.wait(4)
-                c.post(id, {"event": json.loads(event), "id": fields["lambda-runtime-invocation-id"]},
-                       headers={"Lambda-Runtime-Invocation-Id": fields["lambda-runtime-invocation-id"]})
-        workers(work)
+        @each_event
+        def work(c, id, fields, event):
+            everybody.wait(4)
+            c.post(id, {"event": json.loads(event), "id": fields["lambda-runtime-invocation-id"]},
+                   headers={"Lambda-Runtime-Invocation-Id": fields["lambda-runtime-invocation-id"]})
     """, "--concurrency", "8", "--plays", "3", events=EIGHT)
     assert run.status == 0 and len(run.lines) == 25, run.log
     told = [answer(line) for line in run.lines[:-1]]
@@ -282,18 +280,16 @@ def test_no_more_than_asked_for():
     run = Run("""
         now = peak = 0
         lock = threading.Lock()
-        def work(c):
-            global now, peak
-            while True:
-                id, _, _ = c.next()
-                with lock:
-                    now += 1
-                    peak = max(peak, now)
-                time.sleep(0.02)
-                with lock: now -= 1
-                c.post(id, peak)
         os.environ["AWS_LAMBDA_MAX_CONCURRENCY"] = "8"
-        workers(work)
+        @each_event
+        def work(c, id, fields, event):
+            global now, peak
+            with lock:
+                now += 1
+                peak = max(peak, now)
+            time.sleep(0.02)
+            with lock: now -= 1
+            c.post(id, peak)
     """, "--concurrency", "3", "--plays", "2", events=EIGHT)
     assert max(int(line["answer"]) for line in run.lines[:-1]) <= 3, run.out
 
@@ -302,12 +298,10 @@ def test_numbered_events_keep_their_order():
     names = [f"one-{letter}-{n}" for letter in "abcd" for n in (1, 2, 3)]
     run = Run("""
         seen = []
-        def work(c):
-            while True:
-                id, _, event = c.next()
-                seen.append(json.loads(event))
-                c.post(id, list(seen))
-        workers(work)
+        @each_event
+        def work(c, id, fields, event):
+            seen.append(json.loads(event))
+            c.post(id, list(seen))
     """, "--concurrency", "8", "--plays", "2", events={name: json.dumps(name) for name in (*names, "one-zzz")})
     order = max((answer(line) for line in run.lines[:-1]), key=len)
     for n, at in enumerate(at for at, name in enumerate(order) if name == "one-zzz"): # it comes after them: not before their nth play is over
@@ -318,12 +312,10 @@ def test_numbered_events_keep_their_order():
 
 def test_invocation_ids_are_checked():
     run = Run("""
-        def work(c):
-            while True:
-                id, _, _ = c.next()
-                say("statuses", c.post(id, 1, headers={"Lambda-Runtime-Invocation-Id": "another"}),
-                    c.post(id, 2, headers={"Lambda-Runtime-Invocation-Id": "another", **STREAMING}), c.post(id, 3), c.post(id, 4), c.post("no-such", 5))
-        workers(work)
+        @each_event
+        def work(c, id, fields, event):
+            say("statuses", c.post(id, 1, headers={"Lambda-Runtime-Invocation-Id": "another"}),
+                c.post(id, 2, headers={"Lambda-Runtime-Invocation-Id": "another", **STREAMING}), c.post(id, 3), c.post(id, 4), c.post("no-such", 5))
     """, "--concurrency", "2", "--plays", "5")
     run.said("statuses 410 410 202 400 400\n")
     assert run["one-a"]["answer"] == "3"
@@ -332,12 +324,10 @@ def test_invocation_ids_are_checked():
 
 def test_late_outcomes_are_410_and_the_process_lives():
     run = Run("""
-        def work(c):
-            while True:
-                id, _, event = c.next()
-                if event == b'"late"': time.sleep(0.6)
-                say("status", c.post(id, 1))
-        workers(work)
+        @each_event
+        def work(c, id, fields, event):
+            if event == b'"late"': time.sleep(0.6)
+            say("status", c.post(id, 1))
     """, "--concurrency", "2", "--timeout", "0.3", events={"one-1": '"late"', "one-2": '"a"', "one-3": '"late"', "one-4": '"b"', "one-5": '"c"'})
     assert [run[f"one-{n}"]["outcome"] for n in range(1, 6)] == ["timed_out", "answered", "timed_out", "answered", "answered"], run.out
     run.said("status 410\n")
@@ -346,11 +336,9 @@ def test_late_outcomes_are_410_and_the_process_lives():
 
 def test_a_mode_that_is_none_is_the_callers_at_once():
     run = Run("""
-        def work(c):
-            while True:
-                id, _, _ = c.next()
-                say("statuses", c.post(id, 1, headers={"Lambda-Runtime-Function-Response-Mode": "sideways"}), c.post(id, 1))
-        workers(work)
+        @each_event
+        def work(c, id, fields, event):
+            say("statuses", c.post(id, 1, headers={"Lambda-Runtime-Function-Response-Mode": "sideways"}), c.post(id, 1))
     """, "--concurrency", "2", "--plays", "4", events={"one-a": "1", "one-b": "2"})
     assert run["one-a"]["error"] == run["one-b"]["error"] == '{"errorType":"Runtime.InvalidResponseModeHeader"}', run.out
     run.said("statuses 400 400\n")
@@ -358,15 +346,13 @@ def test_a_mode_that_is_none_is_the_callers_at_once():
 
 def test_a_process_that_dies_takes_its_own_along():
     run = Run("""
-        def work(c):
-            while True:
-                id, _, event = c.next()
-                if event == b'"die"':
-                    time.sleep(0.3)
-                    os._exit(7)
-                time.sleep(0.05 if event == b'"quick"' else 5)
-                c.post(id, os.getpid())
-        workers(work)
+        @each_event
+        def work(c, id, fields, event):
+            if event == b'"die"':
+                time.sleep(0.3)
+                os._exit(7)
+            time.sleep(0.05 if event == b'"quick"' else 5)
+            c.post(id, os.getpid())
     """, "--concurrency", "4", events={"one-a": '"die"', "one-b": '"quick"', "one-c": '"slow"'})
     assert [run[n]["outcome"] for n in ("one-a", "one-b", "one-c")] == ["exited", "answered", "exited"], (run.out, run.log)
 
@@ -374,21 +360,19 @@ def test_a_process_that_dies_takes_its_own_along():
 def test_records_are_filed_by_their_request_ids():
     run = Run("""
         together = threading.Barrier(2)
-        def work(c):
-            while True:
-                id, _, event = c.next()
-                together.wait(4)
-                say(json.dumps({"requestId": id, "message": "of " + id}))
-                together.wait(4)
-                c.post(id, 1)
-        workers(work)
+        @each_event
+        def work(c, id, fields, event):
+            together.wait(4)
+            say(json.dumps({"requestId": id, "message": "of " + id}))
+            together.wait(4)
+            c.post(id, 1)
     """, "--concurrency", "2", events={"one-a": "1", "one-b": "2"})
     found = re.findall(r"^\[One ([0-9a-f-]{36})\] .*\"message\": \"of ([0-9a-f-]{36})\"", run.log, re.M)
     assert len(found) == 2 and all(prefix == id for prefix, id in found), run.log
 
 
 def test_its_environment_is_that_of_managed_instances():
-    script = "def work(c):\n    while True: c.post(c.next()[0], dict(os.environ))\nworkers(work)"
+    script = "@each_event\ndef work(c, id, fields, event): c.post(id, dict(os.environ))"
     told = answer(Run(script, "--concurrency", "3")["one-a"])
     want = {"AWS_LAMBDA_MAX_CONCURRENCY": "3", "AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances", "LATCH_STORE": "embedded",
             "AWS_LAMBDA_LOG_FORMAT": "JSON"}
