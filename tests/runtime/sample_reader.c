@@ -25,32 +25,37 @@ static latch_status read_eventbridge(latch_ctx *cx, latch_event *event) {
                                                  "region", e.region, "time", e.time, "resources", e.resources, "detail", e.detail));
 }
 
-static latch_status read_sns(latch_ctx *cx, latch_event *event) {
+typedef latch_status read_one_fn(latch_ctx *cx, latch_event *event, size_t i, latch_json *out);
+
+static latch_status read_all(latch_ctx *cx, latch_event *event, read_one_fn *read_one) {
     latch_json all = latch_array(cx);
     size_t count;
     LATCH_TRY(latch_event_record_count(event, &count));
     for (size_t i = 0; i < count; i++) {
-        latch_sns s;
-        LATCH_TRY(latch_event_sns(event, i, &s));
-        all = latch_append(all, latch_object(cx, "MessageId", s.message_id, "TopicArn", s.topic_arn, "Message", s.message, "Subject",
-                                             s.subject, "Timestamp", s.timestamp, "MessageAttributes", s.attributes));
+        latch_json one = LATCH_NULL;
+        LATCH_TRY(read_one(cx, event, i, &one));
+        all = latch_append(all, one);
     }
     return latch_event_reply(event, all);
 }
 
-static latch_status read_s3(latch_ctx *cx, latch_event *event) {
-    latch_json all = latch_array(cx);
-    size_t count;
-    LATCH_TRY(latch_event_record_count(event, &count));
-    for (size_t i = 0; i < count; i++) {
-        latch_s3 s;
-        LATCH_TRY(latch_event_s3(event, i, &s));
-        all = latch_append(all, latch_object(cx, "eventName", s.event_name, "eventTime", s.event_time, "awsRegion", s.region, "bucket",
-                                             s.bucket, "key", s.key, "size", s.size_bytes, "eTag", s.etag, "versionId", s.version_id,
-                                             "sequencer", s.sequencer));
-    }
-    return latch_event_reply(event, all);
+static latch_status read_one_sns(latch_ctx *cx, latch_event *event, size_t i, latch_json *out) {
+    latch_sns s;
+    LATCH_TRY(latch_event_sns(event, i, &s));
+    *out = latch_object(cx, "MessageId", s.message_id, "TopicArn", s.topic_arn, "Message", s.message, "Subject", s.subject, "Timestamp",
+                        s.timestamp, "MessageAttributes", s.attributes);
+    return LATCH_OK;
 }
+static latch_status read_sns(latch_ctx *cx, latch_event *event) { return read_all(cx, event, read_one_sns); }
+
+static latch_status read_one_s3(latch_ctx *cx, latch_event *event, size_t i, latch_json *out) {
+    latch_s3 s;
+    LATCH_TRY(latch_event_s3(event, i, &s));
+    *out = latch_object(cx, "eventName", s.event_name, "eventTime", s.event_time, "awsRegion", s.region, "bucket", s.bucket, "key", s.key,
+                        "size", s.size_bytes, "eTag", s.etag, "versionId", s.version_id, "sequencer", s.sequencer);
+    return LATCH_OK;
+}
+static latch_status read_s3(latch_ctx *cx, latch_event *event) { return read_all(cx, event, read_one_s3); }
 
 /* A record has no reply: what it says goes to standard error, a line each. */
 static latch_status read_record(latch_ctx *cx, latch_record *r) {
