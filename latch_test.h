@@ -67,7 +67,7 @@ typedef struct latch_test_outcome {
     size_t failed_count;       /* of a batch: its records in batchItemFailures */
     uint64_t requests;         /* to the store, repeats among them */
     int64_t took_ms;           /* by the kit's clock */
-    const char *log;           /* a JSON record a line */
+    const char *log;           /* a JSON record a line; what was counted (runtime/metrics.h) is a line of it too, as on Lambda */
 } latch_test_outcome;
 
 /* A value in the body, "receipt" or "items[0].sku": text as it is, anything else as JSON. Empty where there is none. */
@@ -86,6 +86,24 @@ bool latch_test_record_failed(const latch_test_outcome *outcome, const char *id)
 /* How many records of the log have this message; and a field of the first that does. */
 size_t latch_test_logged(const latch_test_outcome *outcome, const char *message) LATCH_NONNULL;
 const char *latch_test_logged_text(const latch_test_outcome *outcome, const char *message, const char *name) LATCH_NONNULL;
+
+/*
+ * What the event counted by latch_metric, all lines of it together; all zero, and no unit, where it has no such metric. A handler under test
+ * always counts: where neither LATCH_METRICS_NAMESPACE nor latch_metrics_use in its init says it, its namespace is "latch_test". Lines go out
+ * after the event; of one that ran into the Timeout (Sandbox.Timedout) only those that went out before. What CloudWatch would refuse isn't counted,
+ * and is in the log: "a metric is dropped". ColdStart, where it is asked for, is counted with a handler's first event.
+ */
+typedef struct latch_test_metric {
+    size_t count; /* of its values */
+    double sum;
+    double last;
+    const char *unit; /* "Count"; empty: there is no such metric */
+    bool high;        /* kept second by second */
+} latch_test_metric;
+latch_test_metric latch_test_counted(const latch_test_outcome *outcome, const char *name) LATCH_NONNULL;
+
+/* The dimension's value by which the metric was counted, in the first line that has it; empty where it goes by no such dimension. */
+const char *latch_test_counted_by(const latch_test_outcome *outcome, const char *name, const char *dimension) LATCH_NONNULL;
 
 void latch_test_forget(latch_test *t) LATCH_NONNULL; /* all outcomes so far are gone: for a test that makes very many */
 

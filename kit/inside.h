@@ -61,11 +61,16 @@ typedef struct kit_stream { /* what the client has had of the event's stream */
     size_t most; /* then it is gone; SIZE_MAX: it stays */
 } kit_stream;
 
+typedef struct kit_process { /* each handler's own */
+    bool started;
+    latch_metrics *metrics; /* NULL: not started */
+} kit_process;
+
 struct latch_test {
     kit_world *world;
     const latch_handler *handlers;
+    kit_process *processes; /* of each handler */
     size_t count;
-    bool *started; /* of each handler */
     int64_t timeout_ms;
     void *memory[3];
     latch_arena process_arena, arena, aside_arena;
@@ -97,6 +102,7 @@ latch_status latch_kit_call(void *self, const latch_send *send, latch_arena *are
 
 /* An outcome of `payload`, to be read by latch_test_text and its like. `streamed`: it came as a stream. */
 kit_outcome *latch_kit_outcome_new(latch_test *t, bool is_http, bool streamed, latch_str payload);
+kit_outcome *latch_kit_inside(const latch_test_outcome *outcome); /* its fields are the caller's to read, the rest is ours to use */
 const char *latch_kit_keep(kit_outcome *outcome, latch_str text);
 void latch_kit_forget(latch_test *t);
 

@@ -93,8 +93,8 @@ static void take_handlers(latch_test *t, const latch_test_options *options) {
     t->count = options->handler_count;
     if (options->main != NULL) latch_kit_capture(options->main, &t->handlers, &t->count);
     kit_need(t->handlers != NULL && t->count > 0, "latch_test_open wants options.main, or handlers and their count");
-    t->started = calloc(t->count, sizeof *t->started);
-    kit_need(t->started != NULL, "there is no memory");
+    t->processes = calloc(t->count, sizeof *t->processes);
+    kit_need(t->processes != NULL, "there is no memory");
 }
 
 latch_test *latch_test_open(const latch_test_options *options) {
@@ -133,9 +133,11 @@ void latch_test_close(latch_test *t) {
         latch_arena_clean_up(arenas[i]);
         free(t->memory[i]);
     }
+    for (size_t i = 0; i < t->count; i++)
+        latch_metrics_close(t->processes[i].metrics);
     close(t->log.fd);
     world_leave(t->world);
-    free(t->started);
+    free(t->processes);
     free(t->streamed.bytes);
     free(t);
 }
@@ -169,17 +171,42 @@ latch_text_writer latch_kit_begin(latch_test *t) {
     return latch_text_begin(&t->arena);
 }
 
+/* What is counted is seen, whether or not this machine's environment names a namespace, as the function's own will. */
+static latch_status open_metrics(latch_ctx *cx) {
+    LATCH_TRY(latch_metrics_open(cx));
+    return cx->metrics != NULL ? LATCH_OK : latch_metrics_use(cx, &(latch_metrics_settings){.name_space = "latch_test"});
+}
+
+static latch_status init(latch_ctx *cx, const latch_handler *handler) {
+    LATCH_TRY(open_metrics(cx));
+    if (handler->init != NULL) LATCH_TRY(latch_outcome_check(cx, handler->init(cx)));
+    latch_metrics_flush(cx);
+    return LATCH_OK;
+}
+
+static latch_status start_process(latch_ctx *cx, const latch_handler *handler, kit_process *process) {
+    latch_status status = init(cx, handler);
+    process->started = status == LATCH_OK;
+    if (process->started)
+        process->metrics = cx->metrics;
+    else
+        latch_metrics_close(cx->metrics);
+    return status;
+}
+
 /* As a process of Lambda starts: the table is looked at, then the handler's own init runs, once. */
-static latch_status start(latch_test *t, const char *name, const latch_handler **handler) {
+static latch_status start(latch_test *t, const char *name, const latch_handler **handler, bool *cold) {
     latch_ctx *cx = &t->process;
     cx->err = (latch_err){0};
+    cx->metrics = NULL;
     LATCH_TRY(latch_outcome_choose(cx, t->handlers, t->count, name, handler));
     LATCH_TRY(latch_stream_read_mode(&t->streamed.stream.mode, &cx->err));
-    bool *started = &t->started[*handler - t->handlers];
+    kit_process *process = &t->processes[*handler - t->handlers];
     cx->table = (*handler)->stores ? &t->table : NULL;
-    if (!*started && (*handler)->init != NULL) LATCH_TRY(latch_outcome_check(cx, (*handler)->init(cx)));
-    *started = true;
-    return LATCH_OK;
+    *cold = !process->started;
+    latch_status status = *cold ? start_process(cx, *handler, process) : LATCH_OK;
+    cx->metrics = process->metrics;
+    return status;
 }
 
 /* Lambda would have ended the process meanwhile. */
@@ -191,7 +218,13 @@ static latch_status check_time(latch_ctx *cx, const latch_test *t, const latch_i
     return LATCH_E_TIMEOUT;
 }
 
-static latch_status invoke(latch_test *t, const latch_handler *handler, latch_str json, latch_ctx *cx, latch_str *reply) {
+/* After the answer. Of a process that was ended meanwhile nothing goes out. */
+static void send_metrics(latch_ctx *cx, bool cold) {
+    if (cold) latch_metrics_cold_start(cx);
+    latch_metrics_flush(cx);
+}
+
+static latch_status invoke(latch_test *t, const latch_handler *handler, bool cold, latch_str json, latch_ctx *cx, latch_str *reply) {
     char id[REQUEST_ID_BYTES];
     snprintf(id, sizeof id, "00000000-0000-4000-8000-%012zu", ++t->events);
     latch_scope scope = {0};
@@ -199,17 +232,20 @@ static latch_status invoke(latch_test *t, const latch_handler *handler, latch_st
                                          .request_id = latch_str_of(id),
                                          .deadline_at_ms = latch_test_now_ms(t) + t->timeout_ms,
                                          .content_type = LATCH_STR("application/json"),
-                                         .event_bytes = json.len};
+                                         .event_bytes = json.len,
+                                         .cold = cold};
     cx->arena = &t->arena;
     cx->request_id = invocation.request_id;
     cx->deadline_at_ms = latch_invocation_stores_deadline_ms(&invocation, latch_now_ms(cx));
     cx->scope = &scope;
     cx->invocation = &invocation;
     latch_kit_stream_ready(t, cx);
+    latch_metrics_begin(cx->metrics);
     latch_status status = json.ptr != NULL ? latch_outcome_run(cx, handler, json, reply)
                                            : latch_err_set(&cx->err, LATCH_E_NOMEM, "the event doesn't fit: raise options.arena_bytes");
     status = check_time(cx, t, &invocation, status);
     if (status != LATCH_OK) latch_outcome_log(cx, "invocation failed", NULL);
+    if (latch_now_ms(cx) < invocation.deadline_at_ms) send_metrics(cx, cold);
     cx->request_id = LATCH_STR("");
     cx->scope = NULL;
     cx->invocation = NULL;
@@ -244,12 +280,13 @@ const latch_test_outcome *latch_kit_run(latch_test *t, const char *name, latch_s
     int64_t from_ms = latch_test_now_ms(t);
     t->faults.requests = 0;
     t->running = true;
-    latch_status status = start(t, name, &handler);
+    bool cold = false;
+    latch_status status = start(t, name, &handler, &cold);
     bool started = status == LATCH_OK;
     latch_ctx cx = t->process;
     if (!started) latch_outcome_log(&cx, "init failed", NULL);
     cx.usage = &usage;
-    if (started) status = invoke(t, handler, json, &cx, &reply);
+    if (started) status = invoke(t, handler, cold, json, &cx, &reply);
     t->running = false;
     bool is_http = started && (handler->http != NULL || handler->routes != NULL);
     bool streamed = started && latch_kit_stream_end(t, status);

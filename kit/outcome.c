@@ -10,8 +10,7 @@
 #define MEMORY_BYTES ((size_t)64 << 10) /* beside what the parsed reply and one log record need */
 #define MEMORY_PER_BYTE 32
 
-/* The outcome that a test was given; its fields are the caller's to read, the rest is ours to use. */
-static kit_outcome *inside(const latch_test_outcome *outcome) { return (kit_outcome *)(uintptr_t)outcome; }
+kit_outcome *latch_kit_inside(const latch_test_outcome *outcome) { return (kit_outcome *)(uintptr_t)outcome; }
 
 const char *latch_kit_keep(kit_outcome *outcome, latch_str text) {
     if (text.len == 0) return "";
@@ -158,11 +157,11 @@ static const char *value_at(kit_outcome *o, latch_json in, const char *path) {
 }
 
 const char *latch_test_text(const latch_test_outcome *outcome, const char *path) {
-    kit_outcome *o = inside(outcome);
+    kit_outcome *o = latch_kit_inside(outcome);
     return o->body.node != NULL ? value_at(o, o->body, path) : "";
 }
 
-latch_json latch_test_body(const latch_test_outcome *outcome) { return inside(outcome)->body; }
+latch_json latch_test_body(const latch_test_outcome *outcome) { return latch_kit_inside(outcome)->body; }
 
 static bool is_name(latch_str a, const char *b) { return a.len == strlen(b) && strncasecmp(a.ptr, b, a.len) == 0; }
 
@@ -192,7 +191,7 @@ static bool find_cookie(latch_json cookies, size_t *i, latch_str *found) {
 }
 
 const char *latch_test_header_at(const latch_test_outcome *outcome, const char *name, size_t i) {
-    kit_outcome *o = inside(outcome);
+    kit_outcome *o = latch_kit_inside(outcome);
     latch_json single, lists, cookies;
     latch_str found = {"", 0};
     const char *text = "";
@@ -211,7 +210,7 @@ const char *latch_test_header_at(const latch_test_outcome *outcome, const char *
 const char *latch_test_header(const latch_test_outcome *outcome, const char *name) { return latch_test_header_at(outcome, name, 0); }
 
 bool latch_test_record_failed(const latch_test_outcome *outcome, const char *id) {
-    kit_outcome *o = inside(outcome);
+    kit_outcome *o = latch_kit_inside(outcome);
     latch_json failures;
     bool found = false;
     size_t mark = latch_arena_mark(&o->arena);
@@ -240,7 +239,7 @@ static latch_json next_record(kit_outcome *o, const char **at, const char *messa
 }
 
 size_t latch_test_logged(const latch_test_outcome *outcome, const char *message) {
-    kit_outcome *o = inside(outcome);
+    kit_outcome *o = latch_kit_inside(outcome);
     const char *at = o->public.log;
     size_t mark = latch_arena_mark(&o->arena), count = 0;
     while (next_record(o, &at, message).node != NULL) {
@@ -252,7 +251,7 @@ size_t latch_test_logged(const latch_test_outcome *outcome, const char *message)
 }
 
 const char *latch_test_logged_text(const latch_test_outcome *outcome, const char *message, const char *name) {
-    kit_outcome *o = inside(outcome);
+    kit_outcome *o = latch_kit_inside(outcome);
     const char *at = o->public.log;
     size_t mark = latch_arena_mark(&o->arena);
     latch_json record = next_record(o, &at, message);
