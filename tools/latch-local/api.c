@@ -197,7 +197,8 @@ static void on_next(latch_api *api, latch_exchange *x) {
 
 /* ── /runtime/invocation/{id}/response and /error ── */
 
-bool latch_api_split(latch_str rest, latch_str *id, bool *is_error) {
+/* "0.id/response" of a path behind /runtime/invocation/; false: it is neither a response nor an error. */
+static bool split(latch_str rest, latch_str *id, bool *is_error) {
     latch_str what = {0};
     *id = (latch_str){0};
     latch_url_next(&rest, '/', id);
@@ -206,7 +207,7 @@ bool latch_api_split(latch_str rest, latch_str *id, bool *is_error) {
     return rest.ptr == NULL && (*is_error || latch_str_eq(what, LATCH_STR("response")));
 }
 
-latch_invocation *latch_api_peek(const latch_api *api, latch_str encoded_id) {
+static latch_invocation *peek(const latch_api *api, latch_str encoded_id) {
     latch_buffer id = {0};
     latch_invocation *found = NULL;
     latch_url_decode(&id, encoded_id, false);
@@ -232,9 +233,10 @@ static void refuse_stranger(latch_api *api, latch_exchange *x, latch_str id) {
     latch_api_refuse(x, 400, INVALID_ID, "Invalid request ID");
 }
 
-latch_invocation *latch_api_find(latch_api *api, latch_exchange *x, latch_str encoded_id) {
+/* The invocation that this post is the outcome of, or NULL and the request is answered. */
+static latch_invocation *find(latch_api *api, latch_exchange *x, latch_str encoded_id) {
     latch_api_streams_conclude(api);
-    latch_invocation *inv = latch_api_peek(api, encoded_id);
+    latch_invocation *inv = peek(api, encoded_id);
     const char *invocation_id = latch_exchange_header(x, "Lambda-Runtime-Invocation-Id");
     if (inv == NULL) {
         refuse_stranger(api, x, encoded_id);
@@ -309,7 +311,7 @@ static bool is_streaming(const latch_exchange *x) {
 }
 
 static void on_response(latch_api *api, latch_exchange *x, latch_str id) {
-    latch_invocation *inv = latch_api_find(api, x, id);
+    latch_invocation *inv = find(api, x, id);
     if (inv == NULL) return;
     if (latch_exchange_header(x, "Lambda-Runtime-Function-Response-Mode") != NULL && !is_streaming(x)) {
         refuse_mode(api, x, inv);
@@ -329,7 +331,7 @@ static void on_response(latch_api *api, latch_exchange *x, latch_str id) {
 }
 
 static void on_error(latch_api *api, latch_exchange *x, latch_str id) {
-    latch_invocation *inv = latch_api_find(api, x, id);
+    latch_invocation *inv = find(api, x, id);
     if (inv == NULL) return;
     inv->duration_ns = latch_now_ns() - inv->given_at_ns;
     if (!is_too_large(inv, x, "error")) {
@@ -387,7 +389,7 @@ void latch_api_no_such_path(latch_exchange *x) { latch_api_refuse(x, 404, "NotFo
 /* The rest of /runtime/invocation/ */
 static void on_invocation(latch_api *api, latch_exchange *x, bool is_post, latch_str rest) {
     latch_str id;
-    bool is_error, is_next = latch_str_eq(rest, LATCH_STR("next")), is_outcome = latch_api_split(rest, &id, &is_error);
+    bool is_error, is_next = latch_str_eq(rest, LATCH_STR("next")), is_outcome = split(rest, &id, &is_error);
     if (!is_next && !is_outcome)
         latch_api_no_such_path(x);
     else if (is_post == is_next)
@@ -408,8 +410,8 @@ static void on_head(void *arg, latch_exchange *x) {
     latch_str id;
     bool is_error;
     if (strcmp(latch_exchange_method(x), "POST") != 0 || strncmp(target, prefix, sizeof prefix - 1) != 0) return;
-    if (!latch_api_split(latch_str_of(target + sizeof prefix - 1), &id, &is_error)) return;
-    latch_invocation *inv = latch_api_peek(api, id);
+    if (!split(latch_str_of(target + sizeof prefix - 1), &id, &is_error)) return;
+    latch_invocation *inv = peek(api, id);
     if (inv == NULL || latch_api_fault_at_head(api, x, inv)) return;
     const char *invocation_id = latch_exchange_header(x, "Lambda-Runtime-Invocation-Id");
     bool is_his = invocation_id == NULL || inv->invocation_id[0] == '\0' || strcmp(invocation_id, inv->invocation_id) == 0;

@@ -79,13 +79,6 @@ void latch_api_announce(latch_api *api); /* on_next, if somebody waits and every
 /* A process that can't begin has posted why: answered, and told to one of the config's. */
 void latch_api_take_failure(latch_api *api, latch_exchange *x, void (*tell)(void *arg, latch_buffer body, const char *type));
 
-/* "0.id/response" of a path behind /runtime/invocation/; false: it is neither a response nor an error. */
-bool latch_api_split(latch_str rest, latch_str *id, bool *is_error);
-
-/* The invocation that this post is the outcome of, or NULL and the request is answered. */
-latch_invocation *latch_api_find(latch_api *api, latch_exchange *x, latch_str encoded_id);
-latch_invocation *latch_api_peek(const latch_api *api, latch_str encoded_id); /* the same, and nothing is answered */
-
 /*
  * The end of a post whose invocation was found: `inv` has its outcome in it, and keeps it unless its fault refuses the post. Answers,
  * as the fault says, and tells who waits for it.

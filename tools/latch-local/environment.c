@@ -140,17 +140,15 @@ void latch_environment_free(char **env) {
     free(env);
 }
 
-bool latch_environment_parse(latch_str pair, latch_variables *out) {
+bool latch_environment_add(void *variables, latch_str pair) {
     const char *equals = pair.len > 0 ? memchr(pair.ptr, '=', pair.len) : NULL;
     if (equals == NULL || equals == pair.ptr || memchr(pair.ptr, '\0', pair.len) != NULL) return false;
     latch_str name = {pair.ptr, (size_t)(equals - pair.ptr)};
     for (size_t i = 0; i < name.len; i++)
         if (name.ptr[i] == ' ' || name.ptr[i] == '\t') return false;
-    latch_variables_set(out, name, (latch_str){equals + 1, pair.len - name.len - 1});
+    latch_variables_set(variables, name, (latch_str){equals + 1, pair.len - name.len - 1});
     return true;
 }
-
-bool latch_environment_add(void *variables, latch_str pair) { return latch_environment_parse(pair, variables); }
 
 static latch_str trim(latch_str s) {
     while (s.len > 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t'))
@@ -185,7 +183,7 @@ latch_status latch_environment_read(const char *path, latch_variables *out, latc
         if (line.len > 7 && memcmp(line.ptr, "export ", 7) == 0) line = trim((latch_str){line.ptr + 7, line.len - 7});
         if (line.len == 0 || line.ptr[0] == '#') continue;
         unquote(line, &pair);
-        if (!latch_environment_parse(latch_buffer_str(&pair), out))
+        if (!latch_environment_add(out, latch_buffer_str(&pair)))
             status = latch_err_set(err, LATCH_E_INPUT, "%s:%zu: want NAME=VALUE, found \"%.*s\"", path, number,
                                    line.len < 60 ? (int)line.len : 60, line.ptr);
         latch_buffer_clean_up(&pair);

@@ -28,9 +28,8 @@ void latch_environment_free(char **env);
 /* A region for everybody: AWS_REGION, AWS_DEFAULT_REGION, us-east-1. */
 const char *latch_environment_region(const latch_variables *given);
 
-/* "NAME=VALUE" into *out; false where it is none. */
-bool latch_environment_parse(latch_str pair, latch_variables *out);
-bool latch_environment_add(void *variables, latch_str pair); /* the same, of an option */
+/* An option's "NAME=VALUE" into a latch_variables; false where it is none. */
+bool latch_environment_add(void *variables, latch_str pair);
 
 /* Lines of NAME=VALUE; '#' begins a comment line, `export ` is skipped, a value may stand in quotes. LATCH_E_INPUT: "dev.env:3: …". */
 latch_status latch_environment_read(const char *path, latch_variables *out, latch_err *err);

@@ -2,14 +2,12 @@
  * fault.h - what goes wrong on demand between a function's process and its Runtime API: which invocation, and what.
  *
  * One fault at most happens to an invocation, once: to the request that is handed its event, or to the first post of its outcome. None
- * happens before a process has been handed its first event, and none takes longer than LATCH_FAULT_MS.
+ * happens before a process has been handed its first event, and none takes longer than the slow ones, 0.2 s.
  */
 #ifndef LATCH_LOCAL_FAULT_H
 #define LATCH_LOCAL_FAULT_H
 
 #include "core/words.h"
-
-#define LATCH_FAULT_MS 400 /* the slow ones */
 
 typedef enum latch_fault {
     LATCH_FAULT_NONE,

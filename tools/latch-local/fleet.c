@@ -33,7 +33,8 @@ static char *find_in_path(const char *name) {
     return NULL;
 }
 
-char *latch_fleet_find_program(const char *name, latch_err *err) {
+/* The bootstrap's path: as given, or found in PATH. The caller's to free; NULL: *err says what to do. */
+static char *find_program(const char *name, latch_err *err) {
     struct stat st;
     char *found = strchr(name, '/') == NULL ? find_in_path(name) : NULL;
     if (found != NULL) return found;
@@ -61,7 +62,7 @@ static latch_status copy_program(latch_fleet *fleet, char **program, latch_err *
     while (program[count] != NULL)
         count++;
     fleet->argv = latch_alloc((count + 1) * sizeof *fleet->argv);
-    fleet->argv[0] = latch_fleet_find_program(program[0], err);
+    fleet->argv[0] = find_program(program[0], err);
     if (fleet->argv[0] == NULL) return LATCH_E_MISUSE;
     for (size_t i = 1; i < count; i++)
         fleet->argv[i] = latch_copy(latch_str_of(program[i]));

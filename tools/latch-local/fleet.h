@@ -76,7 +76,4 @@ size_t latch_fleet_complaints(const latch_fleet *fleet); /* what processes did t
 void latch_fleet_stop(latch_fleet *fleet);     /* the processes; what waits for them is not called any more */
 void latch_fleet_clean_up(latch_fleet *fleet); /* stop, and everything else */
 
-/* The bootstrap's path: as given, or found in PATH. The caller's to free; NULL: *err says what to do. */
-char *latch_fleet_find_program(const char *name, latch_err *err);
-
 #endif

@@ -307,14 +307,10 @@ latch_page *latch_page_start(const latch_page_config *config) {
     return p;
 }
 
-void latch_page_let_go(latch_page *p) {
-    for (size_t i = 0; p != NULL && i < LATCH_PAGE_READERS; i++)
-        if (p->readers[i].x != NULL) latch_exchange_finish(p->readers[i].x, true), let_go(&p->readers[i]);
-}
-
 void latch_page_stop(latch_page *p) {
     if (p == NULL) return;
-    latch_page_let_go(p);
+    for (size_t i = 0; i < LATCH_PAGE_READERS; i++)
+        if (p->readers[i].x != NULL) latch_exchange_finish(p->readers[i].x, true), let_go(&p->readers[i]);
     latch_loop_disarm(p->config.loop, &p->tell);
     latch_loop_disarm(p->config.loop, &p->heartbeat);
     latch_journal_clean_up(&p->journal);

@@ -27,8 +27,7 @@ typedef struct latch_page_config {
 } latch_page_config;
 
 latch_page *latch_page_start(const latch_page_config *config);
-void latch_page_let_go(latch_page *p); /* before the server stops: its readers are cut */
-void latch_page_stop(latch_page *p);
+void latch_page_stop(latch_page *p); /* before the server does: its readers' streams end */
 
 bool latch_page_is_loopback(const char *address); /* "127.0.0.1", "::1" */
 bool latch_page_is_its(latch_str path);

@@ -72,13 +72,13 @@ static const char *machine_word(latch_outcome outcome) {
     return words[outcome];
 }
 
-static const char *people_word(const latch_report_row *row) {
-    static const char *const words[] = {"pending", "wrong", "error", "too large", "timeout", "crashed", "no init", "no init", "no start"};
-    return latch_report_is_ok(row) ? "ok" : words[row->inv->outcome];
+static bool is_ok(const latch_report_row *row) {
+    return row->is_expected ? row->mismatches->count == 0 : row->inv->outcome == LATCH_ANSWERED;
 }
 
-bool latch_report_is_ok(const latch_report_row *row) {
-    return row->is_expected ? row->mismatches->count == 0 : row->inv->outcome == LATCH_ANSWERED;
+static const char *people_word(const latch_report_row *row) {
+    static const char *const words[] = {"pending", "wrong", "error", "too large", "timeout", "crashed", "no init", "no init", "no start"};
+    return is_ok(row) ? "ok" : words[row->inv->outcome];
 }
 
 static char *error_text(const latch_invocation *inv) {
@@ -271,7 +271,7 @@ static void add_cold_start(latch_report *r, const latch_report_row *row) {
 }
 
 bool latch_report_add(latch_report *r, const latch_report_row *row) {
-    bool ok = latch_report_is_ok(row);
+    bool ok = is_ok(row);
     r->events++;
     r->ok += ok;
     if (row->inv->init_ns >= 0) add_cold_start(r, row);

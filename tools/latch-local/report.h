@@ -30,8 +30,6 @@ void latch_report_begin(latch_report *r, FILE *out, bool json, bool full, const 
 bool latch_report_add(latch_report *r, const latch_report_row *row); /* true: it is ok */
 void latch_report_end(latch_report *r, size_t complaints);           /* the last line; complaints: latch_fleet_complaints */
 
-bool latch_report_is_ok(const latch_report_row *row);
-
 /* Text on one line of at most `columns`, "…" where it was cut; control characters are spaces. 0 columns: all of it. */
 void latch_report_shorten(latch_buffer *out, latch_str text, size_t columns);
 

@@ -372,10 +372,8 @@ void latch_exchange_stream(latch_exchange *x, const latch_reply *head, const lat
     wake(x);
 }
 
-size_t latch_exchange_room(const latch_exchange *x) { return LATCH_WRITER_BYTES - x->out.len; }
-
 size_t latch_exchange_write(latch_exchange *x, const char *bytes, size_t len) {
-    size_t room = latch_exchange_room(x), taken = len < room ? len : room;
+    size_t room = LATCH_WRITER_BYTES - x->out.len, taken = len < room ? len : room;
     if (taken > 0) latch_buffer_add(&x->out, bytes, taken);
     x->wants_room = taken < len;
     wake(x);

@@ -92,7 +92,6 @@ typedef struct latch_writer {
 
 void latch_exchange_stream(latch_exchange *x, const latch_reply *head, const latch_writer *writer);
 size_t latch_exchange_write(latch_exchange *x, const char *bytes, size_t len); /* how much of it is taken */
-size_t latch_exchange_room(const latch_exchange *x);                           /* how much would be */
 void latch_exchange_finish(latch_exchange *x, bool whole); /* false: the connection is cut, so that the client sees that there was more */
 
 #endif
