@@ -8,6 +8,7 @@ one at a time, and each must be found.
 """
 import copy
 import http.server
+import importlib.util
 import json
 import os
 import re
@@ -353,6 +354,8 @@ def run_twins(world):
 
 def main():
     observed, verb = sys.argv[1:]
+    if importlib.util.find_spec("aws_xray_sdk") is None:
+        sys.exit("aws-xray-sdk isn't here: tools/deps peers installs what tests/interop pins")
     with World(observed) as world:
         if verb == "twins":
             run_twins(world)
