@@ -282,7 +282,8 @@ static void put_handler(document *d, const latch_xray_invocation *invocation) {
     put_cause(d, latch_trace_span_id(id_of(d, 0), 1), d->cx->err.type, d->cx->err.message);
 }
 
-void latch_xray_put(latch_text_writer *t, const latch_xray *trace, const latch_ctx *cx, const latch_xray_invocation *invocation) {
+/* Behind the daemon's header line. */
+static void put_document(latch_text_writer *t, const latch_xray *trace, const latch_ctx *cx, const latch_xray_invocation *invocation) {
     const latch_instant now = latch_clock_instant(&cx->clock);
     document d = {.t = t, .trace = trace, .cx = cx, .wall_minus_boot_us = now.wall_us - now.boot_us, .end_us = invocation->to_us};
     latch_text_put(t, LATCH_STR("{\"format\": \"json\", \"version\": 1}\n"));
@@ -301,7 +302,7 @@ void latch_xray_end(latch_xray *trace, const latch_ctx *cx, const latch_xray_inv
     if (!trace->on || !trace->sampled) return;
     latch_text_writer t = {.at = trace->datagram, .cap = LATCH_TRACE_DATAGRAM_BYTES};
     trace->sampled = false;
-    latch_xray_put(&t, trace, cx, invocation);
+    put_document(&t, trace, cx, invocation);
     if (t.failed != LATCH_OK) return;
     size_t len = latch_redact_text(cx->log != NULL ? &cx->log->redact : NULL, t.at, t.len);
     (void)(send(trace->fd, t.at, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0); /* a trace has nowhere to complain */

@@ -3,13 +3,14 @@
  *
  * LATCH_TRACE=xray turns it on; unset, nothing is read and nothing sent. The document is a subsegment under the service's own segment of the
  * invocation: "## NAME" of the handler, and in it one for each span that was kept (core/span.h): each call of DynamoDB (namespace aws, with
- * operation, table, request id, retries, status), each request of the handler's own (namespace remote), each wait, each step that the
- * handler names. Of more than 64 the last are kept, and how many others there were is said.
+ * operation, table, request id, retries, status), each request of the handler's own (namespace remote, by its host's name), each wait, each step
+ * that the handler names. Of more than 64 the last are kept, and how many others there were is said.
  *
  * It goes as one UDP datagram of at most 64 000 bytes, without waiting, after the answer was posted, to AWS_XRAY_DAEMON_ADDRESS: "HOST:PORT",
  * or "tcp:HOST:PORT udp:HOST:PORT"; HOST is an IPv4 address, an IPv6 address in brackets, or localhost. What can't be sent is lost; it never
  * fails an invocation. Sent only where the header of the invocation has Root, Parent and Sampled=1.
- * Sources: "Segment documents" and "Daemon" of AWS X-Ray's developer guide; the documents of aws-xray-sdk (Python) 2.15.0.
+ * Sources: "Segment documents" and "Daemon" of AWS X-Ray's developer guide; the documents of aws-xray-sdk (Python) 2.15.0,
+ * beside which tests/observe compares these.
  */
 #ifndef LATCH_RUNTIME_XRAY_H
 #define LATCH_RUNTIME_XRAY_H
@@ -45,9 +46,6 @@ typedef struct latch_xray_invocation {
     bool cold;
 } latch_xray_invocation;
 void latch_xray_end(latch_xray *trace, const latch_ctx *cx, const latch_xray_invocation *invocation);
-
-/* The document, behind the daemon's header line. For tests. */
-void latch_xray_put(latch_text_writer *t, const latch_xray *trace, const latch_ctx *cx, const latch_xray_invocation *invocation);
 
 /* "127.0.0.1:2000" and its like; *len is 0 where it can't be read. */
 void latch_xray_read_address(const char *text, struct sockaddr_storage *to, socklen_t *len);
