@@ -36,6 +36,12 @@ static latch_status add(latch_ctx *cx, latch_bulk_tables *tables, const char *na
 
 static latch_str or_usual(const char *name, const char *usual) { return latch_str_of(name != NULL ? name : usual); }
 
+static bool is_known(const latch_bulk_tables *tables, latch_str name, size_t *place) {
+    for (*place = 0; *place < tables->count; (*place)++)
+        if (latch_str_eq(name, latch_str_of(tables->of[*place].name))) return true;
+    return false;
+}
+
 latch_status latch_bulk_tables_init(latch_ctx *cx, latch_bulk_tables *tables, const char *table, const latch_dynamodb_keys *keys,
                                     size_t keys_count) {
     size_t unused;
@@ -47,15 +53,9 @@ latch_status latch_bulk_tables_init(latch_ctx *cx, latch_bulk_tables *tables, co
             return latch_err_set(&cx->err, LATCH_E_MISUSE, "batch: .keys[%zu] wants .table and .pk", i);
         LATCH_TRY(add(cx, tables, keys[i].table, latch_str_of(keys[i].pk), latch_str_of(keys[i].sk)));
     }
-    if (latch_bulk_table_named(tables, latch_str_of(cx->table->name), &unused) != NULL) return LATCH_OK;
+    if (is_known(tables, latch_str_of(cx->table->name), &unused)) return LATCH_OK;
     if (tables->count == LATCH_DYNAMODB_TABLES_MAX) return LATCH_OK; /* all are given: this one isn't among them */
     return add(cx, tables, cx->table->name, or_usual(cx->table->pk, "pk"), or_usual(cx->table->sk, "sk"));
-}
-
-const latch_bulk_table *latch_bulk_table_named(const latch_bulk_tables *tables, latch_str name, size_t *place) {
-    for (*place = 0; *place < tables->count; (*place)++)
-        if (latch_str_eq(name, latch_str_of(tables->of[*place].name))) return &tables->of[*place];
-    return NULL;
 }
 
 /* {"Table":{"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"},…]}} */
@@ -80,7 +80,7 @@ static latch_status learn(latch_ctx *cx, latch_bulk_tables *tables, const char *
 latch_status latch_bulk_table_find(latch_ctx *cx, latch_bulk_tables *tables, const char *name, int64_t deadline_at_ms, size_t *place,
                                    uint64_t *requests) {
     if (name == NULL) name = tables->usual;
-    if (latch_bulk_table_named(tables, latch_str_of(name), place) != NULL) return LATCH_OK;
+    if (is_known(tables, latch_str_of(name), place)) return LATCH_OK;
     size_t mark = latch_arena_mark(cx->arena);
     latch_status status = learn(cx, tables, name, deadline_at_ms, requests);
     latch_arena_rewind(cx->arena, mark);

@@ -33,7 +33,6 @@ LATCH_NODISCARD latch_status latch_bulk_tables_init(latch_ctx *cx, latch_bulk_ta
  */
 LATCH_NODISCARD latch_status latch_bulk_table_find(latch_ctx *cx, latch_bulk_tables *tables, const char *name, int64_t deadline_at_ms,
                                                    size_t *place, uint64_t *requests);
-const latch_bulk_table *latch_bulk_table_named(const latch_bulk_tables *tables, latch_str name, size_t *place); /* NULL: not known */
 
 typedef struct latch_bulk_key {
     latch_str text; /* equal where DynamoDB calls the keys equal: numbers by their value, binary by its bytes */

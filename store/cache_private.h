@@ -125,9 +125,6 @@ latch_dynamodb_action latch_cache_putting(latch_ctx *cx, const latch_cache_call 
 /* The put of a load, in one transaction with what strict and tagging have to say. */
 latch_cache_put_fn latch_cache_put;
 
-/* Those of `all` that the expression uses, into `out`, which has as much room and a place for the end. */
-const latch_pair *latch_cache_used(const char *expression, const latch_pair *all, latch_pair *out);
-
 /* Sends up to `count` actions; LATCH_CONFLICT where a condition was false. */
 LATCH_NODISCARD latch_status latch_cache_transact(latch_ctx *cx, const latch_cache_call *c, const latch_dynamodb_action *actions,
                                                   size_t count, latch_dynamodb_cancelled *why);

@@ -20,7 +20,8 @@ latch_dynamodb_action latch_cache_putting(latch_ctx *cx, const latch_cache_call 
     return (latch_dynamodb_action){.kind = LATCH_ACTION_PUT, .table = names.table, .item = latch_object_(cx, all)};
 }
 
-const latch_pair *latch_cache_used(const char *expression, const latch_pair *all, latch_pair *out) {
+/* Those of `all` that the expression uses, into `out`, which has as much room and a place for the end. */
+static const latch_pair *used(const char *expression, const latch_pair *all, latch_pair *out) {
     size_t n = 0;
     for (; all->name != NULL; all++)
         if (strstr(expression, all->name) != NULL) out[n++] = *all;
@@ -45,7 +46,7 @@ latch_status latch_cache_put(latch_ctx *cx, const latch_cache_call *c, latch_cac
     if (c->tagged) LATCH_TRY(cache->tagging->calls->tag(cx, c, item, actions + count, &tags));
     actions[0] = latch_cache_putting(cx, c, c->pk, c->pk, item->pairs);
     actions[0].condition = over->unchanged;
-    actions[0].names = latch_cache_used(over->unchanged, LATCH_NAMES("#pk", names.pk, "#ttl", names.ttl), used_names);
-    actions[0].values = latch_cache_used(over->unchanged, LATCH_CACHE_SEEN(over), used_values);
+    actions[0].names = used(over->unchanged, LATCH_NAMES("#pk", names.pk, "#ttl", names.ttl), used_names);
+    actions[0].values = used(over->unchanged, LATCH_CACHE_SEEN(over), used_values);
     return latch_cache_transact(cx, c, actions, count + tags, NULL);
 }

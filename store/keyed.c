@@ -166,7 +166,8 @@ latch_status latch_keyed_text(latch_ctx *cx, const latch_keyed *k, latch_value v
                          LATCH_VALUE_MAX_BYTES);
 }
 
-latch_json latch_keyed_member(latch_json item, const char *name) {
+/* null where it has none. */
+static latch_json member(latch_json item, const char *name) {
     for (latch_each each = latch_each_in(item); latch_each_next(&each);)
         if (latch_str_eq(each.name, latch_str_of(name))) return latch_each_value(&each);
     return (latch_json){item.cx, NULL};
@@ -184,7 +185,7 @@ latch_str latch_keyed_member_text(latch_json item, const char *name) {
 
 /* Another library may have left anything there: that is told of the one entry, and the others are given. */
 latch_status latch_keyed_entry(latch_ctx *cx, latch_json item, latch_kv_entry *out) {
-    latch_json data = latch_keyed_member(item, "data"), count = latch_keyed_member(item, "count");
+    latch_json data = member(item, "data"), count = member(item, "count");
     out->value = (latch_json){cx, NULL};
     out->broken = false;
     out->found = data.node != NULL;

@@ -56,9 +56,8 @@ latch_str latch_keyed_escaped(latch_ctx *cx, const latch_keyed *k, latch_str key
 /* A value as JSON text of at most LATCH_VALUE_MAX_BYTES. LATCH_E_MISUSE, LATCH_E_NOMEM. */
 LATCH_NODISCARD latch_status latch_keyed_text(latch_ctx *cx, const latch_keyed *k, latch_value v, latch_str *out);
 
-/* A plain item's attribute by its whole name, and its text; null and empty where it has none. */
-latch_json latch_keyed_member(latch_json item, const char *name);
-latch_str latch_keyed_member_text(latch_json item, const char *name); /* of a number its digits */
+/* The text of a plain item's attribute by its whole name, of a number its digits; empty where it has none. */
+latch_str latch_keyed_member_text(latch_json item, const char *name);
 
 /* {key, value} of a plain item that a list or a batch brought. LATCH_E_NOMEM. */
 LATCH_NODISCARD latch_status latch_keyed_entry(latch_ctx *cx, latch_json item, latch_kv_entry *out);

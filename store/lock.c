@@ -106,7 +106,8 @@ const latch_lock_kind latch_lock_native = {
 
 /* ── where it is, for how long, whose ───────────────────────────────────────────────────────────────────────────────────── */
 
-latch_status latch_lock_lease(latch_ctx *cx, const latch_lock *lock, int64_t lease_ms, int64_t now_ms, int64_t *out) {
+/* The lease as asked for, cut at the deadline unless it is to be kept. LATCH_E_TIMEOUT. */
+static latch_status cut_lease(latch_ctx *cx, const latch_lock *lock, int64_t lease_ms, int64_t now_ms, int64_t *out) {
     bool bounded = !lock->keep && cx->deadline_at_ms != INT64_MAX;
     int64_t left_ms = bounded ? cx->deadline_at_ms - now_ms : INT64_MAX;
     *out = lease_ms > 0 ? lease_ms : bounded ? left_ms : DEFAULT_LEASE_MS;
@@ -140,7 +141,8 @@ static latch_status locate_in_client_table(latch_ctx *cx, const latch_lock *lock
     return LATCH_OK;
 }
 
-latch_status latch_lock_locate(latch_ctx *cx, const latch_lock *lock, latch_str key, state *out) {
+/* Without anything taken yet: where its item is. LATCH_E_INPUT, LATCH_E_MISUSE, LATCH_E_NOMEM. */
+static latch_status locate(latch_ctx *cx, const latch_lock *lock, latch_str key, state *out) {
     *out = (state){.lock = lock, .kind = &latch_lock_native, .sk = LATCH_STR("LOCK")};
     if (lock->lock_client == NULL && lock->paradoxical_table == NULL) {
         LATCH_TRY(latch_table_pk(cx, &key_of, lock->name, key, &out->pk));
@@ -166,7 +168,8 @@ latch_status latch_lock_send(latch_ctx *cx, const state *s, latch_request *reque
     return latch_table_call(cx, request, item);
 }
 
-latch_status latch_lock_begin(latch_ctx *cx, state *s) {
+/* A new taking: its version, and the reading that its lease counts from. LATCH_E_NOMEM. */
+static latch_status begin(latch_ctx *cx, state *s) {
     bool named = cx->request_id.len > 0 && cx->request_id.len <= OWNER_MAX_BYTES && latch_str_is_utf8(cx->request_id);
     s->version = latch_uuid(cx);
     s->owner = named ? cx->request_id : s->version;
@@ -178,7 +181,7 @@ latch_status latch_lock_begin(latch_ctx *cx, state *s) {
 /* ── taking ─────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static latch_status send(latch_ctx *cx, state *s, int64_t now_ms, bool maybe_taken, latch_json *item) {
-    LATCH_TRY(latch_lock_lease(cx, s->lock, s->lock->lease_ms, now_ms, &s->lease_ms));
+    LATCH_TRY(cut_lease(cx, s->lock, s->lock->lease_ms, now_ms, &s->lease_ms));
     return s->kind->take(cx, s, now_ms, maybe_taken, item);
 }
 
@@ -208,7 +211,7 @@ static latch_status try_take(latch_ctx *cx, state *s, bool *maybe_taken, latch_h
     latch_status status = send(cx, s, now_ms, *maybe_taken, &item);
     if (latch_table_outdated(cx, status)) {
         *maybe_taken = *maybe_taken || cx->err.maybe_applied;
-        LATCH_TRY(latch_lock_begin(cx, s)); /* its lease counts from the right time */
+        LATCH_TRY(begin(cx, s)); /* its lease counts from the right time */
         status = send(cx, s, latch_now_ms(cx), *maybe_taken, &item);
     }
     *maybe_taken = *maybe_taken || status == LATCH_OK || cx->err.maybe_applied;
@@ -220,7 +223,7 @@ static latch_status try_take(latch_ctx *cx, state *s, bool *maybe_taken, latch_h
         *out = (latch_hold){.fence = s->fence, .until_ms = found.until_ms, .state = s};
         if (!found.released && latch_lock_held(cx, out)) return LATCH_OK;
         if (!refused) return came_too_late(cx, s);
-        LATCH_TRY(latch_lock_begin(cx, s));
+        LATCH_TRY(begin(cx, s));
     }
     return held_by_another(cx, s, &found, *maybe_taken, out);
 }
@@ -251,14 +254,14 @@ static void release_at_end(latch_ctx *cx, void *arg, latch_status ended) {
 static latch_status make_state(latch_ctx *cx, const latch_lock *lock, latch_str key, state **out) {
     state located;
     *out = NULL;
-    LATCH_TRY(latch_lock_locate(cx, lock, key, &located));
+    LATCH_TRY(locate(cx, lock, key, &located));
     state *s = latch_arena_alloc(cx->arena, sizeof *s);
     if (s == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "lock %s: the arena is full", lock->name);
     *s = located;
     LATCH_TRY(latch_spare_init(cx, &s->spare, s->pk));
     if (s->place.table != NULL) s->pk = latch_copy(cx, s->pk); /* the caller's own until here, and released when it is gone */
     if (s->pk.ptr == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "lock %s: the arena is full", lock->name);
-    LATCH_TRY(latch_lock_begin(cx, s));
+    LATCH_TRY(begin(cx, s));
     if (!lock->keep) LATCH_TRY(latch_scope_add(cx, release_at_end, s)); /* before it is taken: a full arena must not leave it held */
     *out = s;
     return LATCH_OK;
@@ -312,7 +315,7 @@ latch_status latch_lock_extend(latch_ctx *cx, latch_hold *hold, int64_t lease_ms
     LATCH_TRY(latch_lock_check(cx, hold));
     LATCH_TRY(latch_table_check_span(cx, "lock", s->lock->name, "the lease", lease_ms, 1));
     if (s->over) return latch_lock_lost(cx, s, NULL);
-    LATCH_TRY(latch_lock_lease(cx, s->lock, lease_ms, now_ms, &lease_ms));
+    LATCH_TRY(cut_lease(cx, s->lock, lease_ms, now_ms, &lease_ms));
     latch_status status = s->kind->extend(cx, s, now_ms, now_ms + lease_ms, &item);
     bool outdated = latch_table_outdated(cx, status), in_doubt = outdated && cx->err.maybe_applied;
     if (outdated) {
@@ -361,7 +364,7 @@ latch_status latch_lock_look(latch_ctx *cx, const latch_lock *lock, latch_str ke
     state s;
     seen found = {.released = true};
     *out = (latch_lock_holder){0};
-    LATCH_TRY(latch_lock_locate(cx, lock, key, &s));
+    LATCH_TRY(locate(cx, lock, key, &s));
     latch_request request = latch_lock_request(&s, LATCH_GET_ITEM);
     LATCH_TRY(latch_lock_send(cx, &s, &request, &item));
     if (item.node != NULL) LATCH_TRY(s.kind->read(cx, &s, item, &found));
@@ -375,7 +378,7 @@ latch_status latch_lock_break(latch_ctx *cx, const latch_lock *lock, latch_str k
     latch_json item;
     state s;
     bool refused;
-    LATCH_TRY(latch_lock_locate(cx, lock, key, &s));
+    LATCH_TRY(locate(cx, lock, key, &s));
     if (holder->until_ms == 0) return latch_err_set(&cx->err, LATCH_E_MISUSE, "lock %s: nobody was seen to hold it", lock->name);
     LATCH_TRY_BUT(LATCH_CONFLICT, refused, s.kind->end(cx, &s, holder, &item));
     if (!refused) return LATCH_OK;

@@ -39,18 +39,9 @@ typedef struct latch_lock_kind {
 } latch_lock_kind;
 extern const latch_lock_kind latch_lock_native, latch_lock_of_client, latch_lock_of_paradoxical;
 
-/* Without anything taken yet: where its item is. LATCH_E_INPUT, LATCH_E_MISUSE, LATCH_E_NOMEM. */
-LATCH_NODISCARD latch_status latch_lock_locate(latch_ctx *cx, const latch_lock *lock, latch_str key, latch_hold_state *out);
-
 /* A request for its item, and the same sent within the policy's timeout. */
 latch_request latch_lock_request(const latch_hold_state *s, latch_operation operation);
 LATCH_NODISCARD latch_status latch_lock_send(latch_ctx *cx, const latch_hold_state *s, latch_request *request, latch_json *item);
-
-/* A new taking: its version, and the reading that its lease counts from. LATCH_E_NOMEM. */
-LATCH_NODISCARD latch_status latch_lock_begin(latch_ctx *cx, latch_hold_state *s);
-
-/* The lease as asked for, cut at the deadline unless it is to be kept. LATCH_E_TIMEOUT. */
-LATCH_NODISCARD latch_status latch_lock_lease(latch_ctx *cx, const latch_lock *lock, int64_t lease_ms, int64_t now_ms, int64_t *out);
 
 LATCH_NODISCARD latch_status latch_lock_check(latch_ctx *cx, const latch_hold *hold); /* LATCH_E_MISUSE: take didn't give it */
 

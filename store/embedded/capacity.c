@@ -8,7 +8,7 @@ static double units_of(size_t bytes, size_t unit) { return bytes <= unit ? 1 : (
 
 double latch_read_units(size_t bytes, bool consistent) { return units_of(bytes, READ_UNIT_BYTES) * (consistent ? 1 : 0.5); }
 
-double latch_write_units(size_t bytes) { return units_of(bytes, WRITE_UNIT_BYTES); }
+static double units_to_write(size_t bytes) { return units_of(bytes, WRITE_UNIT_BYTES); }
 
 bool latch_op_capacity_mode(latch_op *op, latch_capacity_mode *out) {
     static const char *const modes[] = {"INDEXES", "TOTAL", "NONE", NULL};
@@ -58,8 +58,8 @@ static double index_units(const latch_memtable *table, size_t at, const latch_st
     const latch_index_schema *index = &table->schema.indexes[at];
     const latch_treap_node *old = before != NULL && before->nodes[at + 1].hash_at != LATCH_NO_KEY ? &before->nodes[at + 1] : NULL;
     const latch_treap_node *new = after != NULL && after->nodes[at + 1].hash_at != LATCH_NO_KEY ? &after->nodes[at + 1] : NULL;
-    double removed = old != NULL ? latch_write_units(latch_projected_bytes(table, index, before)) : 0;
-    double added = new != NULL ? latch_write_units(latch_projected_bytes(table, index, after)) : 0;
+    double removed = old != NULL ? units_to_write(latch_projected_bytes(table, index, before)) : 0;
+    double added = new != NULL ? units_to_write(latch_projected_bytes(table, index, after)) : 0;
     if (old == NULL || new == NULL) return removed + added;
     if (projects_equal(table, index, before, after)) return 0;
     if (old->hash != new->hash || table->live[at + 1].order(old, new) != 0) return removed + added;
@@ -68,7 +68,7 @@ static double index_units(const latch_memtable *table, size_t at, const latch_st
 
 void latch_usage_add_change(latch_usage *usage, const latch_stored *before, const latch_stored *after, double factor) {
     size_t old_bytes = before != NULL ? before->bytes : 0, new_bytes = after != NULL ? after->bytes : 0;
-    usage->own += factor * latch_write_units(old_bytes > new_bytes ? old_bytes : new_bytes);
+    usage->own += factor * units_to_write(old_bytes > new_bytes ? old_bytes : new_bytes);
     for (size_t i = 0; before != after && i < usage->table->schema.index_count; i++)
         usage->indexes[i] += index_units(usage->table, i, before, after); /* a transaction's too: an index follows after it */
 }

@@ -135,7 +135,6 @@ typedef struct latch_usage {
 bool latch_op_capacity_mode(latch_op *op, latch_capacity_mode *out);
 bool latch_usage_init(latch_op *op, latch_usage *out, const latch_memtable *table);
 double latch_read_units(size_t bytes, bool consistent);
-double latch_write_units(size_t bytes);
 void latch_usage_add_change(latch_usage *usage, const latch_stored *before, const latch_stored *after,
                             double factor); /* `after` too where a condition was checked only */
 size_t latch_projected_bytes(const latch_memtable *table, const latch_index_schema *index, const latch_stored *stored);

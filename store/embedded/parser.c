@@ -168,7 +168,7 @@ __attribute__((format(printf, 3, 0))) static void note(latch_parser *p, latch_fa
     va_end(again);
 }
 
-void latch_parser_early(latch_parser *p, size_t at, const char *fmt, ...) {
+__attribute__((format(printf, 3, 4))) static void note_early(latch_parser *p, size_t at, const char *fmt, ...) {
     va_list ap;
     if (p->early.name != NULL && p->early_at <= at) return;
     p->early = (latch_fault){0};
@@ -232,7 +232,7 @@ static bool path_name(latch_parser *p, latch_str *out) {
     *out = token_text(p);
     if (p->token.kind == TOKEN_WORD) {
         if (latch_is_reserved(*out))
-            latch_parser_early(p, p->token.start, "Attribute name is a reserved keyword; reserved keyword: %.*s", LATCH_ARG(*out));
+            note_early(p, p->token.start, "Attribute name is a reserved keyword; reserved keyword: %.*s", LATCH_ARG(*out));
         return latch_parser_next(p);
     }
     if (p->token.kind != TOKEN_NAME) return latch_parser_unexpected(p);
@@ -252,8 +252,7 @@ static bool path_index(latch_parser *p, latch_path_part *out) {
     latch_str digits = token_text(p);
     for (size_t i = 0; i < digits.len && index <= INT32_MAX; i++)
         index = index * 10 + (uint64_t)(digits.ptr[i] - '0');
-    if (index > INT32_MAX)
-        latch_parser_early(p, p->token.start, "List index is not within the allowable range; index: [%.*s]", LATCH_ARG(digits));
+    if (index > INT32_MAX) note_early(p, p->token.start, "List index is not within the allowable range; index: [%.*s]", LATCH_ARG(digits));
     *out = (latch_path_part){.name = digits, .index = (uint32_t)index, .indexed = true};
     latch_parser_next(p);
     return latch_parser_expect(p, TOKEN_INDEX_END);
@@ -366,17 +365,16 @@ void latch_parser_check_use(latch_parser *p, const latch_operand *operand, latch
     latch_str name = operand->as.call.name;
     bool updates = p->kind[0] == 'U';
     if (f == FUNCTION_NONE) {
-        latch_parser_early(p, operand->as.call.at, "Invalid function name; function: %.*s", LATCH_ARG(name));
+        note_early(p, operand->as.call.at, "Invalid function name; function: %.*s", LATCH_ARG(name));
         return;
     }
     if (updates != is_of_update(f)) {
-        latch_parser_early(p, operand->as.call.at, "The function is not allowed in %s expression; function: %.*s",
-                           updates ? "an update" : "a condition", LATCH_ARG(name));
+        note_early(p, operand->as.call.at, "The function is not allowed in %s expression; function: %.*s",
+                   updates ? "an update" : "a condition", LATCH_ARG(name));
         return;
     }
     if (functions[f].use == use || (functions[f].use == USE_OPERAND && use == USE_VALUE)) return;
-    latch_parser_early(p, operand->as.call.at, "The function is not allowed to be used this way in an expression; function: %.*s",
-                       LATCH_ARG(name));
+    note_early(p, operand->as.call.at, "The function is not allowed to be used this way in an expression; function: %.*s", LATCH_ARG(name));
 }
 
 int latch_operand_type(const latch_operand *operand) {

@@ -155,7 +155,6 @@ void latch_parser_note_redundant(latch_parser *p, bool redundant);
 void latch_parser_decide(latch_parser *p); /* what was undecided is known */
 
 /* Notes a fault, prefixed with "Invalid <kind>: ". */
-void latch_parser_early(latch_parser *p, size_t at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void latch_parser_late(latch_parser *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool latch_parser_refuse(latch_parser *p, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* at once; false */
 
