@@ -383,6 +383,11 @@ void latch_ending_await_others(void) {
 
 /* ── exit() ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
+static void put_place(latch_text_writer *t, const latch_worker *of) {
+    put(t, of == NULL || of->watch.invocation != NULL ? " was called in the handler " : " was called in the init of the handler ");
+    latch_backtrace_put_plain(t, all.process->handler->name, 100);
+}
+
 static void on_exit_of(latch_worker *of, int status, bool known) {
     latch_backtrace_stack stack = mine != NULL ? mine->watch.stack : stack_of_thread();
     has_told_exit = true;
@@ -390,8 +395,8 @@ static void on_exit_of(latch_worker *of, int status, bool known) {
     latch_text_writer *t = latch_ending_message();
     put(t, "exit(");
     if (known && status >= 0) latch_text_uint(t, (uint64_t)status);
-    put(t, of == NULL || of->watch.invocation != NULL ? ") was called in the handler " : ") was called in the init of the handler ");
-    latch_backtrace_put_plain(t, all.process->handler->name, 100);
+    latch_text_char(t, ')');
+    put_place(t, of);
     latch_backtrace_take_here(2, stack);
     latch_ending_tell();
     alarm(0); /* what exit() goes on with takes its time */
@@ -451,6 +456,20 @@ static void watch_exit(void) {
         atexit(on_exit_called);
 }
 #endif
+
+/* ── pthread_exit() ──────────────────────────────────────────────────────────────────────────────────────────────── */
+
+void latch_ending_on_thread_end(void *worker) {
+    latch_worker *of = worker;
+    if (!latch_ending_is_ours() || !is_running(of) || !latch_ending_begin(of, "Exit", 1)) return;
+    latch_text_writer *t = latch_ending_message();
+    put(t, "pthread_exit() or its like");
+    put_place(t, of);
+    latch_backtrace_take_here(1, of->watch.stack);
+    latch_ending_tell();
+    latch_ending_await_others();
+    _exit(1);
+}
 
 /* ── the process ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 

@@ -69,6 +69,16 @@ void latch_ending_arm(struct latch_worker *worker, const latch_invocation *invoc
     __attribute__((nonnull(1)));
 void latch_ending_disarm(struct latch_worker *worker) LATCH_NONNULL;
 
+/*
+ * The worker's thread ends while its handler runs: pthread_exit(), thrd_exit(), or it was cancelled. Told as an exit(); the process ends with 1.
+ * To be pushed around whatever is called between arm and disarm:
+ *
+ *     pthread_cleanup_push(latch_ending_on_thread_end, worker);
+ *     status = …
+ *     pthread_cleanup_pop(0);
+ */
+void latch_ending_on_thread_end(void *worker);
+
 /* After a restore: what goes on from a snapshot is the process, whatever its id is now. */
 void latch_ending_adopt(void);
 

@@ -216,6 +216,14 @@ static void drop_worker(latch_worker *w) {
     latch_arena_release(&memory);
 }
 
+static latch_status call_init(latch_process *p) {
+    latch_status status;
+    pthread_cleanup_push(latch_ending_on_thread_end, p->workers[0]);
+    status = p->handler->init(&p->cx);
+    pthread_cleanup_pop(0);
+    return status;
+}
+
 /* The handler, its memory, its stores, its own init. Each failure says enough by itself. */
 static latch_status start(latch_process *p) {
     const latch_loop_options *o = p->options;
@@ -232,7 +240,7 @@ static latch_status start(latch_process *p) {
     p->cx.starting = p;
     if (p->handler->init != NULL) {
         p->cx.err = (latch_err){0};
-        LATCH_TRY(latch_outcome_check(&p->cx, p->handler->init(&p->cx)));
+        LATCH_TRY(latch_outcome_check(&p->cx, call_init(p)));
         latch_metrics_flush(&p->cx);
     }
     p->cx.starting = NULL;

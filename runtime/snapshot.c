@@ -23,6 +23,14 @@ static int fail(latch_process *p, const char *message, tell_fn *tell, int exit_s
     return exit_status;
 }
 
+static latch_status call(latch_process *p, const latch_lifecycle_hook *hook) {
+    latch_status status;
+    pthread_cleanup_push(latch_ending_on_thread_end, p->workers[0]);
+    status = latch_lifecycle_call(&p->cx, hook);
+    pthread_cleanup_pop(0);
+    return status;
+}
+
 /* `until_ms`, by the machine's clock: the watchdog's; INT64_MAX: none. */
 static latch_status call_all(latch_process *p, const latch_lifecycle_hook *hook, int64_t until_ms) {
     latch_worker *w = p->workers[0];
@@ -31,7 +39,7 @@ static latch_status call_all(latch_process *p, const latch_lifecycle_hook *hook,
     latch_spans_reset(p->cx.spans);
     latch_ending_arm(w, NULL, until_ms, until_ms == INT64_MAX ? 0 : until_ms - latch_clock_wall_ms(&p->options->clock));
     for (; hook != NULL && status == LATCH_OK; hook = hook->next)
-        status = latch_lifecycle_call(&p->cx, hook);
+        status = call(p, hook);
     latch_ending_disarm(w);
     p->cx.spans = NULL;
     return status;

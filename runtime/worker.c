@@ -42,14 +42,21 @@ static void set_trace_id(latch_worker *w, latch_str id) {
     putenv(w->trace_id);
 }
 
+static latch_status call(latch_worker *w, latch_ctx *cx, latch_str event, latch_str *reply) {
+    latch_status status;
+    pthread_cleanup_push(latch_ending_on_thread_end, w);
+    status = latch_outcome_run(cx, w->process->handler, event, reply);
+    pthread_cleanup_pop(0);
+    return status;
+}
+
 static latch_status run(latch_worker *w, const latch_invocation *invocation, int64_t now_ms, latch_ctx *cx, latch_str *reply) {
-    const latch_handler *handler = w->process->handler;
     int64_t left_ms = invocation->deadline_at_ms - now_ms; /* of use where there is a deadline */
     if (invocation->too_large)
         return latch_err_set(&cx->err, LATCH_E_NOMEM, "the event has %" PRIu64 " bytes, which don't fit: raise LATCH_ARENA_MB",
                              invocation->event_bytes);
     latch_ending_arm(w, invocation, w->watch.deadline_at_ms, left_ms);
-    latch_status status = latch_outcome_run(cx, handler, invocation->event, reply);
+    latch_status status = call(w, cx, invocation->event, reply);
     latch_ending_disarm(w);
     return status;
 }

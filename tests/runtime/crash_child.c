@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -125,9 +126,18 @@ UNWATCHED static void *exit_in_a_thread(void *unused) {
     exit(4);
     return unused;
 }
+static void *wait_in_a_thread(void *unused) {
+    wait_for_ever();
+    return unused;
+}
 static void start_one_that_exits(void) {
     pthread_t thread;
     if (pthread_create(&thread, NULL, exit_in_a_thread, NULL) == 0) wait_for_ever();
+}
+static void leave_the_thread(void) { pthread_exit(NULL); }
+static void leave_the_thread_to_another(void) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, wait_in_a_thread, NULL) == 0) thrd_exit(0);
 }
 static void exit_in_a_child(void) {
     pid_t child = fork();
@@ -171,6 +181,8 @@ static const struct {
     {"exit0", exit_well},
     {"exit_thread", start_one_that_exits},
     {"exit_child", exit_in_a_child},
+    {"thread_exit", leave_the_thread},
+    {"thrd_exit", leave_the_thread_to_another},
     {"exit_handler", exit_with_a_handler},
     {"nap200", nap_200},
     {"nap500", nap_500},
@@ -209,6 +221,12 @@ static latch_status crash_in_init(latch_ctx *cx) {
     return LATCH_OK;
 }
 
+static latch_status leave_in_init(latch_ctx *cx) {
+    (void)cx;
+    leave_the_thread();
+    return LATCH_OK;
+}
+
 static latch_status exit_in_init(latch_ctx *cx) {
     (void)cx;
     exit_with_three();
@@ -218,7 +236,8 @@ static latch_status exit_in_init(latch_ctx *cx) {
 int main(void) {
     const latch_handler handlers[] = {{.name = "crash", .event = crash_as_asked},
                                       {.name = "init", .event = crash_as_asked, .init = crash_in_init},
-                                      {.name = "exit", .event = crash_as_asked, .init = exit_in_init}};
+                                      {.name = "exit", .event = crash_as_asked, .init = exit_in_init},
+                                      {.name = "leave", .event = crash_as_asked, .init = leave_in_init}};
     const latch_log log = latch_log_from_environment();
-    return latch_loop_run(&(latch_loop_options){.handlers = handlers, .count = 3, .clock = latch_clock_system(), .log = &log});
+    return latch_loop_run(&(latch_loop_options){.handlers = handlers, .count = 4, .clock = latch_clock_system(), .log = &log});
 }

@@ -190,6 +190,25 @@ static void exit_is_reported_with_its_status(void **state) {
     }
 }
 
+/* It ends nothing but the thread: with others in the process, nobody would run the invocation, nor hear of it. */
+static void the_end_of_the_thread_is_reported(void **state) {
+    static const struct {
+        const char *way, *workers;
+    } rows[] = {{"thread_exit", NULL}, {"thrd_exit", NULL}, {"thread_exit", "2"}, {"thrd_exit", "2"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
+        int status = run_one(rows[i].way, 5000, rows[i].workers);
+        if (!exited(status, 1)) fail_msg("row %zu: wait status %x: %s", i, (unsigned)status, said);
+        assert_reported(&service.outcomes[0], "Function.Exit");
+        assert_says(service.outcomes[0].body, "pthread_exit() or its like was called in the handler crash");
+        assert_says(said, "\"level\":\"FATAL\",\"requestId\":\"r-0\"");
+    }
+    assert_true(exited(run("leave", NULL), 1));
+    assert_int_equal(service.init_errors, 1);
+    assert_string_equal(service.init_type, "Function.Exit");
+    assert_says(service.init_error, "pthread_exit() or its like was called in the init of the handler leave");
+}
+
 static void exit_in_init_is_an_init_error(void **state) {
     (void)state;
     int status = run("exit", NULL);
@@ -260,6 +279,7 @@ static void others_finish_what_they_have(void **state) {
         {"+abort", "Function.Crash", "SIGABRT in the handler crash", SIGABRT, 0},
         {"+stack", "Function.Crash", "recurse_for_ever+0x", SIGSEGV, 0},
         {"+exit3", "Function.Exit", "exit(3) was called in the handler crash", 0, 3},
+        {"+thread_exit", "Function.Exit", "pthread_exit() or its like was called in the handler crash", 0, 1},
         {"+wait", "Function.DeadlineExceeded", "it waits for price sku-7, for ", 0, 1},
     };
     (void)state;
@@ -271,8 +291,9 @@ static void others_finish_what_they_have(void **state) {
         assert_reported(&service.outcomes[0], rows[i].type);
         assert_says(service.outcomes[0].body, rows[i].says);
         size_t answered = service.answered; /* until one hangs for too long, the others go on: one may be handed an event in that moment */
-        assert_in_range(service.running, 0, i == 4 ? 3 : 0);
-        assert_in_range(answered, 4, i == 4 ? 16 : 4);
+        bool hangs = strcmp(rows[i].way, "+wait") == 0;
+        assert_in_range(service.running, 0, hangs ? 3 : 0);
+        assert_in_range(answered, 4, hangs ? 16 : 4);
         for (size_t k = 1; k < answered; k++)
             assert_answered(&service.outcomes[k]);
     }
@@ -408,6 +429,7 @@ static const struct CMUnitTest tests[] = {
     ROW(each_has_its_own_deadline),
     ROW(what_has_no_deadline_or_little_time_is_not_watched),
     ROW(exit_is_reported_with_its_status),
+    ROW(the_end_of_the_thread_is_reported),
     ROW(exit_in_init_is_an_init_error),
     ROW(an_init_that_ends_does_so_at_once),
     ROW(frames_that_lead_nowhere_change_nothing),
