@@ -1,15 +1,16 @@
 #include "tests/runtime/crowd.h"
 
-#include <arpa/inet.h>
+#include <inttypes.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "tests/runtime/wire.h"
 
 #define CONNECTIONS_MAX 1024
 #define HEAD_MAX ((size_t)1 << 15)
@@ -21,11 +22,6 @@ typedef struct connection {
     char buffer[HEAD_MAX]; /* NUL-terminated: a request, head and body */
     size_t len;
 } connection;
-
-static void fail(const char *what) {
-    perror(what);
-    abort();
-}
 
 static int64_t now_ms(void) {
     struct timespec t;
@@ -41,32 +37,17 @@ static bool readable(const crowd *c, int fd) {
     return false;
 }
 
-static bool say(connection *k, const char *text, size_t len) {
-    while (len > 0) {
-        ssize_t n = send(k->fd, text, len, MSG_NOSIGNAL);
-        if (n <= 0) return false;
-        text += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 static bool say_status(connection *k, int status) {
     char text[128];
     int len = snprintf(text, sizeof text, "HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n", status);
-    return say(k, text, (size_t)len);
+    return wire_send(k->fd, text, (size_t)len);
 }
 
 /* "" where it isn't there; into `room`. */
 static const char *header(const connection *k, const char *name, char *room, size_t size) {
-    size_t len = strlen(name);
-    room[0] = '\0';
-    for (const char *line = strstr(k->buffer, "\r\n"); line != NULL && line[2] != '\r'; line = strstr(line + 2, "\r\n")) {
-        if (strncasecmp(line + 2, name, len) != 0 || line[2 + len] != ':') continue;
-        const char *value = line + 3 + len + strspn(line + 3 + len, " ");
-        snprintf(room, size, "%.*s", (int)strcspn(value, "\r"), value);
-        break;
-    }
+    size_t len = 0;
+    const char *value = wire_header(k->buffer, name, &len);
+    snprintf(room, size, "%.*s", (int)len, value != NULL ? value : "");
     return room;
 }
 
@@ -79,7 +60,7 @@ static const char *take(connection *k) {
         const char *end = strstr(k->buffer, "\r\n\r\n");
         if (end != NULL) {
             size_t head = (size_t)(end - k->buffer) + 4, body = strtoul(header(k, "Content-Length", length, sizeof length), NULL, 10);
-            if (head + body >= HEAD_MAX) fail("a request is too long");
+            if (head + body >= HEAD_MAX) wire_fail("a request is too long");
             if (k->len >= head + body) return k->buffer + head;
         }
         if (!readable(k->crowd, k->fd)) return NULL;
@@ -92,13 +73,29 @@ static const char *take(connection *k) {
 /* ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static bool is_over(const crowd *c) {
-    return atomic_load(&c->release) || atomic_load(&c->stopping) || atomic_load(&c->answered) >= c->count;
+    size_t all = c->count + (c->more != CROWD_NO_MORE);
+    return atomic_load(&c->release) || atomic_load(&c->stopping) || atomic_load(&c->answered) >= all;
 }
 
 /* The worker has gone meanwhile: nobody is told. */
 static bool has_gone(const connection *k) {
     struct pollfd at = {.fd = k->fd, .events = POLLIN};
     return poll(&at, 1, 2) > 0;
+}
+
+static bool say_in_halves(connection *k, const char *text, size_t len) {
+    static const struct timespec later = {.tv_nsec = 60000000};
+    size_t first = k->crowd->more == CROWD_MORE_BEFORE ? len : k->crowd->more == CROWD_MORE_HALF ? len / 2 : 0;
+    bool said = wire_send(k->fd, text, first);
+    atomic_store(&k->crowd->more_at, 3);
+    if (first < len) nanosleep(&later, NULL);
+    return said && wire_send(k->fd, text + first, len - first);
+}
+
+/* Whether this one, which waits, is to have the event beside the others. */
+static bool takes_more(crowd *c) {
+    int wanted = 1;
+    return atomic_compare_exchange_strong(&c->more_at, &wanted, 2);
 }
 
 static bool hand_out(connection *k) {
@@ -111,16 +108,19 @@ static bool hand_out(connection *k) {
     char text[2048], number[32], deadline[80] = "";
     size_t i = atomic_fetch_add(&c->handed, 1);
     if (i >= c->count || atomic_load(&c->release)) {
-        while (!is_over(c)) {
+        bool more = false;
+        while (!is_over(c) && !more) {
             if (has_gone(k)) return false;
+            more = takes_more(c);
         }
-        return say_status(k, 200);
+        if (!more) return say_status(k, 200);
+        i = c->count;
     }
     snprintf(number, sizeof number, "%zu", i);
     const char *event = c->event != NULL ? c->event(i) : number;
     c->from_ms[i] = now_ms();
     if (c->timeout_ms > 0)
-        snprintf(deadline, sizeof deadline, "Lambda-Runtime-Deadline-Ms: %lld\r\n", (long long)(c->from_ms[i] + c->timeout_ms));
+        snprintf(deadline, sizeof deadline, "Lambda-Runtime-Deadline-Ms: %" PRId64 "\r\n", c->from_ms[i] + c->timeout_ms);
     int len = snprintf(text, sizeof text,
                        "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: r-%zu\r\nLambda-Runtime-Invocation-Id: i-%zu\r\n"
                        "Lambda-Runtime-Trace-Id: Root=1-%zu\r\n%sContent-Length: %zu\r\n\r\n%s",
@@ -128,7 +128,15 @@ static bool hand_out(connection *k) {
     int running = atomic_fetch_add(&c->running, 1) + 1, most = atomic_load(&c->running_max);
     while (running > most && !atomic_compare_exchange_weak(&c->running_max, &most, running))
         continue;
-    return say(k, text, (size_t)len);
+    return i == c->count ? say_in_halves(k, text, (size_t)len) : wire_send(k->fd, text, (size_t)len);
+}
+
+/* The first error's answer waits until the event beside the others is on its way, as far as it is to be. */
+static void send_more(crowd *c) {
+    int none = 0;
+    if (c->more == CROWD_NO_MORE || !atomic_compare_exchange_strong(&c->more_at, &none, 1)) return;
+    while (atomic_load(&c->more_at) != 3 && !is_over(c))
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
 }
 
 /* ── outcomes ────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -152,7 +160,8 @@ static void keep(connection *k, crowd_outcome *o, size_t i, const char *body, bo
 static bool take_outcome(connection *k, const char *body) {
     crowd *c = k->crowd;
     size_t i = strtoul(strstr(k->buffer, "/r-") != NULL ? strstr(k->buffer, "/r-") + 3 : "", NULL, 10);
-    if (i >= c->count || i >= atomic_load(&c->handed)) {
+    bool known = i < c->count ? i < atomic_load(&c->handed) : i == c->count && atomic_load(&c->more_at) > 1;
+    if (!known) {
         atomic_fetch_add(&c->wrong, 1);
         return say_status(k, 400);
     }
@@ -166,6 +175,7 @@ static bool take_outcome(connection *k, const char *body) {
     pthread_mutex_unlock(&c->lock);
     if (first) atomic_fetch_sub(&c->running, 1);
     if (first) atomic_fetch_add(&c->answered, 1);
+    if (is_error) send_more(c);
     return say_status(k, !first && c->only_one_outcome ? 400 : c->status != NULL ? c->status(i) : 202);
 }
 
@@ -210,12 +220,12 @@ static void *run(void *arg) {
     pthread_attr_setstacksize(&attr, STACK_BYTES);
     while (readable(c, c->listener)) {
         connection *k = calloc(1, sizeof *k);
-        if (k == NULL || count == CONNECTIONS_MAX) fail("too many connections");
+        if (k == NULL || count == CONNECTIONS_MAX) wire_fail("too many connections");
         k->crowd = c;
         k->fd = accept(c->listener, NULL, NULL);
-        if (k->fd < 0) fail("accept");
+        if (k->fd < 0) wire_fail("accept");
         k->number = atomic_fetch_add(&c->connections, 1) + 1;
-        if (pthread_create(&threads[count++], &attr, serve, k) != 0) fail("pthread_create");
+        if (pthread_create(&threads[count++], &attr, serve, k) != 0) wire_fail("pthread_create");
     }
     for (size_t i = 0; i < count; i++)
         pthread_join(threads[i], NULL);
@@ -226,17 +236,12 @@ static void *run(void *arg) {
 /* ── for the test ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 void crowd_start(crowd *c) {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof at;
     c->outcomes = calloc(c->count + 1, sizeof *c->outcomes);
     c->from_ms = calloc(c->count + 1, sizeof *c->from_ms);
-    if (c->outcomes == NULL || c->from_ms == NULL) fail("calloc");
+    if (c->outcomes == NULL || c->from_ms == NULL) wire_fail("calloc");
     pthread_mutex_init(&c->lock, NULL);
-    c->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (c->listener < 0 || bind(c->listener, (struct sockaddr *)&at, sizeof at) != 0 || listen(c->listener, 256) != 0) fail("listen");
-    if (getsockname(c->listener, (struct sockaddr *)&at, &len) != 0) fail("getsockname");
-    snprintf(c->address, sizeof c->address, "127.0.0.1:%u", (unsigned)ntohs(at.sin_port));
-    if (pthread_create(&c->thread, NULL, run, c) != 0) fail("pthread_create");
+    c->listener = wire_listen(256, c->address);
+    if (pthread_create(&c->thread, NULL, run, c) != 0) wire_fail("pthread_create");
 }
 
 void crowd_stop(crowd *c) {
@@ -247,7 +252,7 @@ void crowd_stop(crowd *c) {
 }
 
 void crowd_forget(crowd *c) {
-    for (size_t i = 0; c->outcomes != NULL && i < c->count; i++) {
+    for (size_t i = 0; c->outcomes != NULL && i <= c->count; i++) {
         free(c->outcomes[i].body);
         free(c->outcomes[i].type);
         free(c->outcomes[i].cause);

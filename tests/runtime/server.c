@@ -1,15 +1,15 @@
 #include "tests/runtime/server.h"
 
-#include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "tests/runtime/wire.h"
 
 #define HEAD_MAX ((size_t)1 << 17)
 #define CONNECTIONS_MAX 512
@@ -25,11 +25,6 @@ typedef struct connection {
     size_t answer_cap;
 } connection;
 
-static void fail(const char *what) {
-    perror(what);
-    abort();
-}
-
 /* Waits for bytes, or for the end of the test; what has come by then is still read. */
 static bool readable(const server *s, int fd) {
     struct pollfd at = {.fd = fd, .events = POLLIN};
@@ -39,36 +34,15 @@ static bool readable(const server *s, int fd) {
     return false;
 }
 
-static bool send_all(int fd, const char *bytes, size_t len) {
-    while (len > 0) {
-        ssize_t n = send(fd, bytes, len, MSG_NOSIGNAL);
-        if (n <= 0) return false;
-        bytes += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 static bool dribble(int fd, const char *bytes, size_t len) {
     for (size_t i = 0; i < len; i++) {
-        if (!send_all(fd, bytes + i, 1)) return false;
+        if (!wire_send(fd, bytes + i, 1)) return false;
         if (i % 16 == 0) usleep(1); /* lets the reader see a part */
     }
     return true;
 }
 
 /* ── requests ────────────────────────────────────────────────────────────────────────────────────────────────────── */
-
-static const char *find_header(const char *head, const char *name, size_t *len) {
-    size_t name_len = strlen(name);
-    for (const char *line = strstr(head, "\r\n"); line != NULL && line[2] != '\r'; line = strstr(line + 2, "\r\n")) {
-        if (strncasecmp(line + 2, name, name_len) != 0 || line[2 + name_len] != ':') continue;
-        const char *value = line + 3 + name_len + strspn(line + 3 + name_len, " ");
-        *len = strcspn(value, "\r");
-        return value;
-    }
-    return NULL;
-}
 
 /* Reads up to the empty line; what comes behind it stays in the buffer. The head's length, or 0. */
 static size_t read_head(connection *c) {
@@ -87,7 +61,7 @@ static void reserve(char **buffer, size_t *cap, size_t len) {
     if (*buffer != NULL && *cap >= len) return;
     free(*buffer);
     *buffer = malloc(len);
-    if (*buffer == NULL) fail("malloc");
+    if (*buffer == NULL) wire_fail("malloc");
     *cap = len;
 }
 
@@ -152,7 +126,7 @@ static void append(connection *c, const char *bytes, size_t len) {
     if (c->body == NULL || c->body_len + len + 1 > c->body_cap) {
         c->body_cap = 2 * (c->body_len + len) + 1024;
         char *grown = realloc(c->body, c->body_cap);
-        if (grown == NULL) fail("realloc");
+        if (grown == NULL) wire_fail("realloc");
         c->body = grown;
     }
     memcpy(c->body + c->body_len, bytes, len);
@@ -256,19 +230,19 @@ static void disturb(const server_step *step) {
 /* True: the connection goes on. */
 static bool answer(connection *c, const server_step *step) {
     size_t half = step->stall == HALFWAY ? write_answer(c, step) / 2 : 0;
-    if (half > 0 && !send_all(c->fd, c->answer, half)) return false;
+    if (half > 0 && !wire_send(c->fd, c->answer, half)) return false;
     disturb(step);
     if (step->stall == HOLDS) {
         hold(c, step->pause_ms);
         return false;
     }
-    if (half > 0) return send_all(c->fd, c->answer + half, write_answer(c, step) - half);
+    if (half > 0) return wire_send(c->fd, c->answer + half, write_answer(c, step) - half);
     size_t len = write_answer(c, step);
     bool sent = false;
     if (step->way == DRIBBLES) sent = dribble(c->fd, c->answer, len);
-    if (step->way == CUTS_ANSWER) (void)send_all(c->fd, c->answer, len - 1);
+    if (step->way == CUTS_ANSWER) (void)wire_send(c->fd, c->answer, len - 1);
     if (step->way == ANSWERS || step->way == CUTS_AFTER || step->way == ANSWERS_UNREAD || step->way == ANSWERS_AT)
-        sent = send_all(c->fd, c->answer, len);
+        sent = wire_send(c->fd, c->answer, len);
     return sent && (step->way == ANSWERS || step->way == DRIBBLES);
 }
 
@@ -302,10 +276,10 @@ static bool serve_one(connection *c) {
     bool asks = strncmp(head, "GET ", 4) == 0;
     static const server_step parked = {.stall = HOLDS};
     const server_step *step = strstr(head, "/extension/event/next ") != NULL ? &parked : next_step(c->server, asks);
-    const char *length = find_header(head, "Content-Length", &value_len);
+    const char *length = wire_header(head, "Content-Length", &value_len);
     if (length != NULL) body_len = strtoul(length, NULL, 10);
     bool unread = step->way == CUTS_UNREAD || step->way == ANSWERS_UNREAD;
-    bool chunked = find_header(head, "Transfer-Encoding", &value_len) != NULL;
+    bool chunked = wire_header(head, "Transfer-Encoding", &value_len) != NULL;
     bool whole = !unread && (chunked ? read_chunks(c, head_len, step, SIZE_MAX) : read_body(c, head_len, body_len));
     remember(c, head, whole || chunked);
     return (whole || unread) && answer(c, step);
@@ -315,7 +289,7 @@ static void *serve(void *arg) {
     connection *c = arg;
     int on = 1;
     c->buffer = malloc(HEAD_MAX);
-    if (c->buffer == NULL) fail("malloc");
+    if (c->buffer == NULL) wire_fail("malloc");
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     while (serve_one(c))
         continue;
@@ -335,11 +309,11 @@ static void *run(void *arg) {
     size_t count = 0;
     while (readable(s, s->listener)) {
         connection *c = calloc(1, sizeof *c);
-        if (c == NULL || count == CONNECTIONS_MAX) fail("too many connections");
+        if (c == NULL || count == CONNECTIONS_MAX) wire_fail("too many connections");
         *c = (connection){.server = s, .fd = accept(s->listener, NULL, NULL)};
-        if (c->fd < 0) fail("accept");
+        if (c->fd < 0) wire_fail("accept");
         c->number = atomic_fetch_add(&s->connections, 1) + 1;
-        if (pthread_create(&threads[count++], NULL, serve, c) != 0) fail("pthread_create");
+        if (pthread_create(&threads[count++], NULL, serve, c) != 0) wire_fail("pthread_create");
     }
     for (size_t i = 0; i < count; i++)
         pthread_join(threads[i], NULL);
@@ -349,16 +323,11 @@ static void *run(void *arg) {
 /* ── for the test ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 void server_start(server *s, const server_step *steps, size_t count) {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof at;
     pthread_mutex_init(&s->lock, NULL);
     s->steps = steps;
     s->step_count = count;
-    s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (s->listener < 0 || bind(s->listener, (struct sockaddr *)&at, sizeof at) != 0 || listen(s->listener, 16) != 0) fail("listen");
-    if (getsockname(s->listener, (struct sockaddr *)&at, &len) != 0) fail("getsockname");
-    snprintf(s->address, sizeof s->address, "127.0.0.1:%u", (unsigned)ntohs(at.sin_port));
-    if (pthread_create(&s->thread, NULL, run, s) != 0) fail("pthread_create");
+    s->listener = wire_listen(16, s->address);
+    if (pthread_create(&s->thread, NULL, run, s) != 0) wire_fail("pthread_create");
 }
 
 void server_stop(server *s) {
@@ -379,7 +348,7 @@ void server_forget(server *s) {
 const char *server_header(const server_request *request, const char *name) {
     static char value[8192];
     size_t len = 0;
-    const char *at = request->head != NULL ? find_header(request->head, name, &len) : NULL;
+    const char *at = request->head != NULL ? wire_header(request->head, name, &len) : NULL;
     snprintf(value, sizeof value, "%.*s", (int)len, at != NULL ? at : "");
     return value;
 }
