@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "runtime/api.h"
 #include "runtime/around_private.h"
+#include "runtime/http_kept.h"
 #include "runtime/http_private.h"
 #include "runtime/outcome.h"
 #include "runtime/stream_private.h"
@@ -262,13 +263,6 @@ static void break_reply(latch_http *http, latch_status status, const char *name,
     snprintf(http->why, sizeof http->why, "the header \"%.80s\" %s", name, what);
 }
 
-static size_t count_cookies(const latch_http *http) {
-    size_t n = 0;
-    for (size_t i = 0; i < http->field_count; i++)
-        n += http->fields[i].name == NULL;
-    return n;
-}
-
 static void add_field(latch_http *http, const char *name, latch_str value) {
     const char *label = name != NULL ? name : "set-cookie";
     latch_str copy = latch_copy(http->cx, value), own = latch_copy(http->cx, latch_str_of(label));
@@ -278,7 +272,7 @@ static void add_field(latch_http *http, const char *name, latch_str value) {
         break_reply(http, LATCH_E_MISUSE, label, "has a control byte in its value");
     } else if (!latch_str_is_utf8(value)) {
         break_reply(http, LATCH_E_MISUSE, label, "has a value that is no UTF-8");
-    } else if (name == NULL && http->form == LATCH_FORM_BALANCER && !http->multi && count_cookies(http) > 0) {
+    } else if (name == NULL && http->form == LATCH_FORM_BALANCER && !http->multi && latch_http_cookies_set(http) > 0) {
         break_reply(http, LATCH_E_MISUSE, label,
                     "comes twice: a load balancer takes a second cookie only with lambda.multi_value_headers.enabled");
     } else if (http->field_count == LATCH_HTTP_HEADERS_MAX) {
@@ -389,7 +383,7 @@ static void put_field(latch_text_writer *t, const char *name, latch_str value, b
     if (list) latch_text_char(t, ']');
 }
 
-static bool has_field(const latch_http *http, const char *name) {
+bool latch_http_has_field(const latch_http *http, const char *name) {
     for (size_t i = 0; i < http->field_count; i++) {
         if (http->fields[i].name != NULL && strcasecmp(http->fields[i].name, name) == 0) return true;
     }
@@ -411,7 +405,7 @@ static void put_cookies(latch_text_writer *t, const latch_http *http) {
 static void put_headers(latch_text_writer *t, const latch_http *http) {
     bool lists = http->form == LATCH_FORM_REST || http->multi, first = true;
     put(t, lists ? ",\"multiValueHeaders\":{" : ",\"headers\":{");
-    if (*http->content_type != '\0' && (http->plain || !has_field(http, "content-type"))) {
+    if (*http->content_type != '\0' && (http->plain || !latch_http_has_field(http, "content-type"))) {
         put_field(t, "content-type", latch_str_of(http->content_type), lists, first);
         first = false;
     }
@@ -422,12 +416,12 @@ static void put_headers(latch_text_writer *t, const latch_http *http) {
         put_field(t, f->name != NULL ? f->name : "set-cookie", f->value, lists, first);
         first = false;
     }
-    if (lists && count_cookies(http) > 0) {
+    if (lists && latch_http_cookies_set(http) > 0) {
         put(t, first ? "\"set-cookie\":" : ",\"set-cookie\":");
         put_cookies(t, http);
     }
     latch_text_char(t, '}');
-    if (http->form != LATCH_FORM_HTTP_API || count_cookies(http) == 0) return;
+    if (http->form != LATCH_FORM_HTTP_API || latch_http_cookies_set(http) == 0) return;
     put(t, ",\"cookies\":");
     put_cookies(t, http);
 }

@@ -50,13 +50,6 @@ latch_json latch_http_keep(latch_http *http, size_t cookies_before) {
 
 /* ── giving it again ─────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static bool is_set(const latch_http *http, const char *name) {
-    for (size_t i = 0; i < http->field_count; i++) {
-        if (http->fields[i].name != NULL && strcasecmp(http->fields[i].name, name) == 0) return true;
-    }
-    return false;
-}
-
 /* Names are copied: a text of a document has no NUL at its end. */
 static latch_status restore_headers(latch_http *http, latch_json headers, const char **type) {
     for (latch_each each = latch_each_in(headers); latch_each_next(&each);) {
@@ -64,7 +57,7 @@ static latch_status restore_headers(latch_http *http, latch_json headers, const 
         if (name == NULL || value == NULL) return latch_err_set(&http->cx->err, LATCH_E_NOMEM, "a kept reply: the arena is full");
         if (strcasecmp(name, "content-type") == 0) {
             *type = value;
-        } else if (!is_set(http, name)) {
+        } else if (!latch_http_has_field(http, name)) {
             latch_http_set_header(http, name, latch_each_text(&each));
         }
     }

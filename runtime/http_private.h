@@ -43,4 +43,6 @@ struct latch_http {
     char why[256];
 };
 
+bool latch_http_has_field(const latch_http *http, const char *name); /* set for the reply; in any case */
+
 #endif
