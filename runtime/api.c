@@ -17,9 +17,7 @@
 
 #define NEXT_HEAD_BYTES ((size_t)65536) /* a client context alone may have 3.5 KB */
 #define CONNECT_MS 1000L
-#define START_TRIES 5 /* with 100, 200, 400 and 800 ms between them */
 #define START_CONNECT_MS 100L
-#define START_PAUSE_MS INT64_C(100)
 #define PAUSE_MS INT64_C(50)
 #define PAUSE_MAX_MS INT64_C(5000)
 #define POSTS_WITHOUT_DEADLINE 10
@@ -358,9 +356,9 @@ latch_api_verdict latch_api_next(latch_api *api, latch_arena *arena, latch_invoc
         }
         if (latch_api_is_stopping(api)) break;
         if (status == LATCH_E_DENIED) return give_up(api, "the Runtime API can't go on, this process ends");
-        if (!has_started(api) && tries + 1 == START_TRIES)
+        if (!has_started(api) && tries + 1 == LATCH_API_TRIES)
             return give_up(api, "no answer from the Runtime API in 5 tries, this process ends");
-        int64_t wait_ms = latch_api_pause_ms(has_started(api) ? PAUSE_MS : START_PAUSE_MS, tries);
+        int64_t wait_ms = latch_api_pause_ms(has_started(api) ? PAUSE_MS : LATCH_API_FIRST_PAUSE_MS, tries);
         latch_log(api->cx, LATCH_WARN, "no event, asking again", "why", latch_api_err(api)->message, "in_ms", wait_ms);
         latch_api_pause(api, wait_ms);
     }

@@ -21,7 +21,9 @@
 #include "runtime/api.h"
 
 #define LATCH_API_RUNTIME "/2018-06-01/runtime/"
-#define LATCH_API_ANSWER_S 10 /* for a POST; a service on loopback that is silent so long is gone */
+#define LATCH_API_TRIES 5                     /* before the service was ever heard: with 100, 200, 400 and 800 ms between them */
+#define LATCH_API_FIRST_PAUSE_MS INT64_C(100) /* of latch_api_pause_ms then */
+#define LATCH_API_ANSWER_S 10                 /* for a POST; a service on loopback that is silent so long is gone */
 
 typedef struct latch_api_exchange {
     latch_str head, body;

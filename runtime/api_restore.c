@@ -2,9 +2,6 @@
 
 #include "runtime/api_private.h"
 
-#define TRIES 5 /* with 100, 200, 400 and 800 ms between them, as long as the service was never heard */
-#define PAUSE_MS INT64_C(100)
-
 static latch_status ask(latch_api *api) {
     latch_api_exchange x = {.waits = true, .arena = &api->answers, .limits = {LATCH_API_ANSWER_BYTES / 4, LATCH_API_ANSWER_BYTES / 4}};
     latch_arena_rewind(&api->answers, 0);
@@ -28,8 +25,8 @@ latch_api_verdict latch_api_restore_next(latch_api *api) {
         latch_status status = ask(api);
         if (status == LATCH_OK) break;
         if (latch_api_is_stopping(api)) return LATCH_API_END;
-        if (status == LATCH_E_DENIED || tries + 1 == TRIES) return give_up(api);
-        latch_api_pause(api, latch_api_pause_ms(PAUSE_MS, tries));
+        if (status == LATCH_E_DENIED || tries + 1 == LATCH_API_TRIES) return give_up(api);
+        latch_api_pause(api, latch_api_pause_ms(LATCH_API_FIRST_PAUSE_MS, tries));
     }
     latch_api_hang_up(api); /* it is the snapshot's, and others have it too */
     return LATCH_API_GO_ON;

@@ -10,8 +10,6 @@
 
 #define EXTENSION "/2020-01-01/extension/"
 #define IDENTIFIER_MAX_BYTES 256
-#define TRIES 5 /* with 100, 200, 400 and 800 ms between them */
-#define PAUSE_MS INT64_C(100)
 #define NO_SIGTERM "this process will be killed without a SIGTERM, and its shutdown hooks don't run then"
 
 /* One try. *sent: the service may have read it, whatever became of its answer. */
@@ -36,9 +34,9 @@ static latch_status register_it(latch_api *api, latch_api_exchange *x, bool *los
     for (unsigned tries = 0;; tries++) {
         bool sent = false;
         latch_status status = ask(api, x, &sent);
-        if (status == LATCH_OK || tries + 1 == TRIES) return status;
+        if (status == LATCH_OK || tries + 1 == LATCH_API_TRIES) return status;
         *lost = *lost || sent;
-        latch_clock_sleep_ms(&api->cx->clock, latch_api_pause_ms(PAUSE_MS, tries));
+        latch_clock_sleep_ms(&api->cx->clock, latch_api_pause_ms(LATCH_API_FIRST_PAUSE_MS, tries));
     }
 }
 
