@@ -1,5 +1,6 @@
 #include "runtime/metrics.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -167,8 +168,10 @@ static void drop(latch_ctx *cx, const char *name, const char *why) {
     latch_warn(cx, "a metric is dropped", "name", latch_str_cut(latch_str_of(name), NAME_MAX_BYTES), "why", why);
 }
 
+static bool is_of_line(const char *name) { return strcmp(name, "_aws") == 0 || strcmp(name, "requestId") == 0; }
+
 static bool is_taken(const latch_metrics *m, const char *name) {
-    if (strcmp(name, "_aws") == 0 || strcmp(name, "requestId") == 0) return true;
+    if (is_of_line(name)) return true;
     for (size_t i = 0; i < m->by.count; i++) {
         if (strcmp(m->by.all[i].name, name) == 0) return true;
     }
@@ -194,20 +197,21 @@ static metric *find(latch_metrics *m, const char *name) {
     return NULL;
 }
 
-/* The metric, with room for a value; where there is none, what is counted goes out first. */
-static metric *place(latch_ctx *cx, const char *name, latch_unit unit) {
+/* The metric, with room for a value; where there is none, what is counted goes out first. `found`: NULL, it is new. */
+static metric *place(latch_ctx *cx, metric *found, const char *name, latch_unit unit) {
     latch_metrics *m = cx->metrics;
-    metric *found = find(m, name);
     if ((found == NULL && m->count == METRICS_MAX) || (found != NULL && found->count == VALUES_MAX)) {
         latch_metrics_flush(cx);
         found = NULL;
     }
     if (found != NULL) return found;
-    found = &m->metrics[m->count++];
+    found = &m->metrics[m->count];
     found->name = name;
     found->unit = unit;
     found->high = false;
     found->count = 0;
+    atomic_signal_fence(memory_order_release); /* whoever ends the process in a signal finds whole ones */
+    m->count++;
     return found;
 }
 
@@ -222,26 +226,26 @@ void latch_metric_(latch_ctx *cx, const char *name, latch_unit unit, double valu
         drop(cx, name, wrong);
         return;
     }
-    const metric *known = find(m, name);
+    metric *known = find(m, name);
     if (known != NULL && known->unit != unit) {
         drop(cx, name, "it has another unit already");
         return;
     }
-    metric *at = place(cx, name, unit);
+    metric *at = place(cx, known, name, unit);
     at->high = at->high || high != 0;
-    at->values[at->count++] = value;
+    at->values[at->count] = value;
+    atomic_signal_fence(memory_order_release);
+    at->count++;
 }
 
 /* ── by what ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static const char *wrong_with_dimension(const latch_metrics *m, const char *name, latch_str value) {
+static const char *wrong_with_dimension(latch_metrics *m, const char *name, latch_str value) {
     const char *wrong = wrong_with_name(latch_str_of(name), DIMENSION_NAME_MAX_BYTES);
     if (wrong != NULL) return wrong;
     if (*name == ':') return "its name begins with ':'";
-    if (strcmp(name, "_aws") == 0 || strcmp(name, "requestId") == 0) return "its name is one of the line's own";
-    for (size_t i = 0; i < m->count; i++) {
-        if (strcmp(m->metrics[i].name, name) == 0) return "a metric has its name";
-    }
+    if (is_of_line(name)) return "its name is one of the line's own";
+    if (find(m, name) != NULL) return "a metric has its name";
     size_t spaces = 0;
     while (spaces < value.len && value.ptr[spaces] == ' ')
         spaces++;
@@ -394,8 +398,8 @@ void latch_metrics_flush(latch_ctx *cx) {
     put_dimensions(&t, b);
     for (size_t i = 0; i < m->count; i++)
         put_values(&t, &m->metrics[i]);
+    m->count = 0; /* first: what a signal interrupts here is not to be counted twice */
     end_line(cx, &t);
-    m->count = 0;
 }
 
 /* A line of its own: it is counted by the function alone. */
