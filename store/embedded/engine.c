@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "core/err.h"
+#include "core/node.h"
 #include "store/embedded/inside.h"
 
 #define DEFAULT_MAX_BYTES ((size_t)256 << 20)
@@ -225,15 +226,7 @@ yyjson_mut_val *latch_op_list(latch_op *op, yyjson_mut_val *in, const char *name
     return latch_op_add(op, in, name, list) ? list : NULL;
 }
 
-/* ── yyjson on the caller's arena ──────────────────────────────────────────────────────────────────────────────────── */
-
-static void *arena_malloc(void *arena, size_t size) { return latch_arena_alloc(arena, size); }
-
-static void *arena_realloc(void *arena, void *at, size_t old_size, size_t size) { return latch_arena_grow(arena, at, old_size, size); }
-
-static void arena_free(void *arena, void *at) { (void)arena, (void)at; }
-
-static yyjson_alc on_arena(latch_arena *arena) { return (yyjson_alc){arena_malloc, arena_realloc, arena_free, arena}; }
+/* ── a request's and an answer's JSON ──────────────────────────────────────────────────────────────────────────────── */
 
 static bool unreadable(latch_op *op, const char *why, size_t at) {
     return latch_fault_set(&op->fault, op->arena, "SerializationException", "The request is not a JSON object: %s at byte %zu", why, at);
@@ -255,7 +248,7 @@ static size_t too_deep_at(latch_str text) {
 }
 
 static bool parse(latch_op *op, latch_str text) {
-    yyjson_alc alc = on_arena(op->arena);
+    yyjson_alc alc = latch_node_alc(op->arena);
     yyjson_read_err err = {0};
     size_t deep = too_deep_at(text);
     if (deep < text.len) return unreadable(op, "nested too deeply", deep);
@@ -272,7 +265,7 @@ static bool parse(latch_op *op, latch_str text) {
 }
 
 static bool begin_answer(latch_op *op) {
-    yyjson_alc alc = on_arena(op->arena);
+    yyjson_alc alc = latch_node_alc(op->arena);
     op->doc = yyjson_mut_doc_new(&alc);
     op->answer = op->doc != NULL ? yyjson_mut_obj(op->doc) : NULL;
     return op->answer != NULL || latch_op_full(op);

@@ -52,3 +52,10 @@ bool latch_paths_add(latch_parser *p, latch_path_node *root, const latch_path *p
     above->place = place;
     return true;
 }
+
+size_t latch_paths_below(const latch_path_node *node) {
+    size_t count = 0;
+    for (const latch_path_node *n = node->first; n != NULL; n = n->next)
+        count++;
+    return count;
+}

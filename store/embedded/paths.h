@@ -23,4 +23,6 @@ struct latch_path_node {
  */
 bool latch_paths_add(latch_parser *p, latch_path_node *root, const latch_path *path, size_t place, latch_fault *fault);
 
+size_t latch_paths_below(const latch_path_node *node); /* how many nodes, one level down */
+
 #endif

@@ -51,18 +51,11 @@ bool latch_projection_parse(latch_str text, latch_placeholders *placeholders, co
     return true;
 }
 
-static size_t count_below(const latch_path_node *node) {
-    size_t count = 0;
-    for (const latch_path_node *n = node->first; n != NULL; n = n->next)
-        count++;
-    return count;
-}
-
 static bool project_value(const latch_path_node *node, const latch_av *from, latch_av *out, bool *found, latch_arena *arena);
 
 static bool project_map(const latch_path_node *node, const latch_item *from, latch_item *out, latch_arena *arena) {
     out->count = 0;
-    out->attributes = latch_arena_alloc(arena, count_below(node) * sizeof(latch_attribute));
+    out->attributes = latch_arena_alloc(arena, latch_paths_below(node) * sizeof(latch_attribute));
     if (out->attributes == NULL) return false;
     for (const latch_path_node *n = node->first; n != NULL; n = n->next) {
         const latch_av *value = latch_item_get(from, n->part->name);
@@ -77,7 +70,7 @@ static bool project_map(const latch_path_node *node, const latch_item *from, lat
 }
 
 static bool project_list(const latch_path_node *node, const latch_av *from, latch_av *out, latch_arena *arena) {
-    latch_av *values = latch_arena_alloc(arena, count_below(node) * sizeof *values);
+    latch_av *values = latch_arena_alloc(arena, latch_paths_below(node) * sizeof *values);
     size_t count = 0;
     if (values == NULL) return false;
     for (const latch_path_node *n = node->first; n != NULL && n->part->index < from->as.list.count; n = n->next) {

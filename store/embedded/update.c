@@ -363,13 +363,6 @@ static bool find_outcomes(run *r, const latch_update *u) {
 
 static bool rebuild(run *r, const latch_path_node *node, const latch_av *old, outcome *out);
 
-static size_t count_below(const latch_path_node *node) {
-    size_t count = 0;
-    for (const latch_path_node *n = node->first; n != NULL; n = n->next)
-        count++;
-    return count;
-}
-
 static const latch_path_node *named(const latch_path_node *node, latch_str name) {
     const latch_path_node *n = node->first;
     while (n != NULL && !latch_str_eq(n->part->name, name))
@@ -379,7 +372,7 @@ static const latch_path_node *named(const latch_path_node *node, latch_str name)
 
 static bool rebuild_map(run *r, const latch_path_node *node, const latch_item *old, latch_item *out) {
     outcome o;
-    *out = (latch_item){latch_arena_alloc(r->arena, (old->count + count_below(node)) * sizeof(latch_attribute)), 0};
+    *out = (latch_item){latch_arena_alloc(r->arena, (old->count + latch_paths_below(node)) * sizeof(latch_attribute)), 0};
     if (out->attributes == NULL) return latch_fault_full(r->fault);
     for (size_t i = 0; i < old->count; i++) {
         const latch_attribute *a = &old->attributes[i];
@@ -400,7 +393,7 @@ static bool rebuild_map(run *r, const latch_path_node *node, const latch_item *o
 static bool rebuild_list(run *r, const latch_path_node *node, const latch_av *old, latch_av *out) {
     size_t count = 0;
     const latch_path_node *n = node->first;
-    latch_av *values = latch_arena_alloc(r->arena, (old->as.list.count + count_below(node)) * sizeof *values);
+    latch_av *values = latch_arena_alloc(r->arena, (old->as.list.count + latch_paths_below(node)) * sizeof *values);
     if (values == NULL) return latch_fault_full(r->fault);
     for (size_t i = 0; i < old->as.list.count; i++) {
         outcome o = {.what = KEEP};
@@ -447,7 +440,7 @@ static bool finds_any(const latch_path_node *node, const latch_item *item) {
 }
 
 bool latch_update_touched(const latch_update *u, const latch_item *item, latch_item *out, latch_arena *arena) {
-    *out = (latch_item){latch_arena_alloc(arena, count_below(&u->root) * sizeof(latch_attribute)), 0};
+    *out = (latch_item){latch_arena_alloc(arena, latch_paths_below(&u->root) * sizeof(latch_attribute)), 0};
     if (out->attributes == NULL) return false;
     for (const latch_path_node *n = u->root.first; n != NULL; n = n->next)
         if (finds_any(n, item)) out->attributes[out->count++] = (latch_attribute){n->part->name, *latch_item_get(item, n->part->name)};
