@@ -29,12 +29,21 @@ typedef struct crowd_outcome {
     bool mismatched;  /* the invocation id didn't come back */
 } crowd_outcome;
 
+typedef enum crowd_more { /* one event beside `count`, for one that waits, at the moment of the first error: */
+                          CROWD_NO_MORE,
+                          CROWD_MORE_BEFORE, /* before the error is answered */
+                          CROWD_MORE_HALF,   /* its first half before that, the rest 60 ms after */
+                          CROWD_MORE_AFTER   /* 60 ms after */
+} crowd_more;
+
 typedef struct crowd {
     size_t count;
+    crowd_more more;                            /* the number of that event is `count` */
     int64_t timeout_ms;                         /* 0: events have no deadline */
     const char *(*event)(size_t i);             /* NULL: "<i>" */
     bool (*checks)(size_t i, const char *body); /* whether a response is right: it isn't kept then; NULL: each is kept */
     int (*status)(size_t i);                    /* of the answer to an outcome; NULL: 202 */
+    atomic_int more_at;                         /* private: 1 wanted, 2 being sent, 3 so much of it as goes first */
     bool only_one_outcome;                      /* a second outcome is 400, as the service does; else it is counted and taken */
 
     int refuses;   /* who asks for an event over the connection of this number is told 403; 0: nobody */

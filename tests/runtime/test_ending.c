@@ -299,6 +299,28 @@ static void others_finish_what_they_have(void **state) {
     }
 }
 
+static const char *crash_then_nap(size_t i) { return i == 0 ? "+segv" : "nap200"; }
+
+/* How it ended for the event that one gets who waits, when another's crash has been told of. */
+static int count_handed_over(crowd_more more, const char *workers) {
+    service.more = more;
+    int status = run_events(1, 3000, crash_then_nap, workers);
+    if (!died(status, SIGSEGV)) fail_msg("wait status %x: %s", (unsigned)status, said);
+    assert_reported(&service.outcomes[0], "Function.Crash");
+    assert_int_equal(service.outcomes[1].errors, 0);
+    return service.outcomes[1].responses;
+}
+
+/* What has begun to come is run and answered. Only what is sent when nobody reads any more is lost, and the twin, which sends then, is noticed. */
+static void an_event_that_is_on_its_way_is_run(void **state) {
+    static const char *const workers[] = {"2", "4"};
+    (void)state;
+    for (size_t i = 0; i < 4; i++, again()) {
+        if (count_handed_over(i < 2 ? CROWD_MORE_BEFORE : CROWD_MORE_HALF, workers[i % 2]) != 1) fail_msg("row %zu: it is lost", i);
+    }
+    assert_int_equal(count_handed_over(CROWD_MORE_AFTER, "4"), 0);
+}
+
 static const char *two_crash(size_t i) { return i < 2 ? "+segv" : i == 2 ? "+exit3" : "nap500"; }
 
 static void each_of_several_crashes_is_reported(void **state) {
@@ -435,6 +457,7 @@ static const struct CMUnitTest tests[] = {
     ROW(frames_that_lead_nowhere_change_nothing),
     ROW(the_exit_of_a_child_is_the_childs),
     ROW(others_finish_what_they_have),
+    ROW(an_event_that_is_on_its_way_is_run),
     ROW(each_of_several_crashes_is_reported),
     ROW(each_of_several_exits_is_reported),
     ROW(a_thread_of_nobodys_leaves_all_to_their_own_end),
