@@ -73,13 +73,29 @@ static const char *take(connection *k) {
 /* ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static bool is_over(const crowd *c) {
-    return atomic_load(&c->release) || atomic_load(&c->stopping) || atomic_load(&c->answered) >= c->count;
+    size_t all = c->count + (c->more != CROWD_NO_MORE);
+    return atomic_load(&c->release) || atomic_load(&c->stopping) || atomic_load(&c->answered) >= all;
 }
 
 /* The worker has gone meanwhile: nobody is told. */
 static bool has_gone(const connection *k) {
     struct pollfd at = {.fd = k->fd, .events = POLLIN};
     return poll(&at, 1, 2) > 0;
+}
+
+static bool say_in_halves(connection *k, const char *text, size_t len) {
+    static const struct timespec later = {.tv_nsec = 60000000};
+    size_t first = k->crowd->more == CROWD_MORE_BEFORE ? len : k->crowd->more == CROWD_MORE_HALF ? len / 2 : 0;
+    bool said = wire_send(k->fd, text, first);
+    atomic_store(&k->crowd->more_at, 3);
+    if (first < len) nanosleep(&later, NULL);
+    return said && wire_send(k->fd, text + first, len - first);
+}
+
+/* Whether this one, which waits, is to have the event beside the others. */
+static bool takes_more(crowd *c) {
+    int wanted = 1;
+    return atomic_compare_exchange_strong(&c->more_at, &wanted, 2);
 }
 
 static bool hand_out(connection *k) {
@@ -92,10 +108,13 @@ static bool hand_out(connection *k) {
     char text[2048], number[32], deadline[80] = "";
     size_t i = atomic_fetch_add(&c->handed, 1);
     if (i >= c->count || atomic_load(&c->release)) {
-        while (!is_over(c)) {
+        bool more = false;
+        while (!is_over(c) && !more) {
             if (has_gone(k)) return false;
+            more = takes_more(c);
         }
-        return say_status(k, 200);
+        if (!more) return say_status(k, 200);
+        i = c->count;
     }
     snprintf(number, sizeof number, "%zu", i);
     const char *event = c->event != NULL ? c->event(i) : number;
@@ -109,7 +128,15 @@ static bool hand_out(connection *k) {
     int running = atomic_fetch_add(&c->running, 1) + 1, most = atomic_load(&c->running_max);
     while (running > most && !atomic_compare_exchange_weak(&c->running_max, &most, running))
         continue;
-    return wire_send(k->fd, text, (size_t)len);
+    return i == c->count ? say_in_halves(k, text, (size_t)len) : wire_send(k->fd, text, (size_t)len);
+}
+
+/* The first error's answer waits until the event beside the others is on its way, as far as it is to be. */
+static void send_more(crowd *c) {
+    int none = 0;
+    if (c->more == CROWD_NO_MORE || !atomic_compare_exchange_strong(&c->more_at, &none, 1)) return;
+    while (atomic_load(&c->more_at) != 3 && !is_over(c))
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
 }
 
 /* ── outcomes ────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -133,7 +160,8 @@ static void keep(connection *k, crowd_outcome *o, size_t i, const char *body, bo
 static bool take_outcome(connection *k, const char *body) {
     crowd *c = k->crowd;
     size_t i = strtoul(strstr(k->buffer, "/r-") != NULL ? strstr(k->buffer, "/r-") + 3 : "", NULL, 10);
-    if (i >= c->count || i >= atomic_load(&c->handed)) {
+    bool known = i < c->count ? i < atomic_load(&c->handed) : i == c->count && atomic_load(&c->more_at) > 1;
+    if (!known) {
         atomic_fetch_add(&c->wrong, 1);
         return say_status(k, 400);
     }
@@ -147,6 +175,7 @@ static bool take_outcome(connection *k, const char *body) {
     pthread_mutex_unlock(&c->lock);
     if (first) atomic_fetch_sub(&c->running, 1);
     if (first) atomic_fetch_add(&c->answered, 1);
+    if (is_error) send_more(c);
     return say_status(k, !first && c->only_one_outcome ? 400 : c->status != NULL ? c->status(i) : 202);
 }
 
@@ -223,7 +252,7 @@ void crowd_stop(crowd *c) {
 }
 
 void crowd_forget(crowd *c) {
-    for (size_t i = 0; c->outcomes != NULL && i < c->count; i++) {
+    for (size_t i = 0; c->outcomes != NULL && i <= c->count; i++) {
         free(c->outcomes[i].body);
         free(c->outcomes[i].type);
         free(c->outcomes[i].cause);
