@@ -344,6 +344,21 @@ static void write_record(latch_str body) {
     (void)!writev(STDERR_FILENO, parts, 3);
 }
 
+static void copy(char *at, size_t cap, const char *text) {
+    latch_str cut = latch_str_cut(latch_str_of(text), cap - 1);
+    memcpy(at, cut.ptr, cut.len);
+    at[cut.len] = '\0';
+}
+
+/* Metrics and the trace, last: they stand where the handler has written. On another thread it may still be writing there. */
+static void tell_observers(const char *type) {
+    if (!report.claimed || report.of != mine || report.of->watch.invocation == NULL) return;
+    latch_ctx cx = *report.of->api.stream.cx;
+    copy(cx.err.type, sizeof cx.err.type, type);
+    copy(cx.err.message, sizeof cx.err.message, report.message);
+    latch_observer_cut_off(&report.of->observer, &cx);
+}
+
 void latch_ending_tell(void) {
     const char *type = report.type;
     report.telling = 1;
@@ -352,6 +367,7 @@ void latch_ending_tell(void) {
     write_cause(type);
     if (report.claimed) tell_service(type, body);
     write_record(body);
+    tell_observers(type);
 }
 
 /* ── the others ──────────────────────────────────────────────────────────────────────────────────────────────────── */

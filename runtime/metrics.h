@@ -8,8 +8,8 @@
  * Off until there is a namespace: LATCH_METRICS_NAMESPACE, or latch_metrics_use in the handler's init. While off, each call is a compare.
  * What an invocation counted goes out after its answer was posted, and before, as often as 100 metrics, or 100 values of one, are together:
  * one line each, on stdout whatever the log's format and level are, which CloudWatch Logs reads. No call here fails a handler: what
- * CloudWatch would refuse is dropped, with a WARN record that says why (at most 10 of an invocation). Of an invocation that crashes or runs
- * out of time nothing goes out. In a function that latch_parallel_run calls nothing is counted.
+ * CloudWatch would refuse is dropped, with a WARN record that says why (at most 10 of an invocation). Of an invocation that crashes, hangs or calls
+ * exit() goes out what it had counted by then, but where another thread of the handler's did so. In a function that latch_parallel_run calls nothing is counted.
  *
  *   metric      a name of 1 to 255 bytes, that isn't "_aws", "requestId", nor a dimension's; at most 100 in a line; one unit each
  *   value       finite, at most 2^360 from 0

@@ -63,12 +63,26 @@ static void report(const latch_observer *o, latch_ctx *cx, latch_status status) 
                ms(u->waited_us), "arena_peak_bytes", (uint64_t)cx->arena->peak);
 }
 
-void latch_observer_end(latch_observer *o, latch_ctx *cx, latch_status status) {
-    if (!o->on) return;
+static void count(const latch_observer *o, latch_ctx *cx) {
     if (o->cold) latch_metrics_cold_start(cx);
     latch_metrics_flush(cx);
+}
+
+static void trace(latch_observer *o, const latch_ctx *cx, latch_status status) {
+    const latch_xray_invocation of = {.handler = o->handler, .from_us = o->from_us, .to_us = o->to_us, .status = status, .cold = o->cold};
+    latch_xray_end(&o->xray, cx, &of);
+}
+
+void latch_observer_end(latch_observer *o, latch_ctx *cx, latch_status status) {
+    if (!o->on) return;
+    count(o, cx);
     if (o->reports) report(o, cx, status);
-    latch_xray_end(
-        &o->xray, cx,
-        &(latch_xray_invocation){.handler = o->handler, .from_us = o->from_us, .to_us = o->to_us, .status = status, .cold = o->cold});
+    trace(o, cx, status);
+}
+
+void latch_observer_cut_off(latch_observer *o, latch_ctx *cx) {
+    if (!o->on) return;
+    latch_observer_handled(o, cx);
+    count(o, cx);
+    trace(o, cx, LATCH_E_HANDLER);
 }

@@ -41,4 +41,10 @@ void latch_observer_begin(latch_observer *observer, latch_ctx *cx);
 void latch_observer_handled(latch_observer *observer, const latch_ctx *cx);
 void latch_observer_end(latch_observer *observer, latch_ctx *cx, latch_status status);
 
+/*
+ * In place of the last two, of an invocation whose handler doesn't come back, on its own thread, after its end was told of: what was counted, and
+ * the trace; no record. `cx` is a copy with the error in it. Async-signal-safe.
+ */
+void latch_observer_cut_off(latch_observer *observer, latch_ctx *cx);
+
 #endif

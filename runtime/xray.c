@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -131,12 +130,12 @@ static void put_id(document *d, const char *before, uint64_t id) {
 
 /* Seconds since the epoch, to the microsecond. */
 static void put_time(document *d, const char *before, int64_t boot_us) {
-    char digits[8];
-    int64_t us = boot_us + d->wall_minus_boot_us;
+    int64_t us = boot_us + d->wall_minus_boot_us, fraction_us = us >= 0 ? us % 1000000 : 0;
     put(d, before);
     latch_text_int(d->t, us / 1000000);
-    snprintf(digits, sizeof digits, ".%06u", (unsigned)(us >= 0 ? us % 1000000 : 0));
-    put(d, digits);
+    latch_text_char(d->t, '.');
+    for (int64_t digit_us = 100000; digit_us > 0; digit_us /= 10)
+        latch_text_char(d->t, (char)('0' + fraction_us / digit_us % 10));
 }
 
 static uint64_t id_of(const document *d, uint64_t span) { return latch_trace_span_id(d->cx->trace_seed, span); }
@@ -265,9 +264,11 @@ static void put_spans(document *d, uint64_t outer) {
 
 static void put_handler(document *d, const latch_xray_invocation *invocation) {
     char name[NAME_MAX_BYTES + 1];
+    latch_text_writer t = {.at = name, .cap = sizeof name};
+    latch_text_put(&t, LATCH_STR("## "));
+    latch_text_put(&t, latch_str_cut(latch_str_of(invocation->handler), NAME_MAX_BYTES - 3));
     put_id(d, "{\"id\":", id_of(d, 0));
-    snprintf(name, sizeof name, "## %s", invocation->handler);
-    put_name(d, ",\"name\":", latch_str_of(name));
+    put_name(d, ",\"name\":", latch_text_end(&t));
     put_time(d, ",\"start_time\":", invocation->from_us);
     put_time(d, ",\"end_time\":", invocation->to_us);
     put(d, ",\"trace_id\":\"1-");

@@ -45,6 +45,8 @@ typedef struct latch_xray_invocation {
     latch_status status;    /* that the invocation ended with; cx->err has its error */
     bool cold;
 } latch_xray_invocation;
+
+/* Async-signal-safe. */
 void latch_xray_end(latch_xray *trace, const latch_ctx *cx, const latch_xray_invocation *invocation);
 
 /* "127.0.0.1:2000" and its like; *len is 0 where it can't be read. */

@@ -19,6 +19,7 @@
 #include "runtime/context.h"
 #include "runtime/event.h"
 #include "runtime/loop.h"
+#include "runtime/metrics.h"
 
 /* The sanitizers would see these faults before the processor does. */
 #define UNWATCHED __attribute__((noinline, no_sanitize("address", "undefined")))
@@ -200,6 +201,7 @@ static void return_late(latch_ctx *cx) {
 
 UNWATCHED static latch_status crash_as_asked(latch_ctx *cx, latch_event *event) {
     latch_str way = latch_event_bytes(event);
+    latch_metric(cx, "Tried", LATCH_COUNT, 1);
     if (way.len > 0 && *way.ptr == '+') { /* when all the others have their events, too */
         nap_ms(150);
         way = (latch_str){way.ptr + 1, way.len - 1};

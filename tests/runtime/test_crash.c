@@ -8,6 +8,7 @@
 
 #include "core/ctx_private.h"
 #include "tests/check.h"
+#include "tests/runtime/daemon.h"
 #include "tests/runtime/stage.h"
 
 static server service;
@@ -215,6 +216,65 @@ static void logs_whose_it_is(void **state) {
     }
 }
 
+#define ROOT "5759e988-bd862e3fe1be46a994272793"
+
+static void assert_told(const char *document, const char *way, const char *type, const char *says) {
+    const char *const parts[] = {"\"name\":\"## crash\"",
+                                 "\"trace_id\":\"1-" ROOT "\",\"parent_id\":\"53995c3f42cd8ad8\"",
+                                 "\"fault\":true,\"cause\":",
+                                 type,
+                                 says,
+                                 strcmp(way, "wait") == 0 ? "\"name\":\"price\"" : ""};
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        if (strstr(document, parts[i]) == NULL) fail_msg("%s: no %s in %s", way, parts[i], document);
+    }
+    assert_non_null(strstr(said, "\"ColdStart\":1"));
+    assert_null(strstr(strstr(said, "\"Tried\":1") + 1, "\"Tried\":1"));
+}
+
+/* What was counted, once, and a trace with the error: of whatever ends there, and on whatever thread but another's, on which it may be half said. */
+static void tells_its_metrics_and_its_trace(void **state) {
+    static const struct {
+        const char *way, *type, *says;
+        bool own_thread;
+    } rows[] = {
+        {"segv", "Crash", "SIGSEGV at address 0x0 in the handler crash", true},
+        {"exit3", "Exit", "exit(3) was called in the handler crash", true},
+        {"wait", "DeadlineExceeded", "it waits for price sku-7, for ", true},
+        {"thread_exit", "Exit", "pthread_exit() or its like was called in the handler crash", true},
+        {"thread", "Crash", "SIGSEGV at address 0x0 in the handler crash", false},
+        {"exit_thread", "Exit", "exit(4) was called in the handler crash", false},
+    };
+    static char document[65536];
+    (void)state;
+    int daemon = daemon_open();
+    setenv("LATCH_METRICS_NAMESPACE", "Crashes", 1);
+    setenv("LATCH_METRICS_COLD_START", "1", 1);
+    setenv("LATCH_TRACE", "xray", 1);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char headers[512];
+        snprintf(headers, sizeof headers,
+                 REQUEST_1 "Lambda-Runtime-Deadline-Ms: %lld\r\nLambda-Runtime-Trace-Id: Root=1-" ROOT
+                           ";Parent=53995c3f42cd8ad8;Sampled=1\r\n",
+                 (long long)now_ms() + 2000);
+        const server_step script[] = {{.event = rows[i].way, .headers = headers}};
+        run_child(CRASH_CHILD, "crash", script, 1);
+        ssize_t len = recv(daemon, document, sizeof document - 1, MSG_DONTWAIT);
+        const char *counted = strstr(said, "\"Tried\":1,\"requestId\":\"r-1\"}\n");
+        document[len > 0 ? len : 0] = '\0';
+        if ((counted != NULL) != rows[i].own_thread || (len > 0) != rows[i].own_thread)
+            fail_msg("%s: %zd bytes of a trace, %s", rows[i].way, len, said);
+        if (rows[i].own_thread) assert_told(document, rows[i].way, rows[i].type, rows[i].says);
+        server_forget(&service);
+        memset(&service, 0, sizeof service);
+    }
+    close(daemon);
+    unsetenv("LATCH_METRICS_NAMESPACE");
+    unsetenv("LATCH_METRICS_COLD_START");
+    unsetenv("LATCH_TRACE");
+    unsetenv("AWS_XRAY_DAEMON_ADDRESS");
+}
+
 static void reports_a_crash_of_init_as_an_init_error(void **state) {
     int status = run_child(CRASH_CHILD, "init", NULL, 0);
     (void)state;
@@ -280,6 +340,7 @@ static const struct CMUnitTest tests[] = {
     ROW(writes_a_report_that_can_be_read),
     ROW(goes_where_an_answer_would),
     ROW(logs_whose_it_is),
+    ROW(tells_its_metrics_and_its_trace),
     ROW(reports_a_crash_of_init_as_an_init_error),
     ROW(leaves_the_crash_of_a_child_to_the_child),
     ROW(a_child_that_returns_from_the_handler_ends),
