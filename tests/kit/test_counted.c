@@ -3,10 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "latch_test.h"
-#include "tests/check.h"
-
-static latch_test *t;
+#include "tests/kit/opened.h"
 
 /* ── the handlers that it is tried on ───────────────────────────────────────────────────────────────────────────────────── */
 
@@ -60,15 +57,7 @@ static int open_kit(void **state) {
     (void)state;
     unsetenv("LATCH_METRICS_NAMESPACE");
     unsetenv("LATCH_METRICS_COLD_START");
-    unsetenv("KIT_INIT_FAILS");
-    t = latch_test_open(&(latch_test_options){.handlers = handlers, .handler_count = COUNT_OF(handlers)});
-    return 0;
-}
-
-static int close_kit(void **state) {
-    (void)state;
-    latch_test_close(t);
-    return 0;
+    return open_with(handlers, COUNT_OF(handlers));
 }
 
 /* ── what is seen ───────────────────────────────────────────────────────────────────────────────────────────────────────── */

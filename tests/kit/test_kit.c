@@ -6,13 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "latch_test.h"
-#include "tests/check.h"
+#include "tests/kit/opened.h"
 
 /* ── the handlers that it is tried on ───────────────────────────────────────────────────────────────────────────────────── */
 
 static int inits;
-static latch_test *t;
 
 static latch_status count_init(latch_ctx *cx) {
     inits++;
@@ -114,15 +112,7 @@ static const latch_handler handlers[] = {
 static int open_kit(void **state) {
     (void)state;
     inits = 0;
-    unsetenv("KIT_INIT_FAILS");
-    t = latch_test_open(&(latch_test_options){.handlers = handlers, .handler_count = COUNT_OF(handlers)});
-    return 0;
-}
-
-static int close_kit(void **state) {
-    (void)state;
-    latch_test_close(t);
-    return 0;
+    return open_with(handlers, COUNT_OF(handlers));
 }
 
 /* ── requests and replies ───────────────────────────────────────────────────────────────────────────────────────────────── */
