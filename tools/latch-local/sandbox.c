@@ -377,12 +377,10 @@ static void on_exit_of_process(void *arg, int wait_status) {
 
 /* gdb finds the stop that we left pending, and would stop for it again at each continue. */
 static void say_how_to_debug(const latch_sandbox *s) {
-    char *text = latch_format("process %d is stopped at its first instruction, timeouts are off.\n"
-                              "  debug it:  gdb -p %d -ex 'handle SIGSTOP nostop noprint nopass'   (then: break a_function, continue)\n"
-                              "  let it go: kill -CONT %d",
-                              (int)s->process.pid, (int)s->process.pid, (int)s->process.pid);
-    say(s, text);
-    free(text);
+    say_and_free(s, latch_format("process %d is stopped at its first instruction, timeouts are off.\n"
+                                 "  debug it:  gdb -p %d -ex 'handle SIGSTOP nostop noprint nopass'   (then: break a_function, continue)\n"
+                                 "  let it go: kill -CONT %d",
+                                 (int)s->process.pid, (int)s->process.pid, (int)s->process.pid));
 }
 
 static void start_process(latch_sandbox *s) {
