@@ -109,6 +109,8 @@ def test_a_streams_trailers_are_the_callers_error():
         status, body = e.invoke({"pieces": 5, "fails": True})
         told = json.loads(body)
         assert told["errorType"] == "HalfDone" and told["errorMessage"] == "not all of it is here", (status, body)
+        told = json.loads(e.invoke({"pieces": 5, "crashes": True})[1])
+        assert told["errorType"] == "Crash" and "SIGSEGV in the handler stream" in told["errorMessage"], told
 
 
 def test_a_crash_leaves_the_others_their_answers():

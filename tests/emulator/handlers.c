@@ -36,19 +36,20 @@ static latch_status act(latch_ctx *cx, latch_event *event) {
                                                  latch_function_arn(cx), "left", latch_left_ms(cx)));
 }
 
-/* {"pieces": 3, "fails": true}: so many pieces of 10 bytes, each sent on its own. */
+/* {"pieces": 3, "fails": true}: so many pieces of 10 bytes, each sent on its own; or it "crashes" behind them. */
 static latch_status stream(latch_ctx *cx, latch_event *event) {
     latch_json body;
     latch_stream *out;
     int64_t pieces;
-    bool fails = false;
+    bool fails = false, crashes = false;
     LATCH_TRY(latch_event_json(event, &body));
-    LATCH_TRY(latch_read(body, "pieces", &pieces, "fails", latch_optional(&fails)));
+    LATCH_TRY(latch_read(body, "pieces", &pieces, "fails", latch_optional(&fails), "crashes", latch_optional(&crashes)));
     LATCH_TRY(latch_event_stream(event, "text/plain", &out));
     for (int64_t i = 0; i < pieces; i++) {
         LATCH_TRY(latch_stream_write(out, LATCH_STR("0123456789")));
         LATCH_TRY(latch_stream_flush(out));
     }
+    if (crashes) raise(SIGSEGV);
     return fails ? latch_fail(cx, "HalfDone", "not all of it is here") : LATCH_OK;
 }
 
