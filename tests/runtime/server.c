@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/runtime/wire.h"
@@ -134,6 +135,12 @@ static void append(connection *c, const char *bytes, size_t len) {
     c->body[c->body_len] = '\0';
 }
 
+static void be_stuck(const server_step *step) {
+    const struct timespec until = {.tv_sec = step->stuck_until_ms / 1000, .tv_nsec = (long)(step->stuck_until_ms % 1000) * 1000000};
+    if (step->stuck_ms > 0) usleep((unsigned)step->stuck_ms * 1000);
+    if (step->stuck_until_ms > 0) clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &until, NULL);
+}
+
 /* Up to its end, or to `most` bytes of the request. What was read is in the buffer's place behind the head, and goes from there. */
 static bool read_chunks(connection *c, size_t head_len, const server_step *step, size_t most) {
     dechunker d = {.in = IN_SIZE};
@@ -150,7 +157,7 @@ static bool read_chunks(connection *c, size_t head_len, const server_step *step,
         if (d.in == AT_END || taken >= most) break;
         c->len = used = head_len; /* all of it is the body's, and gone */
         if (step->pauses_us > 0) usleep((unsigned)step->pauses_us);
-        if (step->stuck_ms > 0 && !stuck) usleep((unsigned)step->stuck_ms * 1000);
+        if (!stuck) be_stuck(step);
         stuck = true;
         if (!readable(c->server, c->fd)) return false;
         size_t room = HEAD_MAX - 1 - head_len, left = most - taken;

@@ -50,10 +50,11 @@ typedef struct server_step {
     size_t event_len;    /* 0: strlen */
     const char *headers; /* of the event, whole lines with their CR LF; NULL: REQUEST_1 */
     server_way way;
-    int times;     /* 0: once */
-    size_t at;     /* of CUTS_AT and ANSWERS_AT */
-    int pauses_us; /* before each read of a chunked body: a slow client; before CUTS_AT closes: one that is stuck */
-    int stuck_ms;  /* once, behind what of a chunked body came with its head */
+    int times;                /* 0: once */
+    size_t at;                /* of CUTS_AT and ANSWERS_AT */
+    int pauses_us;            /* before each read of a chunked body: a slow client; before CUTS_AT closes: one that is stuck */
+    int stuck_ms;             /* once, behind what of a chunked body came with its head */
+    long long stuck_until_ms; /* the same, up to a moment, by the wall */
 } server_step;
 #define REQUEST_1 "Lambda-Runtime-Aws-Request-Id: r-1\r\n"
 

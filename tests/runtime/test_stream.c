@@ -1125,14 +1125,16 @@ static int run_child(void) {
     return status;
 }
 
-/* Plays `event`, which has `left_ms`, to a client that reads nothing for `stuck_ms`; the wait status. */
+/* Plays `event`, which has `left_ms`, to a client that reads nothing for `stuck_ms`; below 0, up to so long before the deadline. The wait status. */
 static int run_with(const char *event, int left_ms, int stuck_ms) {
     struct timespec now;
     char headers[256];
     clock_gettime(CLOCK_REALTIME, &now);
     long long ends_at_ms = (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000 + left_ms;
     snprintf(headers, sizeof headers, REQUEST_1 "Lambda-Runtime-Deadline-Ms: %lld\r\n", ends_at_ms);
-    const server_step script[] = {{.event = event, .headers = headers}, {.answer = ACCEPTED, .stuck_ms = stuck_ms}};
+    const server_step script[] = {
+        {.event = event, .headers = headers},
+        {.answer = ACCEPTED, .stuck_ms = stuck_ms > 0 ? stuck_ms : 0, .stuck_until_ms = stuck_ms < 0 ? ends_at_ms + stuck_ms : 0}};
     server_start(&play.server, script, COUNT_OF(script));
     int status = run_child();
     server_stop(&play.server);
@@ -1191,14 +1193,14 @@ static void a_chunk_that_has_begun_is_ended_before_the_trailers(void **state) {
         const char *event, *type;
         int stuck_ms, signal, status;
     } rows[] = {
-        {"sent long hang", "Function.DeadlineExceeded", 1200, 0, 1},   /* the watchdog's at 1300, with what a write has kept at 1100 */
-        {"sent long fails", "Function.Timeout", 1200, 0, 0},           /* the worker's, at 1100 */
+        {"sent long hang", "Function.DeadlineExceeded", -250, 0, 1},   /* the watchdog's, at 200, of what a write kept at 400 */
+        {"sent long fails", "Function.Timeout", -250, 0, 0},           /* the worker's, at 400 */
         {"sent long thread crash", "Function.Crash", 500, SIGSEGV, 0}, /* beside the write, which waits */
         {"sent long thread exit", "Function.Exit", 500, 0, 3},         {"long thread crash", "Function.Crash", 500, SIGSEGV, 0},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
-        int status = run_with(rows[i].event, 1500, rows[i].stuck_ms);
+        int status = run_with(rows[i].event, 3000, rows[i].stuck_ms);
         const server_request *r = &play.server.requests[1];
         const char *wrong = wrong_with_broken_off(r->body, r->body_len);
         if (wrong != NULL) fail_msg("%s: %s, %zu bytes", rows[i].event, wrong, r->body_len);
@@ -1226,7 +1228,7 @@ static void an_end_at_any_moment_is_one_outcome(void **state) {
         static const char *const ways[] = {"sent endless hang", "endless thread crash soon", "endless thread exit soon"};
         char event[64];
         snprintf(event, sizeof event, "%s %d", ways[round % 3], round * round * 8);
-        (void)run_with(event, round % 3 == 0 ? 1500 : 4000, 0);
+        (void)run_with(event, round % 3 == 0 ? 2000 : 4000, 0);
         size_t errors = count_asked(ERROR_LINE("r-1")), responses = count_asked(RESPONSE_LINE("r-1"));
         assert_int_equal(errors + responses, 1);
         told += errors == 1, streamed += responses == 1;
