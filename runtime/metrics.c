@@ -115,21 +115,16 @@ static latch_status set_up(latch_ctx *cx, const char *name_space, bool cold_star
     return LATCH_OK;
 }
 
-static bool wants_cold_start(void) {
-    const char *text = latch_env_get("LATCH_METRICS_COLD_START");
-    return text != NULL && strcmp(text, "0") != 0 && strcmp(text, "false") != 0;
-}
-
 latch_status latch_metrics_open(latch_ctx *cx) {
     const char *name_space = latch_env_get("LATCH_METRICS_NAMESPACE");
     cx->metrics = NULL;
-    return name_space != NULL ? set_up(cx, name_space, wants_cold_start()) : LATCH_OK;
+    return name_space != NULL ? set_up(cx, name_space, latch_env_is_on("LATCH_METRICS_COLD_START")) : LATCH_OK;
 }
 
 latch_status latch_metrics_use(latch_ctx *cx, const latch_metrics_settings *settings) {
     const char *name_space = settings->name_space != NULL ? settings->name_space : latch_env_get("LATCH_METRICS_NAMESPACE");
     if (cx->invocation != NULL) return latch_err_set(&cx->err, LATCH_E_MISUSE, "metrics: latch_metrics_use is for a handler's init");
-    return set_up(cx, name_space != NULL ? name_space : "", settings->cold_start || wants_cold_start());
+    return set_up(cx, name_space != NULL ? name_space : "", settings->cold_start || latch_env_is_on("LATCH_METRICS_COLD_START"));
 }
 
 void latch_metrics_close(latch_metrics *metrics) {

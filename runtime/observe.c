@@ -1,17 +1,10 @@
 #include "runtime/observe.h"
 
-#include <string.h>
-
 #include "core/ctx.h"
 #include "core/env.h"
 #include "core/usage.h"
 #include "runtime/invocation.h"
 #include "runtime/metrics.h"
-
-static bool is_asked_for(const char *name) {
-    const char *text = latch_env_get(name);
-    return text != NULL && strcmp(text, "0") != 0 && strcmp(text, "false") != 0 && strcmp(text, "off") != 0;
-}
 
 void latch_observer_open(latch_observer *o, latch_ctx *cx, const char *handler, atomic_bool *warm, bool several) {
     latch_log_open(cx, &o->line);
@@ -23,7 +16,7 @@ void latch_observer_open(latch_observer *o, latch_ctx *cx, const char *handler, 
     }
     o->handler = handler;
     o->warm = warm;
-    o->reports = is_asked_for("LATCH_LOG_REPORT");
+    o->reports = latch_env_is_on("LATCH_LOG_REPORT");
     o->on = o->reports || o->xray.on || cx->metrics != NULL;
     o->open = true;
 }

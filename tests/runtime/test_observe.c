@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/ctx_private.h"
+#include "core/env.h"
 #include "core/span.h"
 #include "core/usage.h"
 #include "runtime/context.h"
@@ -104,6 +105,28 @@ static void counts_by_invocation(void **state) {
     assert_written(1, "\"Stage\":\"test\",\"OrdersPlaced\":1,\"requestId\":\"r-1\"}\n");
     assert_written(1, "\"Stage\":\"test\",\"OrdersPlaced\":1,\"requestId\":\"r-2\"}\n");
     assert_written(1, "\"ColdStart\":1,\"FunctionName\":\"orders\",\"requestId\":\"r-1\"}\n");
+}
+
+static void a_switch_is_off_by_these_words(void **state) {
+    static const struct {
+        const char *text;
+        bool on;
+    } rows[] = {{"", false},    {"0", false}, {"false", false}, {"False", false}, {"off", false},
+                {"OFF", false}, {"1", true},  {"true", true},   {"on", true},     {"yes", true}};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        setenv("LATCH_METRICS_COLD_START", rows[i].text, 1);
+        if (latch_env_is_on("LATCH_METRICS_COLD_START") != rows[i].on)
+            fail_msg("\"%s\" is taken for %s", rows[i].text, rows[i].on ? "off" : "on");
+    }
+    unsetenv("LATCH_METRICS_COLD_START");
+    assert_false(latch_env_is_on("LATCH_METRICS_COLD_START"));
+    setenv("LATCH_METRICS_NAMESPACE", "Shop", 1);
+    setenv("LATCH_METRICS_COLD_START", "off", 1);
+    setenv("LATCH_LOG_REPORT", "Off", 1);
+    PLAY(&play, ((latch_handler){.event = shop, .init = init_counts}), script);
+    assert_written(0, "ColdStart");
+    assert_written(0, "handler_ms");
 }
 
 static void fails_init_where_the_namespace_is_none(void **state) {
@@ -244,7 +267,7 @@ static void each_worker_has_a_line_of_its_own(void **state) {
 static const struct CMUnitTest tests[] = {
     ROW(tells_nothing_unless_asked_to),
     ROW(reports_each_invocation),
-    ROW(counts_by_invocation),
+    ROW(counts_by_invocation), ROW(a_switch_is_off_by_these_words),
     ROW(fails_init_where_the_namespace_is_none),
     ROW(sends_a_trace),
     ROW(leaves_records_below_the_level_out),
