@@ -23,19 +23,17 @@
 #define FIRST_LOOK_MS 100
 #define LOOK_MS (2 * LATCH_SECOND_MS)
 
-typedef enum place { NOWHERE, EMBEDDED, DYNAMODB } place;
-
-static latch_status choose(latch_ctx *cx, place *out) {
+latch_status latch_stores_choose(latch_ctx *cx, latch_stores_where *out) {
     const char *store = latch_env_get("LATCH_STORE"), *table = latch_env_get("LATCH_TABLE");
-    *out = NOWHERE;
+    *out = LATCH_STORES_NOWHERE;
     if (store == NULL && table == NULL && latch_settings_on_lambda()) return LATCH_OK;
     if (store == NULL) {
-        *out = table != NULL ? DYNAMODB : EMBEDDED;
+        *out = table != NULL ? LATCH_STORES_DYNAMODB : LATCH_STORES_EMBEDDED;
         return LATCH_OK;
     }
-    if (strcmp(store, "embedded") == 0) *out = EMBEDDED;
-    if (strcmp(store, "dynamodb") == 0) *out = DYNAMODB;
-    if (*out != NOWHERE) return LATCH_OK;
+    if (strcmp(store, "embedded") == 0) *out = LATCH_STORES_EMBEDDED;
+    if (strcmp(store, "dynamodb") == 0) *out = LATCH_STORES_DYNAMODB;
+    if (*out != LATCH_STORES_NOWHERE) return LATCH_OK;
     return latch_err_set(&cx->err, LATCH_E_MISUSE, "LATCH_STORE is \"%.40s\", want embedded or dynamodb", store);
 }
 
@@ -61,7 +59,7 @@ static latch_status read_truth(latch_ctx *cx, const char *name, bool *out) {
     return latch_err_set(&cx->err, LATCH_E_MISUSE, "%s is \"%.40s\", want true or false", name, text);
 }
 
-static latch_status read_options(latch_ctx *cx, latch_client_options *out) {
+latch_status latch_stores_options(latch_ctx *cx, latch_client_options *out) {
     int64_t retries, sockets;
     *out = latch_client_defaults();
     retries = out->max_retries, sockets = out->max_connections;
@@ -95,7 +93,7 @@ static latch_status open_embedded(latch_ctx *cx, const char *name, latch_stores 
     latch_embedded_options options = {0};
     latch_client_options calls;
     int64_t mb = DEFAULT_MB;
-    LATCH_TRY(read_options(cx, &calls));
+    LATCH_TRY(latch_stores_options(cx, &calls));
     LATCH_TRY(read_number(cx, "LATCH_EMBEDDED_MAX_MB", 1, MAX_MB, &mb));
     options.max_bytes = (size_t)mb << 20;
     LATCH_TRY(latch_embedded_init(&out->embedded, &options, &cx->err));
@@ -125,7 +123,7 @@ static latch_status prepare_keys(latch_ctx *cx, latch_stores *out) {
 static latch_status connect_dynamodb(latch_ctx *cx, latch_stores *out) {
     latch_client_options options;
     latch_err err = {0};
-    LATCH_TRY(read_options(cx, &options));
+    LATCH_TRY(latch_stores_options(cx, &options));
     LATCH_TRY(latch_settings_from_environment(cx, &out->settings));
     LATCH_TRY(prepare_keys(cx, out));
     const latch_dynamodb_options wire = {
@@ -243,19 +241,19 @@ static latch_status check_name(latch_ctx *cx, const char *name) {
 latch_status latch_stores_open(latch_ctx *cx, bool needed, latch_stores *out) {
     const char *name = latch_env_get("LATCH_TABLE") != NULL ? latch_env_get("LATCH_TABLE") : LATCH_DYNAMODB_TABLE;
     bool ensure;
-    place at;
+    latch_stores_where at;
     *out = (latch_stores){0};
     LATCH_TRY(wants_table(cx, &ensure));
-    LATCH_TRY(choose(cx, &at));
+    LATCH_TRY(latch_stores_choose(cx, &at));
     LATCH_TRY(check_name(cx, name));
-    if (at == NOWHERE && needed) {
+    if (at == LATCH_STORES_NOWHERE && needed) {
         return latch_err_set(
             &cx->err, LATCH_E_MISUSE,
             "this handler uses stores, and neither LATCH_TABLE nor LATCH_STORE is set: set LATCH_TABLE to the DynamoDB table's "
             "name; LATCH_STORE=embedded would give each sandbox its own locks and limits");
     }
-    if (at == EMBEDDED) LATCH_TRY(open_embedded(cx, name, out));
-    if (at == DYNAMODB && needed) LATCH_TRY(open_dynamodb(cx, name, ensure, out));
+    if (at == LATCH_STORES_EMBEDDED) LATCH_TRY(open_embedded(cx, name, out));
+    if (at == LATCH_STORES_DYNAMODB && needed) LATCH_TRY(open_dynamodb(cx, name, ensure, out));
     cx->table = out->table.client != NULL ? &out->table : NULL;
     return LATCH_OK;
 }

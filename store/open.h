@@ -36,6 +36,12 @@ typedef struct latch_stores {
     latch_skew skew;
 } latch_stores;
 
+typedef enum latch_stores_where { LATCH_STORES_NOWHERE, LATCH_STORES_EMBEDDED, LATCH_STORES_DYNAMODB } latch_stores_where;
+
+/* Where LATCH_STORE and LATCH_TABLE put the stores, and how the other variables let DynamoDB be called. Nothing is opened. LATCH_E_MISUSE. */
+LATCH_NODISCARD latch_status latch_stores_choose(latch_ctx *cx, latch_stores_where *out) LATCH_NONNULL;
+LATCH_NODISCARD latch_status latch_stores_options(latch_ctx *cx, latch_client_options *out) LATCH_NONNULL;
+
 /*
  * Opens what the environment names and lets cx->table point to it. *out outlives cx and isn't moved; close it once.
  *

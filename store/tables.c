@@ -142,23 +142,27 @@ static latch_status describe_ttl(latch_ctx *cx, const job *j, latch_str *status,
     return LATCH_OK;
 }
 
-static latch_status describe(latch_ctx *cx, const job *j, latch_dynamodb_table_info *out) {
+static latch_status describe_keys(latch_ctx *cx, const job *j, latch_dynamodb_table_info *out) {
     latch_answer answer;
     latch_json table;
-    *out = (latch_dynamodb_table_info){0};
     LATCH_TRY(ask_by_name(cx, j, "DescribeTable", &answer));
     LATCH_TRY(latch_read(answer.body, "Table", &table));
-    LATCH_TRY(read_table(cx, table, out));
-    return describe_ttl(cx, j, &out->ttl_status, &out->ttl);
+    return read_table(cx, table, out);
+}
+
+/* What the first request told stays where the second one fails. */
+static latch_status describe(latch_ctx *cx, const job *j, latch_dynamodb_table_info *out) {
+    *out = (latch_dynamodb_table_info){0};
+    latch_status status = describe_keys(cx, j, out);
+    if (status != LATCH_OK) *out = (latch_dynamodb_table_info){0};
+    return status == LATCH_OK ? describe_ttl(cx, j, &out->ttl_status, &out->ttl) : status;
 }
 
 latch_status latch_dynamodb_table_describe(latch_ctx *cx, const char *table, latch_dynamodb_table_info *out) {
     job j;
     *out = (latch_dynamodb_table_info){0};
     LATCH_TRY(begin(cx, table, NULL, NULL, &j));
-    latch_status status = describe(cx, &j, out);
-    if (status != LATCH_OK) *out = (latch_dynamodb_table_info){0};
-    return status;
+    return describe(cx, &j, out);
 }
 
 /* ── does it fit ────────────────────────────────────────────────────────────────────────────────────────────────────────── */

@@ -53,7 +53,10 @@ typedef struct latch_dynamodb_table_info {
     bool deletion_protected;
 } latch_dynamodb_table_info;
 
-/* Requests: 2. LATCH_MISSING: there is no such table. */
+/*
+ * Requests: 2. LATCH_MISSING: there is no such table. Where the second fails, DescribeTimeToLive, *out is what the first one told: its
+ * `status` isn't empty then, and its ttl_status is.
+ */
 LATCH_NODISCARD latch_status latch_dynamodb_table_describe(latch_ctx *cx, const char *table, latch_dynamodb_table_info *out)
     __attribute__((nonnull(1, 3)));
 

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
+#include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <poll.h>
 #include <stdio.h>
@@ -288,6 +289,34 @@ static latch_status dial(latch_connection *c, const patience *p, latch_err *err)
     c->used = latch_clock_instant(&c->local);
     c->stats.connections++;
     return LATCH_OK;
+}
+
+/* ── how it was made ─────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static const char *tls_version(CURL *easy) {
+    struct curl_tlssessioninfo *session = NULL;
+    if (curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK || session == NULL || session->internals == NULL) return "TLS";
+    return session->backend == CURLSSLBACKEND_OPENSSL ? SSL_get_version(session->internals) : "TLS";
+}
+
+latch_contact latch_connection_contact(const latch_connection *c) {
+    curl_off_t name_us = 0, tcp_us = 0, tls_us = 0;
+    const char *address = NULL;
+    long tunnel = 0;
+    latch_contact out = {.open = c->easy != NULL};
+    if (!out.open) return out;
+    curl_easy_getinfo(c->easy, CURLINFO_NAMELOOKUP_TIME_T, &name_us);
+    curl_easy_getinfo(c->easy, CURLINFO_CONNECT_TIME_T, &tcp_us);
+    curl_easy_getinfo(c->easy, CURLINFO_APPCONNECT_TIME_T, &tls_us);
+    curl_easy_getinfo(c->easy, CURLINFO_PRIMARY_IP, &address);
+    curl_easy_getinfo(c->easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
+    out.proxied = tunnel != 0;
+    out.name_us = name_us;
+    out.tcp_us = tcp_us > name_us ? tcp_us - name_us : 0;
+    out.tls_us = tls_us > tcp_us ? tls_us - tcp_us : 0;
+    if (c->settings->tls) out.tls = tls_version(c->easy);
+    snprintf(out.address, sizeof out.address, "%s", address != NULL ? address : "");
+    return out;
 }
 
 /* ── bytes ───────────────────────────────────────────────────────────────────────────────────────────────────────── */

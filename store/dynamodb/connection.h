@@ -15,6 +15,7 @@
 
 #include "core/clock.h"
 #include "core/wire.h"
+#include "store/dynamodb/contact.h"
 #include "store/dynamodb/settings.h"
 
 typedef struct latch_connection latch_connection;
@@ -60,5 +61,6 @@ void latch_connection_hang_up(latch_connection *c); /* the next exchange goes ov
 LATCH_NODISCARD bool latch_connection_reseed(void);
 
 latch_connection_stats latch_connection_measure(const latch_connection *c);
+latch_contact latch_connection_contact(const latch_connection *c); /* of the one that is open now */
 
 #endif

@@ -379,6 +379,44 @@ void latch_credentials_refused(latch_credentials *c, uint64_t generation) {
     pthread_mutex_unlock(&c->lock);
 }
 
+/* ── whence ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void tell_file(const latch_credentials *c, char where[LATCH_KEYS_WHERE_BYTES]) {
+    latch_profile profile;
+    latch_profile_file file;
+    if (latch_profile_open(&profile, c->profile, NULL) != LATCH_OK) return;
+    if (has_static(&profile, &file)) snprintf(where, LATCH_KEYS_WHERE_BYTES, "%s", profile.paths[file]);
+    latch_profile_close(&profile);
+}
+
+static void tell_url(char where[LATCH_KEYS_WHERE_BYTES]) {
+    char memory[2048];
+    latch_arena arena;
+    latch_container at;
+    latch_arena_init(&arena, memory, sizeof memory);
+    if (latch_container_find(&arena, &at, NULL) == LATCH_OK)
+        snprintf(where, LATCH_KEYS_WHERE_BYTES, "%s", at.url); /* its path may be a secret */
+    latch_arena_clean_up(&arena);
+}
+
+latch_keys_origin latch_credentials_origin(latch_credentials *c) {
+    static const latch_keys_source words[] = {[ENVIRONMENT] = LATCH_KEYS_OF_ENVIRONMENT,
+                                              [PROFILE] = LATCH_KEYS_OF_PROFILE,
+                                              [PROCESS] = LATCH_KEYS_OF_COMMAND,
+                                              [CONTAINER] = LATCH_KEYS_OF_ENDPOINT,
+                                              [LOCAL] = LATCH_KEYS_OF_NOBODY};
+    latch_keys_origin out = {.source = words[c->source], .profile = c->profile};
+    if (c->source == PROFILE) tell_file(c, out.where);
+    if (c->source == CONTAINER) tell_url(out.where);
+    pthread_mutex_lock(&c->lock);
+    out.expire = c->expire;
+    if (c->expire) out.expire_at_ms = c->given.wall_us / 1000 + c->lifetime_ms;
+    pthread_mutex_unlock(&c->lock);
+    return out;
+}
+
+/* ── open, close ─────────────────────────────────────────────────────────────────────────────────────────────────── */
+
 static latch_status start(latch_credentials *c, const latch_settings *settings, latch_err *err) {
     latch_profile profile;
     c->profile = strdup(settings->profile);

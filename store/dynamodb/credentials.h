@@ -54,6 +54,24 @@ void latch_credentials_close(latch_credentials *c); /* NULL: nothing. Whatever w
 LATCH_NODISCARD latch_status latch_credentials_get(latch_credentials *c, int64_t deadline_at_ms, latch_keys *out, latch_err *err);
 void latch_credentials_release(latch_credentials *c, latch_keys *keys); /* leaves *keys zero; a zero one: nothing */
 
+/* For `latch doctor`: which source it is, and until when its keys are good. No secret is in it. */
+#define LATCH_KEYS_WHERE_BYTES 256
+typedef enum latch_keys_source {
+    LATCH_KEYS_OF_ENVIRONMENT,
+    LATCH_KEYS_OF_PROFILE,  /* keys in a file */
+    LATCH_KEYS_OF_COMMAND,  /* the profile's credential_process */
+    LATCH_KEYS_OF_ENDPOINT, /* a container's */
+    LATCH_KEYS_OF_NOBODY    /* local/local */
+} latch_keys_source;
+typedef struct latch_keys_origin {
+    latch_keys_source source;
+    const char *profile;                /* as long as `c`; counts for PROFILE and COMMAND */
+    char where[LATCH_KEYS_WHERE_BYTES]; /* PROFILE: the file; ENDPOINT: its URL; else, and where it can't be read any more, empty */
+    bool expire;
+    int64_t expire_at_ms; /* by the clock of open; after a get */
+} latch_keys_origin;
+latch_keys_origin latch_credentials_origin(latch_credentials *c);
+
 /* DynamoDB refused these keys as expired or unknown: the next get fetches or reads new ones, where the source may have others. */
 void latch_credentials_refused(latch_credentials *c, uint64_t generation);
 

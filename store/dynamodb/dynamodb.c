@@ -70,6 +70,8 @@ latch_dynamodb_stats latch_dynamodb_measure(const latch_dynamodb *d) {
     return (latch_dynamodb_stats){.connections = stats.connections, .requests = stats.requests};
 }
 
+latch_contact latch_dynamodb_contact(const latch_dynamodb *d) { return latch_connection_contact(d->connection); }
+
 /* ── a request's head ────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* All that has no fixed length stands in it once, but for the region, which is short. */

@@ -15,6 +15,7 @@
 #define LATCH_STORE_DYNAMODB_DYNAMODB_H
 
 #include "core/clock.h"
+#include "store/dynamodb/contact.h"
 #include "store/dynamodb/settings.h"
 #include "store/transport.h"
 
@@ -58,5 +59,6 @@ typedef struct latch_dynamodb_stats {
     uint64_t requests;    /* of which at least a byte was sent; warming's too */
 } latch_dynamodb_stats;
 latch_dynamodb_stats latch_dynamodb_measure(const latch_dynamodb *d);
+latch_contact latch_dynamodb_contact(const latch_dynamodb *d); /* of the connection that is open now */
 
 #endif

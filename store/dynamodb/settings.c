@@ -20,6 +20,7 @@ typedef struct reading {
     latch_profile profile;
     bool on_lambda;
     latch_str region;          /* empty: none yet */
+    const char *region_name;   /* where it is from; NULL: nobody said it */
     latch_endpoint_kind kind;  /* of AWS's own endpoint */
     const char *endpoint_name; /* where `endpoint` is from, for messages; NULL: none was given */
     latch_str endpoint;
@@ -72,6 +73,7 @@ static latch_status find_region(reading *r) {
         const char *first = latch_env_get("AWS_REGION") != NULL ? "AWS_REGION" : "AWS_DEFAULT_REGION";
         r->region = look_up(r, first, "region", &name);
     }
+    r->region_name = r->region.len > 0 ? name : NULL;
     if (r->region.len == 0 || latch_endpoint_is_region(r->region)) return LATCH_OK;
     if (latch_str_has_control(r->region))
         return latch_err_set(&r->cx->err, LATCH_E_MISUSE, "%s has a control byte in it, want a region, as eu-west-1", name);
@@ -88,6 +90,7 @@ static latch_status need_region(reading *r, latch_settings *out) {
             "no AWS region: set AWS_REGION (or AWS_DEFAULT_REGION, or region in the profile \"%.40s\") to where the table is, as "
             "eu-west-1",
             out->profile);
+    out->region_from = r->region_name;
     out->region = latch_copy(r->cx, r->region.len > 0 ? r->region : local).ptr;
     return out->region != NULL ? LATCH_OK : latch_err_set(&r->cx->err, LATCH_E_NOMEM, "DynamoDB: the arena is full");
 }
@@ -226,20 +229,23 @@ static latch_status read_connect_timeout(reading *r, int64_t *out) {
                          MAX_CONNECT_MS);
 }
 
-static latch_status find_ca_file(reading *r, const char **out) {
+static latch_status find_ca_file(reading *r, latch_settings *out) {
     const char *name, *system = latch_env_get("SSL_CERT_FILE");
     latch_str path = look_up(r, "AWS_CA_BUNDLE", "ca_bundle", &name);
-    if (path.len == 0 && system != NULL) path = latch_str_of(system);
-    *out = NULL;
+    if (path.len == 0 && system != NULL) {
+        path = latch_str_of(system);
+        name = "SSL_CERT_FILE";
+    }
     if (path.len == 0) return LATCH_OK;
-    *out = latch_copy(r->cx, path).ptr;
-    return *out != NULL ? LATCH_OK : latch_err_set(&r->cx->err, LATCH_E_NOMEM, "DynamoDB: the arena is full");
+    out->ca_from = name;
+    out->ca_file = latch_copy(r->cx, path).ptr;
+    return out->ca_file != NULL ? LATCH_OK : latch_err_set(&r->cx->err, LATCH_E_NOMEM, "DynamoDB: the arena is full");
 }
 
 static latch_status read_all(reading *r, latch_settings *out) {
     LATCH_TRY(open_profile(r, out));
     LATCH_TRY(read_connect_timeout(r, &out->connect_timeout_ms));
-    LATCH_TRY(find_ca_file(r, &out->ca_file));
+    LATCH_TRY(find_ca_file(r, out));
     LATCH_TRY(find_region(r));
     LATCH_TRY(find_endpoint(r));
     LATCH_TRY(read_bool(r, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", &r->kind.fips));
@@ -248,6 +254,7 @@ static latch_status read_all(reading *r, latch_settings *out) {
     LATCH_TRY(need_region(r, out));
     if (r->endpoint_name == NULL) LATCH_TRY(use_regions(r, out));
     out->local = r->local;
+    out->endpoint_from = r->endpoint_name;
     return LATCH_OK;
 }
 

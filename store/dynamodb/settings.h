@@ -32,6 +32,9 @@ typedef struct latch_settings {
     const char *profile;        /* AWS_PROFILE, AWS_DEFAULT_PROFILE; "default" */
     bool profile_named;         /* by one of them or an option */
     latch_account_mode account; /* whether latch_settings_for_account has something to do; DISABLED where the endpoint was given */
+
+    /* Whence, for `latch doctor`: a variable's name, a profile's key ("ca_bundle"), "the option region"; static. NULL: nobody said it. */
+    const char *region_from, *endpoint_from, *ca_from;
 } latch_settings;
 
 typedef struct latch_settings_options { /* what is set here beats its variable */

@@ -847,9 +847,60 @@ static void wipes_what_is_replaced(void **state) {
     latch_credentials_close(c);
 }
 
+/* Which source, and where: never a key, nor the path that a container's secret may be in. */
+static void says_where_they_are_from(void **state) {
+    static const struct {
+        source_row row;
+        latch_keys_source source;
+        const char *where;
+    } rows[] = {
+        {{ENV, NULL, NULL, NULL, false, "env", "", "", LATCH_OK}, LATCH_KEYS_OF_ENVIRONMENT, ""},
+        {{"", "[default]\n" KEYS("config"), NULL, NULL, false, "config", "", "", LATCH_OK}, LATCH_KEYS_OF_PROFILE, "/config"},
+        {{"", NULL, "[x]\n" KEYS("x"), "x", false, "x", "", "", LATCH_OK}, LATCH_KEYS_OF_PROFILE, "/credentials"},
+        {{"", "[default]\ncredential_process = exit 1\n", NULL, NULL, false, NULL, "", "", LATCH_OK}, LATCH_KEYS_OF_COMMAND, ""},
+        {{"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1:1/hush", NULL, NULL, NULL, false, NULL, "", "", LATCH_OK},
+         LATCH_KEYS_OF_ENDPOINT,
+         "http://127.0.0.1:1"},
+        {{"", NULL, NULL, NULL, true, "local", "", "", LATCH_OK}, LATCH_KEYS_OF_NOBODY, ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        latch_credentials *c;
+        latch_keys keys;
+        latch_err err;
+        (void)try_source(&rows[i].row, &keys, &c, &err);
+        assert_non_null(c);
+        latch_keys_origin origin = latch_credentials_origin(c);
+        size_t len = strlen(origin.where), tail = strlen(rows[i].where);
+        bool ok = len >= tail && strcmp(origin.where + len - tail, rows[i].where) == 0 && strstr(origin.where, "hush") == NULL;
+        if (!ok || origin.source != rows[i].source || origin.expire) fail_msg("row %zu: %d, \"%s\"", i, (int)origin.source, origin.where);
+        assert_string_equal(origin.profile, rows[i].row.profile != NULL ? rows[i].row.profile : "default");
+        if (keys.held != NULL) latch_credentials_release(c, &keys);
+        latch_credentials_close(c);
+    }
+}
+
+static void says_until_when_they_are_good(void **state) {
+    static const char config[] = "[default]\ncredential_process = echo '{\"Version\":1,\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"hush\","
+                                 "\"Expiration\":\"2098-11-21T09:30:00Z\"}'\n";
+    static const source_row row = {"", config, NULL, NULL, false, "a", "", "", LATCH_OK};
+    latch_credentials *c;
+    latch_keys keys;
+    latch_err err;
+    (void)state;
+    assert_int_equal(try_source(&row, &keys, &c, &err), LATCH_OK);
+    latch_keys_origin origin = latch_credentials_origin(c);
+    assert_true(origin.expire);
+    assert_in_range(origin.expire_at_ms, INT64_C(4067400600000) - LATCH_SECOND_MS, INT64_C(4067400600000) + LATCH_SECOND_MS);
+    latch_credentials_release(c, &keys);
+    latch_credentials_close(c);
+}
+
 #define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 static const struct CMUnitTest tests[] = {
     ROW(takes_the_first_source),
+    ROW(says_where_they_are_from),
+    ROW(says_until_when_they_are_good),
     ROW(says_what_is_wrong_with_a_source),
     ROW(knows_containers),
     ROW(asks_the_container),

@@ -447,6 +447,34 @@ static void tells_what_is_ignored(void **state) {
     }
 }
 
+static const char *or_none(const char *s) { return s != NULL ? s : "none"; }
+
+static void says_where_it_is_from(void **state) {
+    (void)state;
+    static const char config[] = "[default]\nregion = eu-west-1\nca_bundle = /ca\nendpoint_url = https://d.example\n";
+    static const struct {
+        const char *environment, *config, *region, *endpoint, *ca;
+    } rows[] = {
+        {R, NULL, "AWS_REGION", "none", "none"},
+        {"AWS_DEFAULT_REGION=eu-west-1 AWS_CA_BUNDLE=/a SSL_CERT_FILE=/b", NULL, "AWS_DEFAULT_REGION", "none", "AWS_CA_BUNDLE"},
+        {R " AWS_ENDPOINT_URL=https://a.example SSL_CERT_FILE=/b", NULL, "AWS_REGION", "AWS_ENDPOINT_URL", "SSL_CERT_FILE"},
+        {"AWS_ENDPOINT_URL_DYNAMODB=http://localhost:1", NULL, "none", "AWS_ENDPOINT_URL_DYNAMODB", "none"},
+        {"NODE_ENV=development", NULL, "none", "NODE_ENV", "none"},
+        {"AWS_REGION=local", NULL, "AWS_REGION", "the region local", "none"},
+        {"", config, "region", "endpoint_url", "ca_bundle"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        room r;
+        latch_settings s;
+        room_open(&r, 65536);
+        if (read_with(&r, rows[i].environment, rows[i].config, &s) != LATCH_OK) fail_msg("row %zu: %s", i, r.cx.err.message);
+        assert_string_equal(or_none(s.region_from), rows[i].region);
+        assert_string_equal(or_none(s.endpoint_from), rows[i].endpoint);
+        assert_string_equal(or_none(s.ca_from), rows[i].ca);
+        room_close(&r);
+    }
+}
+
 /* With every size of the arena: settings, or that there is no memory. */
 static void survives_full_arenas(void **state) {
     (void)state;
@@ -471,9 +499,9 @@ static void survives_full_arenas(void **state) {
 
 #define ROW(name) cmocka_unit_test_setup_teardown(name, files_set_up, files_tear_down)
 static const struct CMUnitTest tests[] = {
-    ROW(finds_the_endpoint),     ROW(finds_the_region), ROW(says_what_to_set),      ROW(takes_urls_apart),
-    ROW(refuses_urls),           ROW(recognises_aws),   ROW(agrees_with_botocore),  ROW(asks_the_account),
-    ROW(options_beat_variables), ROW(reads_the_rest),   ROW(tells_what_is_ignored), ROW(survives_full_arenas),
+    ROW(finds_the_endpoint),    ROW(finds_the_region),      ROW(says_what_to_set),     ROW(takes_urls_apart),       ROW(refuses_urls),
+    ROW(recognises_aws),        ROW(agrees_with_botocore),  ROW(asks_the_account),     ROW(options_beat_variables), ROW(reads_the_rest),
+    ROW(tells_what_is_ignored), ROW(says_where_it_is_from), ROW(survives_full_arenas),
 };
 
 CHECK_MAIN(tests)

@@ -65,6 +65,19 @@ static void a_certificate_that_is_right_passes(void **state) {
     assert_int_equal(scripted_accepts(d.server), 1);
 }
 
+static void how_it_was_made_is_told(void **state) {
+    (void)state;
+    begin(&good, {.bytes = OK_EMPTY});
+    assert_false(latch_connection_contact(c).open);
+    assert_ok(ask());
+    latch_contact contact = latch_connection_contact(c);
+    assert_true(contact.open && !contact.proxied && contact.tls_us > 0 && contact.tcp_us >= 0);
+    assert_string_equal(contact.tls, "TLSv1.3");
+    if (strcmp(contact.address, "127.0.0.1") != 0) assert_string_equal(contact.address, "::1");
+    latch_connection_hang_up(c);
+    assert_null(latch_connection_contact(c).tls);
+}
+
 /* Each is refused for its own reason, which is said; and no byte of the request went out. */
 static void what_is_wrong_is_refused_and_said(void **state) {
     static const struct {
@@ -497,6 +510,7 @@ static void no_proxy_s_password_is_told(void **state) {
 
 static const struct CMUnitTest tests[] = {
     ROW(a_certificate_that_is_right_passes),
+    ROW(how_it_was_made_is_told),
     ROW(what_is_wrong_is_refused_and_said),
     ROW(no_other_trust_lets_it_pass),
     ROW(a_ca_file_that_is_none_is_told),

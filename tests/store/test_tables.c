@@ -495,6 +495,22 @@ static void health_says_what_is_wrong(void **state) {
     assert_true(!health.reachable && !health.active);
 }
 
+/* Whoever may not ask for time to live knows the table all the same. */
+static void what_the_first_request_told_stays(void **state) {
+    latch_dynamodb_table_info info;
+    (void)state;
+    create(&bob, NULL);
+    ann.requests = 0;
+    for (size_t i = 1; i < COUNT_OF(ann.faults); i++)
+        ann.faults[i] = NOT_SENT;
+    assert_int_equal(latch_dynamodb_table_describe(&ann.cx, name, &info), LATCH_E_NETWORK);
+    assert_true(is(info.status, "ACTIVE") && is(info.pk.name, "pk") && info.index_count == 2 && info.ttl_status.len == 0);
+    ann.faults[0] = NOT_SENT;
+    ann.requests = 0;
+    assert_int_equal(latch_dynamodb_table_describe(&ann.cx, name, &info), LATCH_E_NETWORK);
+    assert_true(info.status.len == 0 && info.pk.name.len == 0);
+}
+
 static void health_of_a_table_that_is_not_active(void **state) {
     static const struct {
         const char *status;
@@ -540,6 +556,7 @@ static const struct CMUnitTest tests[] = {
     ROW(waiting_long_is_cheap),
     ROW(waiting_ends_with_the_invocation),
     ROW(health_says_what_is_wrong),
+    ROW(what_the_first_request_told_stays),
     ROW(health_of_a_table_that_is_not_active),
 };
 
