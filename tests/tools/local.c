@@ -91,6 +91,8 @@ static pid_t start(const char *const *words, const char *const *env, const char 
 
 pid_t local_start(const char *const *words) { return start(words, NULL, "/dev/null"); }
 
+pid_t local_start_on(const char *const *words, const char *input) { return start(words, NULL, input); }
+
 static double seconds(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);

@@ -1,86 +1,20 @@
 /* latch table, as a person runs it: on latch-local dynamodb, and where LATCH_TEST_ENDPOINT_FILE names one, on DynamoDB Local. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "local.h"
+#include "latch_run.h"
 #include "tests/check.h"
 #include "yaml_tree.h"
 
-#define LATCH LATCH_BUILD_DIR "/latch"
-
-static pid_t server; /* latch-local dynamodb; 0: another's is used */
-static char url[64], name[64];
-
-static void start_latch_local(void) {
-    local_program = LATCH_LOCAL;
-    server = local_start((const char *const[]){"dynamodb", "--port", "0", "--quiet", NULL});
-    char *out = local_await("out", "\n"), *at = out != NULL ? strstr(out, "http://127.0.0.1:") : NULL;
-    assert_non_null(at);
-    snprintf(url, sizeof url, "%.*s", (int)strspn(at, "htp:/.0123456789"), at);
-    free(out);
-}
-
-static void use_the_one_of_the_run(const char *file) {
-    char *text = local_read(file, NULL);
-    assert_non_null(text);
-    snprintf(url, sizeof url, "%.*s", (int)strcspn(text, "\n"), text);
-    free(text);
-}
-
-static int set_up(void **state) {
-    static const char *const unset[] = {"LATCH_TABLE",
-                                        "LATCH_STORE",
-                                        "AWS_PROFILE",
-                                        "AWS_REGION",
-                                        "AWS_DEFAULT_REGION",
-                                        "AWS_SESSION_TOKEN",
-                                        "AWS_ENDPOINT_URL",
-                                        "AWS_ENDPOINT_URL_DYNAMODB",
-                                        "DYNAMODB_LOCAL_ENDPOINT",
-                                        "NODE_ENV"};
-    const char *file = getenv("LATCH_TEST_ENDPOINT_FILE");
-    (void)state;
-    for (size_t i = 0; i < COUNT_OF(unset); i++)
-        unsetenv(unset[i]);
-    setenv("AWS_ACCESS_KEY_ID", "test", 1);
-    setenv("AWS_SECRET_ACCESS_KEY", "test", 1);
-    setenv("AWS_CONFIG_FILE", "none", 1);
-    setenv("AWS_SHARED_CREDENTIALS_FILE", "none", 1);
-    local_init();
-    if (file == NULL) start_latch_local();
-    if (file != NULL) use_the_one_of_the_run(file);
-    local_program = LATCH;
-    snprintf(name, sizeof name, "latch-table-%ld", (long)getpid());
-    return 0;
-}
+static const char *const name = latch_run_table, *const url = latch_run_url;
 
 static local_run table(const char *verb, const char *a, const char *b, const char *c) {
     return local_play((const char *const[]){"table", verb, "--endpoint", url, "--region", "eu-west-1", a, b, c, NULL}, NULL, NULL);
 }
 
-static int tear_down(void **state) {
-    (void)state;
-    local_run run = table("delete", name, "--yes", NULL);
-    local_forget(&run);
-    if (server > 0) {
-        kill(server, SIGTERM);
-        assert_int_equal(local_wait(server), 0);
-    }
-    server = 0;
-    local_clean_up();
-    return 0;
-}
-
-/* The run ended with the status, and each of the texts stands where it should; NULL: nothing does. */
-static void expect(local_run run, int exit_status, const char *out, const char *err) {
-    bool ok = run.exit_status == exit_status && (out != NULL ? strstr(run.out, out) != NULL : *run.out == '\0') &&
-              (err != NULL ? strstr(run.err, err) != NULL : *run.err == '\0');
-    if (!ok) fail_msg("status %d\n%s\n%s\nwant status %d, \"%s\", \"%s\"", run.exit_status, run.out, run.err, exit_status, out, err);
-    local_forget(&run);
-}
+#define expect latch_run_expect
 
 /* ── against a DynamoDB ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -172,7 +106,7 @@ static void missing_indexes_are_named_and_added(void **state) {
     expect(table("describe", name, "--layout=saga-bus", NULL), 0, remedy, NULL);
     expect(table("create", name, "--layout=saga-bus", NULL), 1, NULL, "has no index GSI1");
     expect(table("create", name, "--layout=toolkit", "--add-indexes"), 1, NULL, "has the key PK (S) and SK (S), want pk (S) and sk (S)");
-    if (server > 0) {
+    if (latch_run_server > 0) {
         expect(table("create", name, "--layout=saga-bus", "--add-indexes"), 1, NULL, "latch table create: ");
         return;
     }
@@ -523,13 +457,13 @@ static void arguments_are_checked_before_anything_is_asked(void **state) {
 
 static void output_that_can_not_be_written_is_a_failure(void **state) {
     (void)state;
-    assert_int_equal(system(LATCH " table schema >/dev/full 2>full"), 256);
+    assert_int_equal(system(LATCH_TOOL " table schema >/dev/full 2>full"), 256);
     char *err = local_read("full", NULL);
     assert_non_null(strstr(err, "standard output can't be written"));
     free(err);
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, latch_run_set_up, latch_run_tear_down)
 static const struct CMUnitTest tests[] = {
     ROW(creates_describes_and_deletes),
     ROW(describes_as_json),

@@ -15,6 +15,9 @@ static const command commands[] = {
     {"table", "describe", latch_command_table_describe, latch_help_table_describe},
     {"table", "delete", latch_command_table_delete, latch_help_table_delete},
     {"table", "schema", latch_command_table_schema, latch_help_table_schema},
+    {"lock", "list", latch_command_lock_list, latch_help_lock_list},
+    {"lock", "show", latch_command_lock_show, latch_help_lock_show},
+    {"lock", "break", latch_command_lock_break, latch_help_lock_break},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 

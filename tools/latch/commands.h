@@ -12,9 +12,13 @@ int latch_command_table_create(int argc, char **argv);
 int latch_command_table_describe(int argc, char **argv);
 int latch_command_table_delete(int argc, char **argv);
 int latch_command_table_schema(int argc, char **argv);
+int latch_command_lock_list(int argc, char **argv);
+int latch_command_lock_show(int argc, char **argv);
+int latch_command_lock_break(int argc, char **argv);
 
 extern const char latch_help[], latch_help_table_create[], latch_help_table_describe[], latch_help_table_delete[],
     latch_help_table_schema[];
+extern const char latch_help_lock_list[], latch_help_lock_show[], latch_help_lock_break[];
 
 /* Finds the command that argv names and runs it; --help and --version too. The exit status. */
 int latch_command_run(int argc, char **argv, const char *version);

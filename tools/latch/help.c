@@ -1,24 +1,23 @@
+#include "help.h"
 #include "commands.h"
 
 const char latch_help[] =
-    "latch: the tables that Latch's stores keep their state in\n"
+    "latch: the tables that Latch's stores keep their state in, and what is in them\n"
     "\n"
     "  latch table create [NAME]      make the table, wait until it takes items, turn time to live on\n"
     "  latch table describe [NAME]    what it is like, and whether the stores can use it\n"
     "  latch table delete NAME --yes  with all its items\n"
     "  latch table schema [NAME]      for a template: CloudFormation, Terraform, CDK, the AWS CLI, JSON\n"
     "\n"
-    "  latch table COMMAND --help     its options, with examples\n"
+    "  latch lock list [NAME]         who holds what\n"
+    "  latch lock show NAME KEY       whose a lock is, and until when\n"
+    "  latch lock break NAME KEY      take it from a holder that is dead\n"
+    "\n"
+    "  latch COMMAND --help           its options, with examples\n"
     "  latch --version\n"
     "\n"
-    "NAME is LATCH_TABLE's where it isn't given, else latch. Region, credentials and endpoint are found as the functions find them:\n"
+    "A table is LATCH_TABLE's where none is named, else latch. Region, credentials and endpoint are found as the functions find them:\n"
     "AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_DYNAMODB and their like, and AWS's shared files.\n";
-
-#define CONNECTION_OPTIONS                                                                                                                 \
-    "  --region REGION       instead of AWS_REGION's, or the profile's\n"                                                                  \
-    "  --profile NAME        of AWS's shared files; keys in the environment are left aside\n"                                              \
-    "  --endpoint URL        another DynamoDB: http://localhost:8000\n"                                                                    \
-    "  --help                this text\n"
 
 #define LAYOUT_OPTIONS                                                                                                                     \
     "  --layout NAME         whose table it is (default: latch, the stores' own): toolkit, saga-bus, powertools, lock-client,\n"           \
@@ -27,10 +26,6 @@ const char latch_help[] =
     "  --sk NAME             the sort key's (default: the layout's)\n"                                                                     \
     "  --ttl NAME            the attribute of time to live (default: the layout's)\n"                                                      \
     "  --no-indexes          without gsi1 and gsi2: enough for all but sagas\n"
-
-#define EXIT_STATUS                                                                                                                        \
-    "\n"                                                                                                                                   \
-    "Exit status: 0 done · 1 DynamoDB refused, or could not be asked · 2 wrong arguments, nothing was asked\n"
 
 const char latch_help_table_create[] =
     "latch table create: make the table, wait until it takes items, turn time to live on\n"

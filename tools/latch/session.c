@@ -5,7 +5,7 @@
 #include "core/env.h"
 #include "store/schema.h"
 
-#define MEMORY_BYTES ((size_t)1024 * 1024)
+#define MEMORY_BYTES ((size_t)32 * 1024 * 1024) /* a page of 1 MB as JSON, and what is read of it; untouched it costs nothing */
 
 void latch_session_begin(latch_session *s) {
     *s = (latch_session){.memory = malloc(MEMORY_BYTES)};
