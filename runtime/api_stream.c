@@ -186,14 +186,15 @@ static latch_status make_head(latch_stream *s, latch_str *head) {
  * its again when its call is over; what was buffered is touched no more. False: the arena is full.
  */
 static bool keep_rest(latch_stream *s) {
-    struct msghdr *rest = &api_of(s)->chunk.message;
-    if (rest->msg_iovlen < 2) return true;
-    struct iovec *written = rest->msg_iov + rest->msg_iovlen - 2;
-    char *copy = latch_arena_alloc(s->cx->arena, written->iov_len);
-    if (copy == NULL) return false;
-    memcpy(copy, written->iov_base, written->iov_len);
-    written->iov_base = copy;
-    return true;
+    latch_api *api = api_of(s);
+    struct msghdr *rest = &api->chunk.message;
+    char *copy = NULL;
+    take_line(api); /* an ending that sends already does so from where they are: there they stay */
+    struct iovec *written = rest->msg_iovlen >= 2 ? rest->msg_iov + rest->msg_iovlen - 2 : NULL;
+    if (written != NULL) copy = latch_arena_alloc(s->cx->arena, written->iov_len);
+    if (copy != NULL) written->iov_base = memcpy(copy, written->iov_base, written->iov_len);
+    give_line(api);
+    return written == NULL || copy != NULL;
 }
 
 static latch_status send_first(latch_stream *s, latch_str first, latch_str second) {

@@ -329,11 +329,20 @@ static void *run(void *arg) {
 
 /* ── for the test ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
+/* What is stuck has little room: a client that isn't read from stands within a chunk then, not between two. */
+static void give_little_room(int listener, const server_step *steps, size_t count) {
+    int bytes = 4096;
+    for (size_t i = 0; i < count; i++) {
+        if (steps[i].stuck_ms > 0 || steps[i].stuck_until_ms > 0) setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    }
+}
+
 void server_start(server *s, const server_step *steps, size_t count) {
     pthread_mutex_init(&s->lock, NULL);
     s->steps = steps;
     s->step_count = count;
     s->listener = wire_listen(16, s->address);
+    give_little_room(s->listener, steps, count);
     if (pthread_create(&s->thread, NULL, run, s) != 0) wire_fail("pthread_create");
 }
 

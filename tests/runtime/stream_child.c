@@ -3,7 +3,8 @@
  *
  *   sent, large, more    what it writes first; then crash, exit or hang
  *   thread               another thread does so, 300 ms later; with "soon" after a moment that differs from event to event
- *   long                 it writes 16 MB; where it can't, it goes on as if it could, with "fails" it returns
+ *   long                 it writes 16 MB; where it can't, it goes on as if it could, with "fails" it returns, with "reuses" it does after it
+ *                        has put other bytes where those were
  *   endless              it writes on and on
  */
 #include <pthread.h>
@@ -45,8 +46,8 @@ static void *die_later(void *arg) {
 /* What follows "abc": letters by their place in it, so that each byte that is missing or there twice shows. */
 static char letters[23 * 728178]; /* a little under 16 MB; a multiple, so that it can be followed by itself */
 
-static latch_status write_much(latch_stream *stream, bool endless) {
-    if (!endless) return latch_stream_write(stream, (latch_str){letters, sizeof letters});
+static latch_status write_much(latch_stream *stream, const latch_event *event) {
+    if (!says(event, "endless")) return latch_stream_write(stream, (latch_str){letters, sizeof letters});
     for (size_t i = 0;; i++) {
         size_t n = 23 * (1 + i % 7) * (i % 1000 == 0 ? 3000 : 1);
         LATCH_TRY(latch_stream_write(stream, (latch_str){letters, n}));
@@ -66,8 +67,9 @@ static latch_status dies(latch_ctx *cx, latch_event *event) {
     if (says(event, "large")) LATCH_TRY(latch_stream_write(stream, (latch_str){block, sizeof block}));
     if (says(event, "more")) LATCH_TRY(latch_stream_write(stream, LATCH_STR("what is in the buffer is lost")));
     if (says(event, "long") || says(event, "endless")) {
-        latch_status status = write_much(stream, says(event, "endless"));
-        if (says(event, "fails")) return status;
+        latch_status status = write_much(stream, event);
+        if (says(event, "reuses")) memset(letters, 'Z', sizeof letters);
+        if (says(event, "fails") || says(event, "reuses")) return status;
     }
     if (says(event, "thread")) pause();
     die(event);

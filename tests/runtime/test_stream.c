@@ -1191,16 +1191,17 @@ static const char *wrong_with_broken_off(const char *raw, size_t len) {
 static void a_chunk_that_has_begun_is_ended_before_the_trailers(void **state) {
     static const struct {
         const char *event, *type;
-        int stuck_ms, signal, status;
+        int left_ms, stuck_ms, signal, status;
     } rows[] = {
-        {"sent long hang", "Function.DeadlineExceeded", -250, 0, 1},   /* the watchdog's, at 200, of what a write kept at 400 */
-        {"sent long fails", "Function.Timeout", -250, 0, 0},           /* the worker's, at 400 */
-        {"sent long thread crash", "Function.Crash", 500, SIGSEGV, 0}, /* beside the write, which waits */
-        {"sent long thread exit", "Function.Exit", 500, 0, 3},         {"long thread crash", "Function.Crash", 500, SIGSEGV, 0},
+        {"sent long hang", "Function.DeadlineExceeded", 3000, -250, 0, 1},   /* the watchdog's, at 200, of what a write kept at 400 */
+        {"sent long fails", "Function.Timeout", 3000, -250, 0, 0},           /* the worker's, at 400 */
+        {"sent long thread crash", "Function.Crash", 3000, 500, SIGSEGV, 0}, /* beside the write, which waits */
+        {"sent long thread exit", "Function.Exit", 3000, 500, 0, 3},         {"long thread crash", "Function.Crash", 3000, 500, SIGSEGV, 0},
+        {"sent long thread exit reuses", "Function.Exit", 1150, -250, 0, 3}, /* begun before 400, where the write ends and its bytes go */
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++, again()) {
-        int status = run_with(rows[i].event, 3000, rows[i].stuck_ms);
+        int status = run_with(rows[i].event, rows[i].left_ms, rows[i].stuck_ms);
         const server_request *r = &play.server.requests[1];
         const char *wrong = wrong_with_broken_off(r->body, r->body_len);
         if (wrong != NULL) fail_msg("%s: %s, %zu bytes", rows[i].event, wrong, r->body_len);
