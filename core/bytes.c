@@ -3,8 +3,8 @@
  * (-Oz), and these go byte by byte then: 3 GB/s where the machine has 20, in each copy of an event, a reply or a record of TLS. Compiled with
  * -fno-builtin, or they would be made of calls to themselves. No byte before or behind the given ones is read.
  *
- * Weak, so that a program that brings its own is linked with those. Elsewhere the system's libc has better ones: this file is in no other
- * build, but for its test.
+ * Weak, so that a program that brings its own is linked with those; and none of them calls another, which may be the program's, made of this
+ * one. Elsewhere the system's libc has better ones: this file is in no other build, but for its test.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -48,7 +48,7 @@ static void move_few(uint8_t *to, const uint8_t *from, size_t n) {
 }
 
 /* What an earlier step writes, no later step reads: upwards to lower addresses, downwards to higher ones. The odd end is read first. */
-void *LATCH_BYTES(memmove)(void *to, const void *from, size_t n) {
+static void *move(void *to, const void *from, size_t n) {
     uint8_t *out = to;
     const uint8_t *in = from;
     if (n < 16) {
@@ -67,7 +67,8 @@ void *LATCH_BYTES(memmove)(void *to, const void *from, size_t n) {
     return to;
 }
 
-void *LATCH_BYTES(memcpy)(void *restrict to, const void *restrict from, size_t n) { return LATCH_BYTES(memmove)(to, from, n); }
+void *LATCH_BYTES(memmove)(void *to, const void *from, size_t n) { return move(to, from, n); }
+void *LATCH_BYTES(memcpy)(void *restrict to, const void *restrict from, size_t n) { return move(to, from, n); }
 
 void *LATCH_BYTES(memset)(void *to, int byte, size_t n) {
     uint8_t *out = to;
@@ -83,7 +84,7 @@ void *LATCH_BYTES(memset)(void *to, int byte, size_t n) {
     return to;
 }
 
-int LATCH_BYTES(memcmp)(const void *left, const void *right, size_t n) {
+static int compare(const void *left, const void *right, size_t n) {
     const uint8_t *a = left, *b = right;
     for (; n >= 8 && *(const word *)a == *(const word *)b; n -= 8)
         a += 8, b += 8;
@@ -93,7 +94,8 @@ int LATCH_BYTES(memcmp)(const void *left, const void *right, size_t n) {
     return 0;
 }
 
-int LATCH_BYTES(bcmp)(const void *left, const void *right, size_t n) { return LATCH_BYTES(memcmp)(left, right, n); }
+int LATCH_BYTES(memcmp)(const void *left, const void *right, size_t n) { return compare(left, right, n); }
+int LATCH_BYTES(bcmp)(const void *left, const void *right, size_t n) { return compare(left, right, n); }
 
 /*
  * A word has a zero byte where taking one from each borrows from a byte's high bit that wasn't set; x ^ byte makes `byte` zero. Only aligned
