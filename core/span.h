@@ -23,7 +23,7 @@ typedef struct latch_span {
     uint64_t id; /* of this span alone, in this worker; 0: none */
 } latch_span;
 
-/* `name` is a literal; `detail` is copied, its first 63 bytes (never half a character). */
+/* `name` is a literal; `detail` is copied, its first 95 bytes (never half a character). */
 latch_span latch_span_begin(latch_ctx *cx, const char *name, latch_str detail) LATCH_NONNULL;
 void latch_span_end(latch_ctx *cx, latch_span span, latch_status status) LATCH_NONNULL; /* LATCH_OK or a refusal: it went well */
 
@@ -37,7 +37,7 @@ typedef struct latch_span_kept {
     uint64_t id, outer_id;         /* outer_id: of the one that it lies in, which may be gone from the ring; 0: none */
     struct latch_span_kept *outer; /* that one, while this one is open */
     const char *name;              /* "UpdateItem"; of a fetch its method */
-    char detail[64];               /* the table; the host; what the author said; or empty */
+    char detail[96];               /* the table; the URL's beginning (a function URL's host has 63 bytes); what the author said; or empty */
     latch_span_kind kind;
     bool open;
     int64_t from_us, to_us; /* by the clock's boot_us, which only grows */

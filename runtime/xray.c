@@ -12,7 +12,7 @@
 #include "core/log.h"
 #include "runtime/outcome.h"
 
-#define SPAN_BYTES 2600 /* the most that one may need: its texts escaped, six bytes each */
+#define SPAN_BYTES 2900 /* the most that one may need: its texts escaped, six bytes each */
 #define TAIL_BYTES 200  /* what follows the last one */
 #define NAME_MAX_BYTES 200
 
@@ -190,10 +190,11 @@ static void put_outcome(document *d, const latch_span_kept *s) {
     if (s->error[0] != '\0') put_cause(d, latch_trace_span_id(id_of(d, s->id), 1), s->error, "");
 }
 
-/* Of a URL: a service map has one circle for each name. */
+/* Of a URL, as a service map has one circle for each name. "://" is a scheme's end before the first slash alone: a path may have it too. */
 static latch_str host_of(const char *url) {
-    const char *scheme_end = strstr(url, "://");
-    const char *host = scheme_end != NULL ? scheme_end + 3 : url;
+    size_t slash = strcspn(url, "/");
+    bool has_scheme = slash > 0 && url[slash - 1] == ':' && strncmp(url + slash, "//", 2) == 0;
+    const char *host = has_scheme ? url + slash + 2 : url;
     if (*host == '[') return (latch_str){host + 1, strcspn(host + 1, "]")};
     return (latch_str){host, strcspn(host, ":/?#")};
 }

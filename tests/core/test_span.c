@@ -156,7 +156,7 @@ static void cuts_texts_at_a_character(void **state) {
         memcpy(long_text + i, "\xC3\xA9", 2);
     latch_span span = latch_span_begin(&r.cx, "n", latch_str_of(long_text));
     latch_span_tell(&r.cx, span, &(latch_span_facts){.error = latch_str_of(long_text), .request_id = latch_str_of(long_text)});
-    assert_int_equal(strlen(spans.at[0].detail), 62);
+    assert_int_equal(strlen(spans.at[0].detail), 94);
     assert_int_equal(strlen(spans.at[0].error), 46);
     assert_int_equal(strlen(spans.at[0].request_id), 62);
 }

@@ -174,7 +174,10 @@ static void names_a_fetch_by_its_host(void **state) {
         {"https://api.example.com", "api.example.com"},
         {"api.example.com:443/of/a/user", "api.example.com"}, /* what is left where the URL had one */
         {"api.example.com", "api.example.com"},
+        {"api.example.com/a://b", "api.example.com"},
         {"http://[::1", "::1"},
+        {"https://abcdefghijklmnopqrstuvwxyz012345.lambda-url.eu-central-1.on.aws/orders/of/a/user",
+         "abcdefghijklmnopqrstuvwxyz012345.lambda-url.eu-central-1.on.aws"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
