@@ -18,6 +18,12 @@ static const command commands[] = {
     {"lock", "list", latch_command_lock_list, latch_help_lock_list},
     {"lock", "show", latch_command_lock_show, latch_help_lock_show},
     {"lock", "break", latch_command_lock_break, latch_help_lock_break},
+    {"once", "show", latch_command_once_show, latch_help_once_show},
+    {"once", "clear", latch_command_once_clear, latch_help_once_clear},
+    {"attempt", "show", latch_command_attempt_show, latch_help_attempt_show},
+    {"attempt", "clear", latch_command_attempt_clear, latch_help_attempt_clear},
+    {"limit", "show", latch_command_limit_show, latch_help_limit_show},
+    {"limit", "reset", latch_command_limit_reset, latch_help_limit_reset},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 

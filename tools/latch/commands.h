@@ -15,10 +15,17 @@ int latch_command_table_schema(int argc, char **argv);
 int latch_command_lock_list(int argc, char **argv);
 int latch_command_lock_show(int argc, char **argv);
 int latch_command_lock_break(int argc, char **argv);
+int latch_command_once_show(int argc, char **argv);
+int latch_command_once_clear(int argc, char **argv);
+int latch_command_attempt_show(int argc, char **argv);
+int latch_command_attempt_clear(int argc, char **argv);
+int latch_command_limit_show(int argc, char **argv);
+int latch_command_limit_reset(int argc, char **argv);
 
 extern const char latch_help[], latch_help_table_create[], latch_help_table_describe[], latch_help_table_delete[],
     latch_help_table_schema[];
-extern const char latch_help_lock_list[], latch_help_lock_show[], latch_help_lock_break[];
+extern const char latch_help_lock_list[], latch_help_lock_show[], latch_help_lock_break[], latch_help_once_show[], latch_help_once_clear[],
+    latch_help_attempt_show[], latch_help_attempt_clear[], latch_help_limit_show[], latch_help_limit_reset[];
 
 /* Finds the command that argv names and runs it; --help and --version too. The exit status. */
 int latch_command_run(int argc, char **argv, const char *version);

@@ -54,3 +54,73 @@ const char latch_help_lock_break[] =
     "releasing and guarded writes are refused. So look at its log first, by its request id.\n"
     "\n"
     "  --yes                 don't ask\n" ITEM_OPTIONS ITEM_STATUS;
+
+const char latch_help_once_show[] =
+    "latch once show: whether something was done, when, and what it answered\n"
+    "\n"
+    "  latch once show NAME KEY [OPTION…]\n"
+    "\n"
+    "  latch once show payments order-17\n"
+    "  latch once show 'ONCE#payments#order-17' --json | jq .response\n" NAMING
+    "done: the next call is answered as the one that did it. in progress: one is at it. overdue: its time is over, and the next call does\n"
+    "the work. given back, abandoned: the work ended without being done; of the second, half done. ended: the record's time is over.\n"
+    "\n" ITEM_OPTIONS ITEM_STATUS;
+
+const char latch_help_once_clear[] = "latch once clear: forget that something was done, so that the next call does it again\n"
+                                     "\n"
+                                     "  latch once clear NAME KEY [OPTION…]\n"
+                                     "\n"
+                                     "  latch once clear payments order-17         shows what was done, and asks\n"
+                                     "  latch once clear payments order-17 --yes   doesn't ask\n" NAMING
+                                     "Cleared is the record that was shown: one that changed meanwhile stays, and that is said. What is in "
+                                     "progress stays until its time is\n"
+                                     "over. Nothing that was done outside of the table is undone.\n"
+                                     "\n"
+                                     "  --yes                 don't ask\n" ITEM_OPTIONS ITEM_STATUS;
+
+const char latch_help_attempt_show[] =
+    "latch attempt show: how often somebody has tried, in which window\n"
+    "\n"
+    "  latch attempt show NAME KEY [OPTION…]\n"
+    "\n"
+    "  latch attempt show login ada@example.com\n"
+    "  latch attempt show login ada@example.com --json | jq .attempts\n" NAMING
+    "How many are allowed, and how long a window is, stands in the handler's policy and not in the table: the window's end is told as it\n"
+    "was when the window began, to the second.\n"
+    "\n" ITEM_OPTIONS ITEM_STATUS;
+
+const char latch_help_attempt_clear[] =
+    "latch attempt clear: forget somebody's attempts, so that the next one opens a new window\n"
+    "\n"
+    "  latch attempt clear NAME KEY [OPTION…]\n"
+    "\n"
+    "  latch attempt clear login ada@example.com          shows the window, and asks\n"
+    "  latch attempt clear login ada@example.com --yes    doesn't ask\n" NAMING
+    "Cleared is the window that was shown, with what was counted in it since; another one stays, and that is said.\n"
+    "\n"
+    "  --yes                 don't ask\n" ITEM_OPTIONS ITEM_STATUS;
+
+const char latch_help_limit_show[] =
+    "latch limit show: what was taken of a rate limit\n"
+    "\n"
+    "  latch limit show NAME KEY [OPTION…]\n"
+    "\n"
+    "  latch limit show api 203.0.113.7\n"
+    "  latch limit show api 203.0.113.7 --limit 60 --window 60    with the policy's numbers, how much there is now\n" NAMING
+    "The limit and its window stand in the handler's policy and not in the table: without them, what the item holds is told.\n"
+    "\n"
+    "  --limit N             the policy's .limit\n"
+    "  --window S            its .window_ms, in seconds\n"
+    "  --burst N             its .burst, of GCRA\n" ITEM_OPTIONS ITEM_STATUS;
+
+const char latch_help_limit_reset[] =
+    "latch limit reset: forget what was taken of a rate limit, so that all of it is free\n"
+    "\n"
+    "  latch limit reset NAME KEY [OPTION…]\n"
+    "\n"
+    "  latch limit reset api 203.0.113.7          shows what was taken, and asks\n"
+    "  latch limit reset api 203.0.113.7 --yes    doesn't ask\n" NAMING
+    "What is granted between the question and the answer is forgotten too. A process that refused a moment ago may go on for the policy's\n"
+    ".known_ms, 1 s where it says nothing.\n"
+    "\n"
+    "  --yes                 don't ask\n" ITEM_OPTIONS ITEM_STATUS;

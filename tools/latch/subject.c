@@ -100,7 +100,9 @@ int latch_subject_run(latch_subject *s, const latch_option *options, size_t opti
     int exit_status;
     if (!latch_subject_arguments(s, options, option_count, argc, argv, words, 1, WORDS_MAX, "want NAME KEY", &count, &exit_status))
         return exit_status;
-    if (identify(s, words, count) == LATCH_OK) return latch_subject_end(s, run(s));
+    latch_status status = identify(s, words, count);
+    if (status == LATCH_OK && s->check != NULL) status = s->check(s);
+    if (status == LATCH_OK) return latch_subject_end(s, run(s));
     exit_status = latch_command_complain(s->command, s->session.cx.err.message);
     latch_session_end(&s->session);
     return exit_status;

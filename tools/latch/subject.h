@@ -16,10 +16,14 @@ typedef struct latch_subject_words { /* of a store, for messages */
     const char *absent;              /* what it means that there is no item */
 } latch_subject_words;
 
+struct latch_subject;
+typedef latch_status latch_subject_fn(struct latch_subject *s);
+
 typedef struct latch_subject {
     const char *command; /* "lock show" */
     const char *help;
     const latch_subject_words *words;
+    latch_subject_fn *check;     /* whether the options fit together; NULL: any do */
     latch_connection connection; /* options, as all below to `yes` */
     const char *table;           /* NULL: not given */
     bool json, yes;
@@ -46,7 +50,6 @@ bool latch_subject_arguments(latch_subject *s, const latch_option *options, size
                              size_t least, size_t most, const char *usage, size_t *count, int *exit_status);
 
 /* The same of NAME KEY or of a stored key, into name, key and pk, and `run` with what they say; what to exit with. */
-typedef latch_status latch_subject_fn(latch_subject *s);
 int latch_subject_run(latch_subject *s, const latch_option *options, size_t option_count, int argc, char **argv, latch_subject_fn *run);
 
 /* Says what failed, on standard error, and what to exit with; standard output that can't be written is a failure too. */
