@@ -24,6 +24,7 @@ static const command commands[] = {
     {"attempt", "clear", latch_command_attempt_clear, latch_help_attempt_clear},
     {"limit", "show", latch_command_limit_show, latch_help_limit_show},
     {"limit", "reset", latch_command_limit_reset, latch_help_limit_reset},
+    {"item", "get", latch_command_item_get, latch_help_item_get},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 

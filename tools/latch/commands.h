@@ -21,11 +21,12 @@ int latch_command_attempt_show(int argc, char **argv);
 int latch_command_attempt_clear(int argc, char **argv);
 int latch_command_limit_show(int argc, char **argv);
 int latch_command_limit_reset(int argc, char **argv);
+int latch_command_item_get(int argc, char **argv);
 
 extern const char latch_help[], latch_help_table_create[], latch_help_table_describe[], latch_help_table_delete[],
     latch_help_table_schema[];
 extern const char latch_help_lock_list[], latch_help_lock_show[], latch_help_lock_break[], latch_help_once_show[], latch_help_once_clear[],
-    latch_help_attempt_show[], latch_help_attempt_clear[], latch_help_limit_show[], latch_help_limit_reset[];
+    latch_help_attempt_show[], latch_help_attempt_clear[], latch_help_limit_show[], latch_help_limit_reset[], latch_help_item_get[];
 
 /* Finds the command that argv names and runs it; --help and --version too. The exit status. */
 int latch_command_run(int argc, char **argv, const char *version);

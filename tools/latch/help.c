@@ -18,6 +18,7 @@ const char latch_help[] =
     "  latch attempt clear NAME KEY   forget it: the next attempt opens a new window\n"
     "  latch limit show NAME KEY      what was taken of a rate limit\n"
     "  latch limit reset NAME KEY     forget what was taken\n"
+    "  latch item get PK [SK]         any item, as JSON\n"
     "\n"
     "  latch COMMAND --help           its options, with examples\n"
     "  latch --version\n"

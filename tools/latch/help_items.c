@@ -124,3 +124,18 @@ const char latch_help_limit_reset[] =
     ".known_ms, 1 s where it says nothing.\n"
     "\n"
     "  --yes                 don't ask\n" ITEM_OPTIONS ITEM_STATUS;
+
+const char latch_help_item_get[] =
+    "latch item get: any item of any table, as JSON\n"
+    "\n"
+    "  latch item get PK [SK] [OPTION…]\n"
+    "\n"
+    "  latch item get 'LOCK#orders#order-17'                       its SK may be left out where there is one item of this PK\n"
+    "  latch item get 'CART#ada' 'ITEM#7' --table carts | jq .qty\n"
+    "  latch item get order-17 --table locks --raw                 a table of another library: the key's names are the table's own\n"
+    "\n"
+    "A key that is a number is given by its digits, one that is binary as base64. What plain JSON can't say is tagged: sets are\n"
+    "{\"$strings\": […]} and {\"$numbers\": […]}, binary is {\"$binary\": base64}. A word that begins with - stands behind --.\n"
+    "\n"
+    "  --table NAME          instead of LATCH_TABLE's (default: latch)\n"
+    "  --raw                 with DynamoDB's types: {\"qty\": {\"N\": \"2\"}}\n" CONNECTION_OPTIONS ITEM_STATUS;
