@@ -5,12 +5,13 @@
 #include "options.h"
 
 typedef struct command {
-    const char *group, *verb; /* "table", "create" */
+    const char *group, *verb; /* "table", "create"; NULL: the group is a command of its own */
     int (*run)(int argc, char **argv);
     const char *help;
 } command;
 
 static const command commands[] = {
+    {"doctor", NULL, latch_command_doctor, latch_help_doctor},
     {"table", "create", latch_command_table_create, latch_help_table_create},
     {"table", "describe", latch_command_table_describe, latch_help_table_describe},
     {"table", "delete", latch_command_table_delete, latch_help_table_delete},
@@ -36,7 +37,7 @@ static bool is_group(const char *word) {
 
 static const command *find(const char *group, const char *verb) {
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        if (strcmp(group, commands[i].group) == 0 && strcmp(verb, commands[i].verb) == 0) return &commands[i];
+        if (strcmp(group, commands[i].group) == 0 && (commands[i].verb == NULL || strcmp(verb, commands[i].verb) == 0)) return &commands[i];
     return NULL;
 }
 
@@ -83,10 +84,12 @@ int latch_command_run(int argc, char **argv, const char *version) {
         printf("latch %s\n", version);
         return LATCH_EXIT_OK;
     }
-    const command *asked = strcmp(group, "help") == 0 && argc > 3 ? find(argv[2], argv[3]) : NULL;
+    const command *asked = strcmp(group, "help") == 0 && argc > 2 ? find(verb, argc > 3 ? argv[3] : "") : NULL;
     if (asked != NULL) return print(asked->help);
     if (asks_for_help(group)) return print(latch_help);
     if (!is_group(group)) return complain_about("", group);
+    const command *alone = find(group, "");
+    if (alone != NULL) return alone->run(argc - 2, argv + 2);
     if (asks_for_help(verb)) return print(latch_help);
     if (*verb == '\0') return latch_command_complain(group, "which command?");
     const command *c = find(group, verb);

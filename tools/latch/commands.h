@@ -12,6 +12,7 @@ int latch_command_table_create(int argc, char **argv);
 int latch_command_table_describe(int argc, char **argv);
 int latch_command_table_delete(int argc, char **argv);
 int latch_command_table_schema(int argc, char **argv);
+int latch_command_doctor(int argc, char **argv);
 int latch_command_lock_list(int argc, char **argv);
 int latch_command_lock_show(int argc, char **argv);
 int latch_command_lock_break(int argc, char **argv);
@@ -25,6 +26,7 @@ int latch_command_item_get(int argc, char **argv);
 
 extern const char latch_help[], latch_help_table_create[], latch_help_table_describe[], latch_help_table_delete[],
     latch_help_table_schema[];
+extern const char latch_help_doctor[];
 extern const char latch_help_lock_list[], latch_help_lock_show[], latch_help_lock_break[], latch_help_once_show[], latch_help_once_clear[],
     latch_help_attempt_show[], latch_help_attempt_clear[], latch_help_limit_show[], latch_help_limit_reset[], latch_help_item_get[];
 

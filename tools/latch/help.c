@@ -20,6 +20,8 @@ const char latch_help[] =
     "  latch limit reset NAME KEY     forget what was taken\n"
     "  latch item get PK [SK]         any item, as JSON\n"
     "\n"
+    "  latch doctor [TABLE]           what is wrong between here and the table, and what to do\n"
+    "\n"
     "  latch COMMAND --help           its options, with examples\n"
     "  latch --version\n"
     "\n"

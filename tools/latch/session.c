@@ -31,7 +31,7 @@ static void set_profile(const char *profile) {
         unsetenv(keys[i]);
 }
 
-latch_status latch_session_connect(latch_session *s, const latch_connection *connection, const char *table) {
+void latch_session_set(const latch_connection *connection, const char *table) {
     set("LATCH_TABLE", latch_session_table(table));
     set("LATCH_STORE", "dynamodb");
     unsetenv("LATCH_ENSURE_TABLE"); /* a function's: no command creates what it isn't told to */
@@ -41,6 +41,10 @@ latch_status latch_session_connect(latch_session *s, const latch_connection *con
         set("AWS_ENDPOINT_URL_DYNAMODB", connection->endpoint);
         set("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false");
     }
+}
+
+latch_status latch_session_connect(latch_session *s, const latch_connection *connection, const char *table) {
+    latch_session_set(connection, table);
     LATCH_TRY(latch_settings_from_environment(&s->cx, &s->settings));
     return latch_stores_open(&s->cx, true, &s->stores);
 }

@@ -28,6 +28,9 @@ typedef struct latch_session {
 /* An arena and a clock: what needs no connection. Never fails. */
 void latch_session_begin(latch_session *s);
 
+/* Options go before the environment, a table's name before LATCH_TABLE: all are set in this process's own. connect does it, too. */
+void latch_session_set(const latch_connection *connection, const char *table);
+
 /*
  * Options go before the environment, a table's name before LATCH_TABLE: all are set in this process's own. The table's name is then
  * s->stores.table.name. Not LATCH_OK: s->cx.err says what to do. end it either way.
