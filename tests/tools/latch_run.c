@@ -12,15 +12,19 @@
 char latch_run_url[64], latch_run_table[64];
 pid_t latch_run_server;
 
+static FILE *server_log; /* its standard output, which the next program that runs here takes the name of */
+
 /* ── where ──────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void start_latch_local(void) {
     local_program = LATCH_LOCAL;
-    latch_run_server = local_start((const char *const[]){"dynamodb", "--port", "0", "--quiet", NULL});
+    latch_run_server = local_start((const char *const[]){"dynamodb", "--port", "0", "--verbose", NULL});
     char *out = local_await("out", "\n"), *at = out != NULL ? strstr(out, "http://127.0.0.1:") : NULL;
     assert_non_null(at);
     snprintf(latch_run_url, sizeof latch_run_url, "%.*s", (int)strspn(at, "htp:/.0123456789"), at);
     free(out);
+    server_log = fopen("out", "r");
+    assert_non_null(server_log);
 }
 
 static void use_the_one_of_the_run(const char *file) {
@@ -66,6 +70,7 @@ int latch_run_tear_down(void **state) {
     if (latch_run_server > 0) {
         kill(latch_run_server, SIGTERM);
         assert_int_equal(local_wait(latch_run_server), 0);
+        fclose(server_log);
     }
     latch_run_server = 0;
     local_clean_up();
@@ -75,6 +80,24 @@ int latch_run_tear_down(void **state) {
 /* ── run ────────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 local_run latch_run(const char *const *words) { return local_play(words, NULL, NULL); }
+
+void latch_run_operations(const char *const *known, char *out, size_t room) {
+    char line[512], name[64];
+    uint64_t seen = 0;
+    size_t len = 0;
+    clearerr(server_log);
+    while (fgets(line, sizeof line, server_log) != NULL) {
+        if (sscanf(line, "%*d:%*d:%*d %63s", name) != 1 || strcmp(name, "GET") == 0) continue; /* a look at the clock, as the store opens */
+        size_t i = 0;
+        while (known[i] != NULL && strcmp(known[i], name) != 0)
+            i++;
+        if (known[i] == NULL) fail_msg("%s: is no operation that is known here", name);
+        seen |= UINT64_C(1) << i;
+    }
+    *out = '\0';
+    for (size_t i = 0; known[i] != NULL; i++)
+        if ((seen >> i & 1) != 0) len += (size_t)snprintf(out + len, room - len, "%s%s", len > 0 ? " " : "", known[i]);
+}
 
 void latch_run_expect(local_run run, int exit_status, const char *out, const char *err) {
     bool ok = run.exit_status == exit_status && (out != NULL ? strstr(run.out, out) != NULL : *run.out == '\0') &&

@@ -18,6 +18,12 @@ int latch_run_tear_down(void **state);
 local_run latch_run(const char *const *words);
 #define LATCH_RUN_WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
+/*
+ * DynamoDB's operations that latch-local dynamodb was asked for since the last call of this, each once, in the order of `known` (up to NULL),
+ * which has them all: "GetItem UpdateItem".
+ */
+void latch_run_operations(const char *const *known, char *out, size_t room);
+
 /* The run ended with the status, and each of the texts stands where it should; NULL: nothing does. */
 void latch_run_expect(local_run run, int exit_status, const char *out, const char *err);
 
