@@ -210,6 +210,8 @@ static latch_status list_pages(listing *l, latch_dynamodb_pages *pages, bool *mo
     return LATCH_OK;
 }
 
+static int64_t tenfold(int64_t n, int64_t most) { return n < most / 10 ? n * 10 : most; }
+
 /* With JSON, standard output is for locks alone. */
 static void sum_up(const listing *l, const latch_dynamodb_pages *pages, bool more) {
     FILE *out = l->s->json ? stderr : stdout;
@@ -217,10 +219,11 @@ static void sum_up(const listing *l, const latch_dynamodb_pages *pages, bool mor
             l->listed == 1 ? "" : "s", l->held_only ? " held" : "", pages->scanned, (double)l->cost.read_milli_units / 1000,
             l->s->session.stores.table.name, LATCH_ARG(latch_subject_place(l->s)));
     if (!more) return;
-    if (l->listed >= l->limit)
-        fprintf(out, "There may be more: --limit %" PRId64 " lists more of them, or name the locks: latch lock list NAME\n", l->limit * 10);
+    if (l->listed < l->limit)
+        fprintf(out, "There may be more items: --read %" PRId64 " reads on\n", tenfold(l->read, READ_MOST));
     else
-        fprintf(out, "There may be more items: --read %" PRId64 " reads on\n", l->read * 10);
+        fprintf(out, "There may be more: --limit %" PRId64 " lists more of them, or name the locks: latch lock list NAME\n",
+                tenfold(l->limit, LISTED_MOST));
 }
 
 /* Those without a pk come too: a table that isn't the stores' own is told so, and not that it has no locks. */
