@@ -316,6 +316,17 @@ def test_connection_wrong():
             check("no TLS there", seen_at(url, DYNAMODB_CONNECTION_TIMEOUT="300"), {"connection": ("wrong", "timed out", "plain server"), **unseen(*AFTER_CONNECTION)})
 
 
+def test_proxy():
+    """Which variable names it is said, what it names isn't: a password is in it. Loopback is never asked for by a proxy."""
+    proxy = f"http://user:hush@127.0.0.1:{closed_port()}"
+    with tempfile.TemporaryDirectory() as folder, changed_to(folder):
+        for url, says, connects in (("https://nowhere.invalid", "by the proxy that HTTPS_PROXY names", "could not connect"),
+                                    (f"https://127.0.0.1:{closed_port()}", "with TLS", "could not connect")):
+            found = seen_at(url, HTTPS_PROXY=proxy)
+            check(url, found, {"endpoint": ("ok", says, ""), "connection": ("wrong", connects, ""), **unseen(*AFTER_CONNECTION)})
+            assert "hush" not in str(found) and ("HTTPS_PROXY" in str(found[1]["endpoint"])) == ("proxy" in says), found
+
+
 def openssl(*words):
     subprocess.run(["openssl", *words], check=True, capture_output=True)
 

@@ -271,8 +271,10 @@ void latch_doctor_ca(latch_doctor *d, latch_report *r) {
     const char *file = trust.file != NULL ? trust.file : "Amazon's roots, which the functions have in them", *from = s->ca_from;
     if (count == 0) {
         latch_report_wrong(r, "%s has no certificate in it (%s)", file, from != NULL ? from : "the system's bundle");
-        latch_report_advise(r, "it must be PEM: -----BEGIN CERTIFICATE-----; unset %s where no proxy opens TLS",
-                            from != NULL ? from : "nothing: install ca-certificates, or set AWS_CA_BUNDLE, and");
+        if (from != NULL)
+            latch_report_advise(r, "it must be PEM (-----BEGIN CERTIFICATE-----); where no proxy opens TLS, unset %s", from);
+        else
+            latch_report_advise(r, "install the system's ca-certificates, or let AWS_CA_BUNDLE name a PEM file");
         return;
     }
     latch_report_ok(r, "%s%s%s%s: %d certificate%s", file, from != NULL ? " (" : "", from != NULL ? from : "", from != NULL ? ")" : "",
