@@ -12,7 +12,7 @@ const char latch_help_doctor[] =
     "\n"
     "Looks at the store, settings, region, endpoint, credentials, CA, connection, clock, table, keys, indexes, time to live, rights and\n"
     "latency, in this order; what needs something that is wrong isn't looked at. Nothing is written: rights are tried by reads, and by\n"
-    "writes whose condition can't hold. About 25 requests. Without TABLE it is LATCH_TABLE's; where that isn't set, functions use the\n"
+    "writes whose condition can't hold. 17 requests. Without TABLE it is LATCH_TABLE's; where that isn't set, functions use the\n"
     "embedded store, which needs nothing.\n"
     "\n"
     "  --layout NAME         whose table it is, as for latch table create (default: latch)\n"
