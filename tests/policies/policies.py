@@ -321,6 +321,8 @@ NO_ROW = {"latch_dynamodb_next", "latch_dynamodb_next_page", "latch_dynamodb_cou
           "latch_dynamodb_writer_delete", "latch_dynamodb_writer_flush", "latch_dynamodb_writer_close", "latch_layout_explain",
           "latch_dynamo_table_name", "latch_dynamo_table_check", "latch_map_read", "latch_parallel_run"}
 
+HOOKS = {"latch_once_event"} # a call of an entry's, made by what stands around the handler
+
 
 def public_calls():
     """What latch.h's store headers declare; the underscore behind the function of a macro isn't part of its name."""
@@ -334,7 +336,7 @@ def test_no_call_is_missing_on_the_pages():
     assert NO_ROW <= calls and len(calls) > 120, (NO_ROW - calls, len(calls))
     for page in ("costs.md", "permissions.md"):
         rows = set(re.findall(r"^\| `(latch_\w+)`", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.MULTILINE))
-        assert rows == calls - NO_ROW, (page, rows ^ (calls - NO_ROW))
+        assert rows == calls - NO_ROW | HOOKS, (page, rows ^ (calls - NO_ROW | HOOKS))
 
 
 def one_order():
