@@ -38,7 +38,7 @@ const char *local_text(const local_run *run, size_t line, const char *member); /
 /* A run that goes on: its standard output is the file "out", its error "err". */
 pid_t local_start(const char *const *words);
 pid_t local_start_on(const char *const *words, const char *input); /* its standard input is this file, or the terminal of this name */
-int local_wait(pid_t pid); /* its exit status; kills it, and fails the test, after 20 s */
+int local_wait(pid_t pid);                                         /* its exit status; kills it, and fails the test, after 20 s */
 
 /* Waits until the file holds `text`, at most 10 s. Its whole text, the caller's to free; NULL: it never did. */
 char *local_await(const char *path, const char *text);
