@@ -60,6 +60,10 @@ class Judge:
         self.check_outcome(row, fault)
         self.check_process(row, fault)
 
+    @property
+    def end_ms(self): # with several workers those that are at it are waited for
+        return 1000 if self.concurrency == 1 else 2000
+
     def check_outcome(self, row, fault):
         outcome, fails = row["outcome"], row["event"].startswith("orders")
         if self.concurrency > 1 and outcome == "exited" and "exited with status 1 during" in row["error"]: return # another worker's 500
@@ -82,10 +86,10 @@ class Judge:
         if ended and fault in FATAL:
             self.restarts += 1
             self.slowest = max(self.slowest, int(ended.group(1)))
-            if int(ended.group(1)) > 1000: self.complain(row, note)
+            if int(ended.group(1)) > self.end_ms: self.complain(row, note)
         elif fault in FATAL:
             self.complain(row, "the process didn't end after a 500")
-        elif ended and self.concurrency > 1 and int(ended.group(1)) <= 1000: pass # another worker's 500: its event goes to the next process
+        elif ended and self.concurrency > 1 and int(ended.group(1)) <= self.end_ms: pass # another worker's 500: its event goes to the next process
         elif note:
             self.complain(row, note)
         expected = self.pids.get(function)
