@@ -10,7 +10,7 @@ Prints how often each fault happened, and the seed. Exit status 1: something of 
 --twin FLAW puts tests/faults_runtime/twin.py in the bootstrap's place, which does one thing badly: this must say so. --must-say TEXT turns
 the exit status: 0 where something of it was found wrong in these words.
 """
-import argparse, collections, json, os, pathlib, random, re, shutil, subprocess, sys, tempfile, time
+import argparse, collections, json, os, pathlib, random, re, shutil, subprocess, sys, tempfile, threading, time
 
 HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATE = """
@@ -52,6 +52,14 @@ class Judge:
     def complain(self, row, what):
         self.wrong.append(f"invocation {self.count} ({row.get('event')}, fault {row.get('fault', 'none')}): {what}")
 
+    def read(self, lines):
+        for line in lines:
+            row = json.loads(line)
+            if "outcome" in row:
+                self.take(row)
+            elif row.get("complaints", 0) > 0:
+                self.wrong.append(f"{row['complaints']} complaints in all")
+
     def take(self, row):
         self.count += 1
         fault = row.get("fault", "")
@@ -59,10 +67,6 @@ class Judge:
         for complaint in row.get("complaints", []): self.complain(row, f"the process {complaint}")
         self.check_outcome(row, fault)
         self.check_process(row, fault)
-
-    @property
-    def end_ms(self): # with several workers those that are at it are waited for
-        return 1000 if self.concurrency == 1 else 2000
 
     def check_outcome(self, row, fault):
         outcome, fails = row["outcome"], row["event"].startswith("orders")
@@ -86,10 +90,10 @@ class Judge:
         if ended and fault in FATAL:
             self.restarts += 1
             self.slowest = max(self.slowest, int(ended.group(1)))
-            if int(ended.group(1)) > self.end_ms: self.complain(row, note)
+            if int(ended.group(1)) > 1000: self.complain(row, note)
         elif fault in FATAL:
             self.complain(row, "the process didn't end after a 500")
-        elif ended and self.concurrency > 1 and int(ended.group(1)) <= self.end_ms: pass # another worker's 500: its event goes to the next process
+        elif ended and self.concurrency > 1 and int(ended.group(1)) <= 1000: pass # another worker's 500: its event goes to the next process
         elif note:
             self.complain(row, note)
         expected = self.pids.get(function)
@@ -134,13 +138,10 @@ def main():
         for n in range(options.processes):
             os.mkdir(f"{root}/{n}")
             runs.append(play(options, seed + n, -(-options.count // options.processes), f"{root}/{n}"))
+        readers = [threading.Thread(target=judge.read, args=(process.stdout,)) for process, judge, _, _ in runs]
+        for reader in readers: reader.start()
+        for reader in readers: reader.join()
         for process, judge, expected, log in runs:
-            for line in process.stdout:
-                row = json.loads(line)
-                if "outcome" in row:
-                    judge.take(row)
-                elif row.get("complaints", 0) > 0:
-                    judge.wrong.append(f"{row['complaints']} complaints in all")
             process.wait()
             if judge.count != expected: judge.wrong.append(f"{judge.count} of {expected} invocations were over")
             total, faults = total + judge.count, faults + judge.faults

@@ -11,7 +11,7 @@
 
 #define STOP_GRACE_MS 500 /* Lambda's own between SIGTERM and SIGKILL */
 #define RESTORE_MS 10000  /* Lambda's own for what runs after a restore */
-#define FATAL_MS 1000 /* a process that was answered 500 is to end within it; with several workers, which stop first, within twice that */
+#define FATAL_MS 1000     /* a process that was answered 500 is to end within it */
 #define DEBUG_DEADLINE_MS LATCH_DAY_MS
 #define ERROR_EXIT_MS 2000 /* a process that has posted an error of its initialisation ends by itself, and soon */
 
@@ -266,7 +266,7 @@ static void on_fatal(void *arg, latch_invocation *inv) {
     s->fatal = s->done_with = true;
     s->fatal_at_ns = latch_now_ns();
     if (at != NULL) latch_loop_disarm(s->config.loop, &at->timer);
-    arm(s, s->slot_count > 1 ? 2 * FATAL_MS : FATAL_MS);
+    arm(s, FATAL_MS);
 }
 
 static void on_registered(void *arg, const char *extension) {
