@@ -230,12 +230,19 @@ static latch_status more(void *self, latch_transport *out, latch_err *err) {
 
 /* ── the network ────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static int64_t now_us(void *self) { return atomic_load(&((network *)self)->world->now_us); }
+/* Threads that pause at once pause side by side: each from when it last looked, or from the end of its pause before. */
+static _Thread_local int64_t seen_us;
+
+static int64_t now_us(void *self) { return seen_us = atomic_load(&((network *)self)->world->now_us); }
 
 static void sleep_ms(void *self, int64_t ms) {
     network *n = self;
     atomic_fetch_add(&n->slept_ms, ms);
-    if (!n->stands_still) atomic_fetch_add(&n->world->now_us, ms * 1000);
+    if (n->stands_still) return;
+    seen_us += ms * 1000;
+    int64_t now = atomic_load(&n->world->now_us);
+    while (now < seen_us && !atomic_compare_exchange_weak(&n->world->now_us, &now, seen_us)) {
+    }
 }
 
 void network_open(network *n, rig_world *world, uint32_t seed) {

@@ -12,7 +12,7 @@
 
 typedef struct network {
     rig_world *world;
-    latch_clock clock; /* the world's; a pause of any thread moves it */
+    latch_clock clock; /* the world's; pauses of several threads at once are one pause */
 
     /* One of so many, by chance; 0: none. */
     uint32_t gives_back_in; /* writes and keys of a batch, unprocessed */
