@@ -106,6 +106,11 @@ void latch_run_expect(local_run run, int exit_status, const char *out, const cha
     local_forget(&run);
 }
 
+void latch_run_expect_each(const latch_run_row *rows, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        latch_run_expect(latch_run(rows[i].words), rows[i].exit_status, rows[i].out, rows[i].err);
+}
+
 latch_run_asked latch_run_until_asked(const char *const *words) {
     latch_run_asked asked = {.terminal = posix_openpt(O_RDWR | O_NOCTTY)};
     char name[64];

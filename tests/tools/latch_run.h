@@ -27,6 +27,13 @@ void latch_run_operations(const char *const *known, char *out, size_t room);
 /* The run ended with the status, and each of the texts stands where it should; NULL: nothing does. */
 void latch_run_expect(local_run run, int exit_status, const char *out, const char *err);
 
+typedef struct latch_run_row { /* a run, and how it ends */
+    const char *words[12];     /* up to NULL */
+    int exit_status;
+    const char *out, *err;
+} latch_run_row;
+void latch_run_expect_each(const latch_run_row *rows, size_t count);
+
 /* Begins it on a terminal, and waits until it asks: latch_run_answered gives the answer, and is how it ended. */
 typedef struct latch_run_asked {
     pid_t pid;

@@ -125,11 +125,7 @@ static void tables_of_others_are_refused(void **state) {
     latch_run_expect(latch_run(LATCH_RUN_WORDS("table", "delete", theirs, "--yes")), 0, "deleted", NULL);
 }
 
-static const struct {
-    const char *words[6];
-    int exit_status;
-    const char *out, *err;
-} arguments[] = {
+static const latch_run_row arguments[] = {
     {{"attempt"}, 2, NULL, "latch attempt: which command?"},
     {{"attempt", "show", "--help"}, 0, "latch attempt show: how often", NULL},
     {{"attempt", "clear", "--help"}, 0, "latch attempt clear: forget", NULL},
@@ -140,8 +136,7 @@ static const struct {
 
 static void arguments_are_checked_before_anything_is_asked(void **state) {
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(arguments); i++)
-        latch_run_expect(latch_run(arguments[i].words), arguments[i].exit_status, arguments[i].out, arguments[i].err);
+    latch_run_expect_each(arguments, COUNT_OF(arguments));
 }
 
 #define ROW(test) cmocka_unit_test_setup_teardown(test, latch_items_set_up, latch_items_tear_down)

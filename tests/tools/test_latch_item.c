@@ -120,11 +120,7 @@ static void a_large_item_is_read(void **state) {
     local_forget(&run);
 }
 
-static const struct {
-    const char *words[8];
-    int exit_status;
-    const char *out, *err;
-} arguments[] = {
+static const latch_run_row arguments[] = {
     {{"item"}, 2, NULL, "latch item: which command?"},
     {{"item", "get", "--help"}, 0, "latch item get: any item", NULL},
     {{"item", "get"}, 2, NULL, "want PK or PK SK, found 0 words"},
@@ -135,8 +131,7 @@ static const struct {
 
 static void arguments_are_checked_before_anything_is_asked(void **state) {
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(arguments); i++)
-        latch_run_expect(latch_run(arguments[i].words), arguments[i].exit_status, arguments[i].out, arguments[i].err);
+    latch_run_expect_each(arguments, COUNT_OF(arguments));
     latch_run_expect(latch_run(LATCH_RUN_WORDS("item", "get", "a", "b", "--table", "nobodys")), 1, NULL, "nobodys");
     latch_run_expect(latch_run(LATCH_RUN_WORDS("item", "get", "--", "-a", "-b")), 1, NULL, "there is no item -a -b in table ");
 }

@@ -111,11 +111,7 @@ static void a_yes_resets_what_is_in_use(void **state) {
 
 /* ── what can't be ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static const struct {
-    const char *words[10];
-    int exit_status;
-    const char *out, *err;
-} arguments[] = {
+static const latch_run_row arguments[] = {
     {{"limit"}, 2, NULL, "latch limit: which command?"},
     {{"limit", "show", "--help"}, 0, "latch limit show: what", NULL},
     {{"limit", "reset", "--help"}, 0, "latch limit reset: forget", NULL},
@@ -129,8 +125,7 @@ static const struct {
 
 static void arguments_are_checked_before_anything_is_asked(void **state) {
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(arguments); i++)
-        latch_run_expect(latch_run(arguments[i].words), arguments[i].exit_status, arguments[i].out, arguments[i].err);
+    latch_run_expect_each(arguments, COUNT_OF(arguments));
 }
 
 #define ROW(test) cmocka_unit_test_setup_teardown(test, latch_items_set_up, latch_items_tear_down)

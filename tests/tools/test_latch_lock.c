@@ -369,11 +369,7 @@ static void failures_are_told(void **state) {
     }
 }
 
-static const struct {
-    const char *words[8];
-    int exit_status;
-    const char *out, *err;
-} arguments[] = {
+static const latch_run_row arguments[] = {
     {{"lock"}, 2, NULL, "latch lock: which command?"},
     {{"lock", "--help"}, 0, "latch lock list [NAME]", NULL},
     {{"lock", "list", "--help"}, 0, "latch lock list: the locks", NULL},
@@ -400,8 +396,7 @@ static const struct {
 
 static void arguments_are_checked_before_anything_is_asked(void **state) {
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(arguments); i++)
-        latch_run_expect(latch_run(arguments[i].words), arguments[i].exit_status, arguments[i].out, arguments[i].err);
+    latch_run_expect_each(arguments, COUNT_OF(arguments));
 }
 
 #define ROW(test) cmocka_unit_test_setup_teardown(test, latch_items_set_up, latch_items_tear_down)

@@ -399,11 +399,7 @@ static void other_formats_have_all_of_it(void **state) {
 
 /* ── arguments ──────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static const struct {
-    const char *words[8];
-    int exit_status;
-    const char *out, *err;
-} arguments[] = {
+static const latch_run_row arguments[] = {
     {{NULL}, 2, NULL, "latch table create [NAME]"},
     {{"--help"}, 0, "latch table create [NAME]", NULL},
     {{"help"}, 0, "latch table create [NAME]", NULL},
