@@ -334,6 +334,25 @@ def test_late_outcomes_are_410_and_the_process_lives():
     assert len({row["pid"] for row in run.rows.values()}) == 1 and "complaints" not in run.lines[-1], run.log
 
 
+def test_a_late_stream_may_be_cut():
+    """Nobody waits for it any more: its connection's end is told of once."""
+    run = Run("""
+        @each_event
+        def work(c, id, fields, event):
+            if event == b'"late"':
+                late = Client()
+                late.begin_stream(id)
+                late.chunk(b"abc")
+                time.sleep(0.5)
+                late.socket.close()
+            else:
+                time.sleep(0.2)
+                c.post(id, 1)
+    """, "--concurrency", "2", "--timeout", "0.3", events={"one-a": '"late"', **{f"one-{n}": "1" for n in "bcde"}})
+    assert [run[f"one-{n}"]["outcome"] for n in "abcde"] == ["timed_out", *["answered"] * 4], (run.out, run.log)
+    assert len({row["pid"] for row in run.rows.values()}) == 1 and "complaints" not in run.lines[-1], run.log
+
+
 def test_a_mode_that_is_none_is_the_callers_at_once():
     run = Run("""
         @each_event

@@ -62,7 +62,6 @@ static void end(void *arg, struct MHD_Connection *connection, void **request, en
     if (x->next != NULL) x->next->at = x->at;
     if (x->intake.data != NULL && !x->asked && !x->hung_up && !x->server->stopping) x->intake.cut(x->intake.arg);
     if (x->streamed && !x->finished) x->writer.on_gone(x->writer.arg);
-    if (x->intake.cut != NULL && !x->asked && !x->server->stopping) x->intake.cut(x->intake.arg);
     if (x->response != NULL) MHD_destroy_response(x->response);
     latch_buffer_clean_up(&x->out);
     latch_buffer_clean_up(&x->body);
