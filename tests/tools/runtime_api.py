@@ -4,7 +4,7 @@ events at once, SnapStart, extensions, callers. Statuses are those that AWS's em
 
 Each test_… below is one entry of ctest; the function's process is a script of the test's own, over fake_runtime.py.
 """
-import json, os, pathlib, re, signal, subprocess, sys, tempfile, textwrap, time, urllib.request
+import fcntl, json, os, pathlib, re, signal, struct, subprocess, sys, tempfile, termios, textwrap, time, urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATE = """
@@ -589,6 +589,86 @@ def test_sigterm_is_for_who_registered():
     run = Run(END.replace("BEHAVIOUR", "os._exit(0)").replace("EXTENSION_TOO", "False"))
     assert "heard SIGTERM" not in run.log, run.log
     assert time.monotonic() - began < 20
+
+
+# ── where latch-local itself stands still ───────────────────────────────────────────────────────────────────────────────
+
+
+def still_counts():
+    """The twin."""
+    return str(pathlib.Path(LATCH_LOCAL).parent / "tests/tools/latch_local_still_counts")
+
+
+def play_while(stand_still, script, *options, events, program=None):
+    """The rows of a run during which stand_still(process, log) keeps latch-local from turning for a second."""
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/tmp")) as folder:
+        folder = pathlib.Path(folder)
+        (folder / "events").mkdir()
+        for name in events:
+            (folder / "events" / f"one-{name}.json").write_text(json.dumps(name))
+        (folder / "template.yaml").write_text(TEMPLATE)
+        write_bootstrap(folder, script)
+        with open(folder / "log", "w+") as log:
+            process = subprocess.Popen([program or LATCH_LOCAL, "invoke", "--json", *options, "events", "--", "./bootstrap"], cwd=folder,
+                                       text=True, stdout=subprocess.PIPE, stderr=log)
+            try:
+                stand_still(process, folder / "log")
+                rows = [json.loads(line) for line in process.communicate(timeout=60)[0].splitlines()]
+            finally:
+                process.kill()
+                process.wait()
+        told = (folder / "log").read_text()
+        assert not any(word in told for word in FORBIDDEN), told
+        return {row["event"]: row for row in rows[:-1]}, told
+
+
+def read_late(process, log):
+    """Standard output's pipe is full, and stays so."""
+    size = fcntl.fcntl(process.stdout, fcntl.F_GETPIPE_SZ)
+    until = time.monotonic() + 10
+    while struct.unpack("i", fcntl.ioctl(process.stdout, termios.FIONREAD, bytes(4)))[0] < size:
+        assert time.monotonic() < until, log.read_text()
+        time.sleep(0.005)
+    time.sleep(1)
+
+
+def be_stopped(process, log):
+    await_text(log, "(at it)")
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(1)
+    process.send_signal(signal.SIGCONT)
+
+
+def told_as_late(rows):
+    return [name for name, row in rows.items() if row["outcome"] != "answered" or row["duration_ms"] > 500 or "note" in row]
+
+
+def test_nobody_is_late_because_output_is_read_late():
+    script = """
+        together = threading.Barrier(4)
+        @each_event
+        def work(c, id, fields, event):
+            together.wait(4)
+            if event != b'"a"': time.sleep(0.1)
+            c.post(id, "x" * 300000)
+    """
+    for program in (None, still_counts()):
+        rows, log = play_while(read_late, script, "--concurrency", "4", "--timeout", "0.5", events="abcd", program=program)
+        assert len(rows) == 4 and bool(told_as_late(rows)) == bool(program), (rows, log)
+
+
+def test_nobody_is_late_because_latch_local_was_stopped():
+    script = """
+        c = Client()
+        while True:
+            id, _, _ = c.next()
+            say("at it")
+            time.sleep(0.1)
+            c.post(id, 1)
+    """
+    for program in (None, still_counts()):
+        rows, log = play_while(be_stopped, script, "--timeout", "0.5", events="a", program=program)
+        assert len(rows) == 1 and bool(told_as_late(rows)) == bool(program), (rows, log)
 
 
 # ── faults ──────────────────────────────────────────────────────────────────────────────────────────────────────────────

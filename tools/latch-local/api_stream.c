@@ -26,7 +26,7 @@ static void forget(latch_api_stream *s) {
 static size_t allowance(latch_api_stream *s, size_t len) {
     if (!s->api->config.throttle || s->bytes + len <= UNCAPPED_BYTES) return len;
     if (s->bytes < UNCAPPED_BYTES) return UNCAPPED_BYTES - s->bytes;
-    int64_t now_ns = latch_now_ns();
+    int64_t now_ns = latch_loop_now_ns(s->api->loop);
     if (s->capped_since_ns == 0) s->capped_since_ns = now_ns;
     uint64_t allowed = (uint64_t)(now_ns - s->capped_since_ns) / 1000 * CAPPED_BYTES_PER_S / 1000000, had = s->bytes - UNCAPPED_BYTES;
     size_t now = allowed > had ? (size_t)(allowed - had) : 0;
@@ -89,7 +89,7 @@ static bool take_trailers(latch_api_stream *s) {
 static void conclude(latch_api_stream *s) {
     latch_invocation *inv = s->inv;
     char message[128];
-    inv->duration_ns = latch_now_ns() - inv->given_at_ns;
+    inv->duration_ns = latch_loop_now_ns(s->api->loop) - inv->given_at_ns;
     if (s->bytes > LATCH_STREAM_BYTES) {
         snprintf(message, sizeof message, "the stream of %zu bytes is larger than the %zu that Lambda takes", s->bytes, LATCH_STREAM_BYTES);
         latch_invocation_fail(inv, LATCH_TOO_LARGE, "Function.ResponseSizeTooLarge", message);
@@ -106,7 +106,7 @@ static void conclude_cut(void *arg) {
     char message[96];
     snprintf(message, sizeof message, "the connection ended before the stream did, after %zu bytes of it", s->bytes);
     forget(s);
-    inv->duration_ns = latch_now_ns() - inv->given_at_ns;
+    inv->duration_ns = latch_loop_now_ns(api->loop) - inv->given_at_ns;
     inv->answer_lost = true;
     latch_invocation_fail(inv, LATCH_FAILED, "Runtime.TruncatedResponse", message);
     tell_sink(inv);

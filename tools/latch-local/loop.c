@@ -4,10 +4,45 @@
 #include <time.h>
 #include <unistd.h>
 
+#define NS_PER_MS INT64_C(1000000)
+#define STILL_NS (LATCH_LOOP_STILL_MS * NS_PER_MS)
+#define LATE_NS (LATCH_LOOP_LATE_MS * NS_PER_MS)
+
 bool latch_loop_init(latch_loop *loop) {
-    *loop = (latch_loop){.epoll_fd = epoll_create1(EPOLL_CLOEXEC)};
+    int64_t now_ns = latch_now_ns();
+    *loop = (latch_loop){.epoll_fd = epoll_create1(EPOLL_CLOEXEC), .clock = latch_now_ns, .now_ns = now_ns, .seen_ns = now_ns};
     return loop->epoll_fd >= 0;
 }
+
+/* ── its time ── */
+
+static int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
+
+int64_t latch_loop_now_ns(const latch_loop *loop) { return loop->now_ns + lesser(loop->clock() - loop->seen_ns, STILL_NS); }
+
+static void pass(latch_loop *loop, int64_t clock_ns, int64_t passed_ns) {
+    loop->now_ns += passed_ns;
+    loop->seen_ns = clock_ns;
+}
+
+static void pass_callback(latch_loop *loop) {
+    int64_t clock_ns = loop->clock();
+    pass(loop, clock_ns, lesser(clock_ns - loop->seen_ns, STILL_NS));
+}
+
+/* Half: the first timer has time left for what came, and fires in the end on a machine that wakes us late each time. */
+static void pass_wait(latch_loop *loop, int asked_ms) {
+    int64_t clock_ns = loop->clock(), passed_ns = clock_ns - loop->seen_ns, asked_ns = asked_ms * NS_PER_MS;
+    bool was_still = asked_ms >= 0 && passed_ns > asked_ns + LATE_NS;
+    pass(loop, clock_ns, was_still ? asked_ns / 2 : passed_ns);
+}
+
+static void call(latch_loop *loop, latch_loop_fn *fn, void *arg) {
+    fn(arg);
+    pass_callback(loop);
+}
+
+/* ── what is registered ── */
 
 void latch_loop_clean_up(latch_loop *loop) {
     close(loop->epoll_fd);
@@ -32,7 +67,7 @@ void latch_loop_disarm(latch_loop *loop, latch_timer *timer) {
 
 void latch_loop_arm(latch_loop *loop, latch_timer *timer, int64_t in_ms) {
     latch_loop_disarm(loop, timer);
-    timer->at_ns = latch_now_ns() + in_ms * 1000000;
+    timer->at_ns = latch_loop_now_ns(loop) + in_ms * NS_PER_MS;
     timer->armed = true;
     latch_timer **at = &loop->timers;
     while (*at != NULL && (*at)->at_ns <= timer->at_ns)
@@ -61,19 +96,21 @@ static latch_task *first_due(const latch_loop *loop) {
     return NULL;
 }
 
+/* ── a step ── */
+
 /* One task a step, and the list is looked through afresh: a task may have removed its neighbours. */
 static void run_tasks(latch_loop *loop) {
     latch_task *task = first_due(loop);
     if (task == NULL) return;
     task->due = false;
-    task->fn(task->arg);
+    call(loop, task->fn, task->arg);
 }
 
 static void run_timers(latch_loop *loop) {
-    while (loop->timers != NULL && loop->timers->at_ns <= latch_now_ns()) {
+    while (loop->timers != NULL && loop->timers->at_ns <= loop->now_ns) {
         latch_timer *timer = loop->timers;
         latch_loop_disarm(loop, timer);
-        timer->fn(timer->arg);
+        call(loop, timer->fn, timer->arg);
     }
 }
 
@@ -81,17 +118,19 @@ static void run_timers(latch_loop *loop) {
 static int wait_ms(const latch_loop *loop) {
     if (first_due(loop) != NULL) return 0;
     if (loop->timers == NULL) return -1;
-    int64_t left_ns = loop->timers->at_ns - latch_now_ns();
+    int64_t left_ns = loop->timers->at_ns - loop->now_ns;
     if (left_ns <= 0) return 0;
-    return left_ns > INT64_C(3600000000000) ? 3600000 : (int)((left_ns + 999999) / 1000000);
+    return left_ns > 3600000 * NS_PER_MS ? 3600000 : (int)((left_ns + NS_PER_MS - 1) / NS_PER_MS);
 }
 
 void latch_loop_step(latch_loop *loop) {
     struct epoll_event event; /* one at a time: its callback may free what a second one is about */
-    int got = epoll_wait(loop->epoll_fd, &event, 1, wait_ms(loop));
+    pass_callback(loop);      /* of whoever turns the loop */
+    int asked_ms = wait_ms(loop), got = epoll_wait(loop->epoll_fd, &event, 1, asked_ms);
+    pass_wait(loop, asked_ms);
     if (got > 0) {
         const latch_watch *watch = event.data.ptr;
-        watch->fn(watch->arg);
+        call(loop, watch->fn, watch->arg);
     }
     run_timers(loop);
     run_tasks(loop);

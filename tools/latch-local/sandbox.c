@@ -48,6 +48,8 @@ static int64_t timeout_ms(const latch_sandbox *s) {
     return s->config.timeout_ms > 0 ? s->config.timeout_ms : s->config.function->timeout_ms;
 }
 
+static int64_t now_ns(const latch_sandbox *s) { return latch_loop_now_ns(s->config.loop); }
+
 static bool is_managed(const latch_sandbox *s) { return s->slot_count > 1; }
 
 static slot *slot_of(const latch_sandbox *s, const latch_invocation *inv) {
@@ -139,7 +141,7 @@ static latch_invocation *take_first(latch_sandbox *s) {
 }
 
 static void fail(latch_sandbox *s, latch_invocation *inv, latch_outcome outcome, const char *type, const char *message) {
-    inv->duration_ns = latch_now_ns() - inv->given_at_ns;
+    inv->duration_ns = now_ns(s) - inv->given_at_ns;
     latch_invocation_fail(inv, outcome, type, message);
     finish(s, inv);
 }
@@ -151,7 +153,7 @@ static void fail_first(latch_sandbox *s, latch_outcome outcome, const char *type
         return;
     }
     latch_invocation *inv = take_first(s);
-    inv->duration_ns = latch_now_ns() - s->started_at_ns;
+    inv->duration_ns = now_ns(s) - s->started_at_ns;
     latch_invocation_fail(inv, outcome, type, message);
     inv->on_over(inv->arg, inv);
 }
@@ -219,7 +221,7 @@ static void give_all(latch_sandbox *s) {
 
 static void get_ready(latch_sandbox *s) {
     latch_loop_disarm(s->config.loop, &s->timer);
-    s->init_ns = latch_now_ns() - s->started_at_ns; /* with a snapshot: since the restore */
+    s->init_ns = now_ns(s) - s->started_at_ns; /* with a snapshot: since the restore */
     s->ready = true;
     s->restoring = false;
 }
@@ -252,7 +254,7 @@ static void take_error(latch_sandbox *s, latch_buffer body, const char *type, co
     inv->error = body;
     snprintf(inv->error_type, sizeof inv->error_type, "%s", type);
     inv->outcome = LATCH_INIT_FAILED;
-    inv->duration_ns = latch_now_ns() - s->started_at_ns;
+    inv->duration_ns = now_ns(s) - s->started_at_ns;
     inv->on_over(inv->arg, inv);
 }
 
@@ -264,7 +266,7 @@ static void on_fatal(void *arg, latch_invocation *inv) {
     latch_sandbox *s = arg;
     slot *at = slot_of(s, inv);
     s->fatal = s->done_with = true;
-    s->fatal_at_ns = latch_now_ns();
+    s->fatal_at_ns = now_ns(s);
     if (at != NULL) latch_loop_disarm(s->config.loop, &at->timer);
     arm(s, FATAL_MS);
 }
@@ -280,7 +282,7 @@ static void on_snapshot(void *arg) {
     latch_sandbox *s = arg;
     latch_process_read(&s->process);
     latch_loop_disarm(s->config.loop, &s->timer);
-    say_and_free(s, latch_format("the snapshot is taken, after an init of %.1f ms", (double)(latch_now_ns() - s->started_at_ns) / 1e6));
+    say_and_free(s, latch_format("the snapshot is taken, after an init of %.1f ms", (double)(now_ns(s) - s->started_at_ns) / 1e6));
     s->frozen = true;
     if (!s->config.debug) latch_process_signal(&s->process, SIGSTOP);
     latch_loop_post(&s->pump);
@@ -289,7 +291,7 @@ static void on_snapshot(void *arg) {
 static void restore(latch_sandbox *s) {
     s->frozen = false;
     s->restoring = true;
-    s->started_at_ns = latch_now_ns();
+    s->started_at_ns = now_ns(s);
     latch_process_signal(&s->process, SIGCONT);
     latch_api_restore(s->api);
     say(s, "restored for the first invocation");
@@ -311,7 +313,7 @@ static void ended_in_init(latch_sandbox *s, char *how) {
 /* What was accepted stands. */
 static void ended_after_outcome(latch_sandbox *s, latch_invocation *inv, const char *how) {
     if (s->fatal)
-        note(inv, "", latch_format("its process ended %.0f ms after the 500: %s", (double)(latch_now_ns() - s->fatal_at_ns) / 1e6, how));
+        note(inv, "", latch_format("its process ended %.0f ms after the 500: %s", (double)(now_ns(s) - s->fatal_at_ns) / 1e6, how));
     else if (s->timed_out)
         note(inv, "after that its process was killed: it did not ask for the next event before the deadline", NULL);
     else
@@ -323,7 +325,7 @@ static void ended_after_outcome(latch_sandbox *s, latch_invocation *inv, const c
 static void take_back(latch_sandbox *s, latch_invocation *inv, const char *how) {
     if (s->fatal)
         note(inv, "",
-             latch_format("its first process ended %.0f ms after the %s: %s", (double)(latch_now_ns() - s->fatal_at_ns) / 1e6,
+             latch_format("its first process ended %.0f ms after the %s: %s", (double)(now_ns(s) - s->fatal_at_ns) / 1e6,
                           inv->fault == LATCH_NEXT_SHUTDOWN ? "shutdown" : "500", how));
     leave_slot(s, inv);
     inv->undelivered = false;
@@ -395,7 +397,7 @@ static void start_process(latch_sandbox *s) {
     char **env = latch_environment_make(&e, environ);
     latch_api_begin(s->api);
     s->ready = s->timed_out = s->done_with = s->fatal = s->frozen = s->restoring = false;
-    s->started_at_ns = latch_now_ns();
+    s->started_at_ns = now_ns(s);
     latch_status status = latch_process_start(&s->process, s->config.argv, env, s->config.debug, &err);
     latch_environment_free(env);
     if (status != LATCH_OK) {
@@ -529,7 +531,7 @@ void latch_sandbox_hand_over(latch_sandbox *s, latch_sandbox *to) {
 bool latch_sandbox_wind_down(latch_sandbox *s) {
     if (s->process.pid == 0) return s->busy == 0 && s->first == NULL;
     if (s->busy > 0) return false;
-    int64_t now = latch_now_ns();
+    int64_t now = now_ns(s);
     if (!s->stopping) {
         s->kill_at_ns = now + STOP_GRACE_MS * INT64_C(1000000);
         begin_to_stop(s);

@@ -173,7 +173,7 @@ static void look(void *arg) {
         tell_change(w);
         return;
     }
-    int64_t now = latch_now_ns();
+    int64_t now = latch_loop_now_ns(w->config.loop);
     if (w->unsettled_since_ns == 0) w->unsettled_since_ns = now;
     bool is_long = now - w->unsettled_since_ns >= PATIENCE_MS * INT64_C(1000000);
     if (is_long) tell_wait(w, unsettled, why);
@@ -185,7 +185,8 @@ static void on_event(void *arg) {
     char events[4096];
     while (read(w->events.fd, events, sizeof events) > 0)
         ; /* what it says is of no use: only a look tells what is there now */
-    if (!w->timer.armed || w->timer.at_ns - latch_now_ns() > LOOK_MS * INT64_C(1000000)) latch_loop_arm(w->config.loop, &w->timer, LOOK_MS);
+    if (!w->timer.armed || w->timer.at_ns - latch_loop_now_ns(w->config.loop) > LOOK_MS * INT64_C(1000000))
+        latch_loop_arm(w->config.loop, &w->timer, LOOK_MS);
 }
 
 /* ── start and stop ── */
