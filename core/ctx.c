@@ -8,6 +8,7 @@
 
 #include "core/ctx_private.h"
 #include "core/log.h"
+#include "core/node.h"
 
 const latch_err *latch_error(const latch_ctx *cx) { return &cx->err; }
 int64_t latch_now_ms(const latch_ctx *cx) { return latch_clock_wall_ms(&cx->clock); }
@@ -89,11 +90,13 @@ latch_str latch_key_(latch_ctx *cx, const latch_str *parts, size_t n) {
     return (latch_str){key, len};
 }
 
-/* "the card was declined {"order_id":"o-1"}"; what can't be shown is left out. */
+/* "the card was declined {"order_id":"o-1"}"; what can't be shown is left out, what is secret taken out: the message is logged. */
 static latch_status set_with_pairs(latch_ctx *cx, latch_status status, const char *message, const latch_pair *pairs) {
-    latch_str details = {NULL, 0};
-    if (pairs->name == NULL || latch_json_text(cx, latch_object_(cx, pairs), &details) != LATCH_OK || details.ptr == NULL)
-        return latch_err_set(&cx->err, status, "%s", message);
+    latch_text_writer t = latch_text_begin(cx->arena);
+    if (pairs->name != NULL) latch_text_pairs(&t, pairs, false);
+    latch_str details = latch_text_end(&t);
+    if (pairs->name == NULL || details.ptr == NULL) return latch_err_set(&cx->err, status, "%s", message);
+    details.len = latch_redact_json(cx->log != NULL ? &cx->log->redact : NULL, t.at, details.len);
     return latch_err_set(&cx->err, status, "%s %.*s", message, LATCH_ARG(details));
 }
 

@@ -36,7 +36,7 @@ latch_str latch_key_(latch_ctx *cx, const latch_str *parts, size_t n) LATCH_NONN
  * return latch_refuse(cx, LATCH_MISSING, "no such product", "sku", sku);              the message is shown to an HTTP client
  *
  * latch_refuse takes the refusals of core/status.h and LATCH_E_INPUT; anything else becomes LATCH_E_MISUSE. A message of over 255 bytes is
- * cut; pairs that can't be shown (a full arena, text that is not UTF-8) are left out.
+ * cut; pairs that can't be shown (a full arena, text that is not UTF-8) are left out, and secrets taken out, as of the log's.
  */
 #define latch_fail(cx, type, ...) latch_fail_((cx), "" type, LATCH_FIRST_(__VA_ARGS__), LATCH_PAIRS_(__VA_ARGS__))
 #define latch_refuse(cx, refusal, ...) latch_refuse_((cx), (refusal), LATCH_FIRST_(__VA_ARGS__), LATCH_PAIRS_(__VA_ARGS__))

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/log.h"
 #include "core/node.h"
 
 #define DEPTH_MAX 128
@@ -275,6 +276,33 @@ static latch_str wanted(char room[64], const latch_into *into, yyjson_val *found
     return (latch_str){room, t.len};
 }
 
+/* Whether a name on the way to the field says that what stands there is secret. The document's own says nothing. */
+static bool is_secret(const latch_redact *redact, const struct latch_node *node, const char *field) {
+    if (latch_redact_is_secret(redact, latch_str_of(field))) return true;
+    for (; node->parent != NULL; node = node->parent) {
+        if (node->path != NULL && latch_redact_is_secret(redact, latch_str_of(node->path))) return true;
+    }
+    return false;
+}
+
+/* A wrong value's beginning; of a secret no more than its length: the message goes into logs and traces. */
+static latch_str shown(char room[SHOWN_BYTES + 16], latch_json v, const latch_field *field, yyjson_val *found) {
+    const latch_redact *redact = v.cx->log != NULL ? &v.cx->log->redact : NULL;
+    latch_text_writer t = {.at = room, .cap = SHOWN_BYTES + 16};
+    bool empty = yyjson_is_str(found) && yyjson_get_len(found) == 0;
+    if (empty || !is_secret(redact, v.node, field->path)) {
+        latch_text_parsed(&t, found);
+        return latch_str_cut((latch_str){room, latch_redact_json(redact, room, t.len)}, SHOWN_BYTES);
+    }
+    latch_text_put(&t, LATCH_STR("***"));
+    if (yyjson_is_str(found)) {
+        latch_text_put(&t, LATCH_STR(" ("));
+        latch_text_uint(&t, yyjson_get_len(found));
+        latch_text_put(&t, yyjson_get_len(found) == 1 ? LATCH_STR(" byte)") : LATCH_STR(" bytes)"));
+    }
+    return (latch_str){room, t.len};
+}
+
 /* "body.qty: is 0, want a whole number from 1 to 100" */
 static latch_status mismatch(latch_json v, const latch_field *field, yyjson_val *found) {
     char path_room[PATH_BYTES], want_room[64], is_room[SHOWN_BYTES + 16];
@@ -285,9 +313,7 @@ static latch_status mismatch(latch_json v, const latch_field *field, yyjson_val 
         (void)latch_err_set(&v.cx->err, kind, "%.*s: is missing, want %.*s", LATCH_ARG(path), LATCH_ARG(want));
         return complained(v.cx, kind);
     }
-    latch_text_writer t = {.at = is_room, .cap = sizeof is_room};
-    latch_text_parsed(&t, found);
-    latch_str is = latch_str_cut((latch_str){is_room, t.len}, SHOWN_BYTES);
+    latch_str is = shown(is_room, v, field, found);
     (void)latch_err_set(&v.cx->err, kind, "%.*s: is %.*s, want %.*s", LATCH_ARG(path), LATCH_ARG(is), LATCH_ARG(want));
     return complained(v.cx, kind);
 }

@@ -138,7 +138,7 @@ static size_t mask_string(body *b, size_t from) {
     size_t past = past_string(b, from);
     if (is_name(b, past)) return past;
     bool closed = past - from >= 2 && b->at[past - 1] == '"';
-    return closed ? replace(b, from + 1, past - 1, MASK) + 1 : past;
+    return closed ? replace(b, from + 1, past - 1, MASK) + 1 : replace(b, from + 1, past, MASK); /* not closed: the text was cut */
 }
 
 /* The value at `from` and whatever is in it. Where it ends. */

@@ -1,5 +1,5 @@
 /*
- * core/redact.h - what must not end in a log: taken out of a record before it is written. For core/log.c.
+ * core/redact.h - what must not end in a log: taken out of a record before it is written, and of messages that go there. For core/.
  *
  * By name: the value of each pair, and of each member of JSON within a pair at any depth, whose name says that it is secret. A name is read
  * as words, however it is written ("apiKey", "API_KEY" and "x-api-key" have the words api and key), without case, its first 127 bytes. Secret are
@@ -8,11 +8,13 @@
  *   api key · access key · private key · signing key · client key · connection string
  *
  * as whole words, one after the other: "secret_name" and "sessionToken" are, "tokens_used" and "secretary" aren't. LATCH_LOG_REDACT adds names,
- * separated by commas: "ssn, card number". Text becomes "***", a number 0; true, false and null stay; of lists and objects whatever is in them.
+ * separated by commas: "ssn, card number". Text becomes "***", of one or two bytes as many stars, a number 0; true, false and null stay; of lists
+ * and objects whatever is in them. Messages that Latch makes are without them too: of a field that latch_read found wrong ("body.password: is ***
+ * (7 bytes), want text of 12 to 80 bytes"), and with the pairs of latch_fail and latch_refuse.
  *
  * By form, anywhere in a record: AWS's access key ids (AKIA or ASIA and 16 more), which become "AKIA***"; what AWS_SECRET_ACCESS_KEY,
  * AWS_SESSION_TOKEN and AWS_CONTAINER_AUTHORIZATION_TOKEN had at the start, where that is 16 bytes or longer.
- * It is a net, not a promise: a secret inside the text of a message, or JSON inside of a text, stays what it is.
+ * It is a net, not a promise: a secret inside the text of your message, or JSON inside of a text, stays what it is.
  */
 #ifndef LATCH_CORE_REDACT_H
 #define LATCH_CORE_REDACT_H

@@ -159,6 +159,9 @@ static void fails_with_a_type_and_values(void **state) {
     assert_string_equal(err->type, "CardDeclined");
     assert_string_equal(err->message, "the card was declined {\"order_id\":\"o-\\\"1\\\"\",\"tries\":2}");
     assert_false(err->for_client);
+    assert_int_equal(latch_fail(&r.cx, "Login", "no such user", "user", "ann", "password", "hunter2", "pin_token", latch_int(1234)),
+                     LATCH_E_HANDLER);
+    assert_string_equal(r.cx.err.message, "no such user {\"user\":\"ann\",\"password\":\"***\",\"pin_token\":0}");
     assert_int_equal(latch_fail(&r.cx, "Plain", "no values"), LATCH_E_HANDLER);
     assert_string_equal(err->message, "no values");
     assert_int_equal(latch_fail(&r.cx, "AnErrorTypeThatIsLongerThanTheFortyEightBytesThereAreForIt", "x"), LATCH_E_HANDLER);

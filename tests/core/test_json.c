@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/log.h"
 #include "tests/check.h"
 #include "tests/core/room.h"
 
@@ -156,6 +157,58 @@ static void says_what_is_wrong(void **state) {
         latch_into_kind kind = rows[k].into.kind;
         if (!zero[kind]) fail_msg("row %zu: the variable isn't zero", k);
     }
+}
+
+/* The message is logged, and posted as the invocation's error. */
+static void shows_no_secret(void **state) {
+    static const char doc[] =
+        "{\"password\":\"hunter2\",\"pin_token\":1234,\"empty_secret\":\"\",\"card\":{\"number\":\"4111\",\"cookies\":[\"c-1\",7]},"
+        "\"login\":{\"user\":\"ann\",\"password\":\"hunter2\"},"
+        "\"late\":{\"user\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\",\"password\":\"hunter2hunter2hunter2\"}}";
+    latch_str s;
+    int64_t i;
+    bool b;
+    const struct {
+        const char *path, *says;
+        latch_into into;
+    } rows[] = {
+        {"password", "tokens.password: is *** (7 bytes), want text of 12 to 80 bytes", latch_bytes(&s, 12, 80)},
+        {"password", "tokens.password: is *** (7 bytes), want a whole number", latch_i_int_(&i)},
+        {"pin_token", "tokens.pin_token: is ***, want a whole number from 0 to 9", latch_range(&i, 0, 9)},
+        {"empty_secret", "tokens.empty_secret: is \"\", want text", latch_i_str_(&s)},
+        {"card.cookies[0]", "tokens.card.cookies[0]: is *** (3 bytes), want a whole number", latch_i_int_(&i)},
+        {"card.cookies[1]", "tokens.card.cookies[1]: is ***, want text", latch_i_str_(&s)},
+        {"card.number", "tokens.card.number: is \"4111\", want a whole number",
+         latch_i_int_(&i)}, /* the document's name is none of the field's */
+        {"login", "tokens.login: is {\"user\":\"ann\",\"password\":\"***\"}, want true or false", latch_i_bool_(&b)},
+        {"late", "tokens.late: is {\"user\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\",\"password\":\"***, want text",
+         latch_i_str_(&s)}, /* cut within it */
+    };
+    latch_json v;
+    (void)state;
+    assert_int_equal(latch_parse(&r.cx, "tokens", latch_str_of(doc), &v), LATCH_OK);
+    for (size_t k = 0; k < COUNT_OF(rows); k++) {
+        const latch_field fields[] = {{rows[k].path, rows[k].into}, {NULL, latch_i_str_(NULL)}};
+        assert_int_equal(latch_read_(v, fields), LATCH_E_INPUT);
+        assert_string_equal(r.cx.err.message, rows[k].says);
+    }
+}
+
+/* Within what was read, and by a name that the environment adds. */
+static void shows_no_secret_of_a_secret_object(void **state) {
+    const latch_log log = {.fd = -1, .redact = {.extra = "card number"}};
+    latch_json v = parsed("{\"credentials\":{\"user\":\"ann\"},\"cardNumber\":\"4111\"}"), credentials;
+    int64_t i;
+    (void)state;
+    assert_int_equal(latch_read(v, "credentials", &credentials), LATCH_OK);
+    assert_int_equal(latch_read(credentials, "user", &i), LATCH_E_INPUT);
+    assert_string_equal(r.cx.err.message, "body.credentials.user: is *** (3 bytes), want a whole number");
+    assert_int_equal(latch_read(v, "cardNumber", &i), LATCH_E_INPUT);
+    assert_string_equal(r.cx.err.message, "body.cardNumber: is \"4111\", want a whole number");
+    r.cx.log = &log;
+    assert_int_equal(latch_read(v, "cardNumber", &i), LATCH_E_INPUT);
+    r.cx.log = NULL;
+    assert_string_equal(r.cx.err.message, "body.cardNumber: is *** (4 bytes), want a whole number");
 }
 
 static void shows_the_beginning_of_a_long_text(void **state) {
@@ -728,6 +781,8 @@ static const struct CMUnitTest tests[] = {
     ROW(reads_big_whole_numbers_as_doubles),
     ROW(gives_values_for_what_is_absent),
     ROW(says_what_is_wrong),
+    ROW(shows_no_secret),
+    ROW(shows_no_secret_of_a_secret_object),
     ROW(shows_the_beginning_of_a_long_text),
     ROW(what_was_fetched_is_no_clients_fault),
     ROW(writes_every_variable_and_tells_the_first_error),

@@ -424,7 +424,9 @@ static void takes_secrets_out_of_json(void **state) {
         {"{\"credentials\":[],\"cookie\":\"12345\",\"z\":1}", "{\"credentials\":[],\"cookie\":\"***\",\"z\":1}"},
         {"{\"pass\xC3\xA9\":\"x\",\"secret\":\"\xC3\xA9\xC3\xA9\"}", "{\"pass\xC3\xA9\":\"x\",\"secret\":\"***\"}"},
         {",\"secret\":\"abcd\"}", ",\"secret\":\"***\"}"}, /* as a record's pairs begin */
-        {"{\"secret\":\"abc", "{\"secret\":\"abc"},        /* cut short: nothing is read behind it */
+        {"{\"secret\":\"abcd", "{\"secret\":\"***"},       /* cut short: nothing is read behind it, and nothing stays */
+        {"{\"a\":\"abcd", "{\"a\":\"abcd"},
+        {"{\"secret\":\"", "{\"secret\":\""},
         {"{\"secret\":", "{\"secret\":"},
     };
     (void)state;
