@@ -89,7 +89,7 @@ static void run_one(batch *b, size_t i) {
     if (!b->failed[i]) return;
     char place[48];
     snprintf(place, sizeof place, "event.Records[%zu]", i);
-    latch_outcome_log(&one, "record failed", place);
+    latch_outcome_log(&one, "record failed", &(latch_outcome_record){place, b->heads[i].identifier});
     b->last = one.err;
     latch_arena_rewind(b->cx->arena, mark);
 }

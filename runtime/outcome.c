@@ -32,13 +32,14 @@ latch_status latch_outcome_fits(latch_ctx *cx, latch_str reply) {
     return LATCH_E_HANDLER;
 }
 
-void latch_outcome_log(latch_ctx *cx, const char *message, const char *record) {
+void latch_outcome_log(latch_ctx *cx, const char *message, const latch_outcome_record *record) {
     latch_level level = latch_is_refusal(cx->err.status) && record != NULL ? LATCH_WARN : LATCH_ERROR;
     latch_pair pairs[] = {
         {"errorType", latch_v_cstr_(cx->err.type)},
         {"errorMessage", latch_v_cstr_(cx->err.message)},
         {"stackTrace", latch_v_json_(latch_array(cx))},
-        {record != NULL ? "record" : NULL, latch_v_cstr_(record)},
+        {record != NULL ? "record" : NULL, latch_v_cstr_(record != NULL ? record->place : NULL)},
+        {"recordId", latch_v_str_(record != NULL ? record->id : LATCH_STR(""))},
         {NULL, {LATCH_V_NULL, {.i = 0}}},
     };
     latch_log_(cx, level, message, pairs);

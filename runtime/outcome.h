@@ -16,8 +16,13 @@ LATCH_NODISCARD latch_status latch_outcome_skipped(latch_ctx *cx, latch_str *rep
 /* LATCH_E_HANDLER of the type ResponseSizeTooLarge, naming both sizes, where the service would refuse it. */
 LATCH_NODISCARD latch_status latch_outcome_fits(latch_ctx *cx, latch_str reply);
 
-/* One log record of an invocation, or of a record of a batch (`record` is its place), that failed. */
-void latch_outcome_log(latch_ctx *cx, const char *message, const char *record);
+typedef struct latch_outcome_record { /* of a batch, as whoever reads the log finds it again */
+    const char *place;                /* "event.Records[3]" */
+    latch_str id;                     /* what it is reported by: a messageId, a sequence number */
+} latch_outcome_record;
+
+/* One log record of an invocation, or of a record of a batch, that failed. `record` NULL: it is none. */
+void latch_outcome_log(latch_ctx *cx, const char *message, const latch_outcome_record *record);
 
 /* One invocation, from the event's bytes to the reply's; the scope has ended. Not LATCH_OK: cx's error is what is to be reported. */
 LATCH_NODISCARD latch_status latch_event_run(latch_ctx *cx, const latch_handler *handler, latch_str bytes, latch_str *reply);

@@ -3,7 +3,7 @@
  *
  * The handler runs once per record, in their order, each with a cx of its own: its error, its locks and its memory end with the record.
  * LATCH_OK takes the record off; so do LATCH_SEEN, LATCH_UNDONE and the entry's .skip_if. Anything else reports it in batchItemFailures
- * and is logged; the other records go on. That needs FunctionResponseTypes: [ReportBatchItemFailures] in the event source mapping: without
+ * and is logged with the same id, as "recordId"; the other records go on. That needs FunctionResponseTypes: [ReportBatchItemFailures] in the event source mapping: without
  * it Lambda doesn't look at the list, and a failed record counts as done.
  *
  * Order, and what AWS does with the list:

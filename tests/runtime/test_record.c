@@ -100,7 +100,7 @@ static void decides_by_the_status_of_a_record(void **state) {
         if (rows[i].level == NULL) assert_string_equal(call.written, "");
         if (rows[i].level == NULL) continue;
         assert_non_null(strstr(call.written, rows[i].level));
-        assert_non_null(strstr(call.written, "\"record\":\"event.Records[0]\""));
+        assert_non_null(strstr(call.written, "\"record\":\"event.Records[0]\",\"recordId\":\"a\"}"));
         assert_non_null(strstr(call.written, "\"errorMessage\":\"no\""));
     }
 }
