@@ -111,10 +111,10 @@ static bool read_gets(latch_op *op, gets *all) {
 
 static bool find_gets(latch_op *op, const gets *all) {
     bool ok = true;
-    pthread_rwlock_rdlock(&op->engine->lock);
+    pthread_mutex_lock(&op->engine->lock);
     for (size_t i = 0; ok && i < all->count; i++)
         ok = all->of[i].read.table->dropped ? latch_op_missing_table(op) : latch_read_find(op, &all->of[i].read);
-    pthread_rwlock_unlock(&op->engine->lock);
+    pthread_mutex_unlock(&op->engine->lock);
     return ok;
 }
 

@@ -30,25 +30,13 @@ static uint64_t random_seed(void) {
     return seed;
 }
 
-/* Without it glibc lets readers pass waiting writers for ever. */
-static int init_lock(pthread_rwlock_t *lock) {
-    pthread_rwlockattr_t attributes;
-    pthread_rwlockattr_init(&attributes);
-#ifdef __GLIBC__
-    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-#endif
-    int failed = pthread_rwlock_init(lock, &attributes);
-    pthread_rwlockattr_destroy(&attributes);
-    return failed;
-}
-
 latch_status latch_embedded_init(latch_embedded **out, const latch_embedded_options *options, latch_err *err) {
     static const latch_embedded_options defaults = {0};
     *out = NULL;
     if (options == NULL) options = &defaults;
     if (options->lag_ms < 0) return latch_err_set(err, LATCH_E_MISUSE, "embedded store: lag_ms is negative");
     latch_embedded *engine = calloc(1, sizeof *engine);
-    if (engine == NULL || init_lock(&engine->lock) != 0) {
+    if (engine == NULL || pthread_mutex_init(&engine->lock, NULL) != 0) {
         free(engine);
         return latch_err_set(err, LATCH_E_NOMEM, "embedded store: no memory");
     }
@@ -67,18 +55,18 @@ void latch_embedded_clean_up(latch_embedded *engine) {
         latch_memtable_release(engine->tables[i]);
     latch_budget_free(&engine->budget, engine->tables);
     latch_tokens_clean_up(engine);
-    pthread_rwlock_destroy(&engine->lock);
+    pthread_mutex_destroy(&engine->lock);
     free(engine);
 }
 
 latch_embedded_stats latch_embedded_measure(latch_embedded *engine) {
     latch_embedded_stats stats = {
         .bytes = atomic_load(&engine->budget.used), .max_bytes = engine->budget.max, .requests = atomic_load(&engine->requests)};
-    pthread_rwlock_rdlock(&engine->lock);
+    pthread_mutex_lock(&engine->lock);
     stats.tables = engine->table_count;
     for (size_t i = 0; i < engine->table_count; i++)
         stats.items += engine->tables[i]->live[0].count;
-    pthread_rwlock_unlock(&engine->lock);
+    pthread_mutex_unlock(&engine->lock);
     return stats;
 }
 
@@ -111,16 +99,16 @@ void latch_engine_schedule(latch_embedded *engine, const latch_memtable *table) 
     if (due_at_ms < atomic_load(&engine->due_at_ms)) atomic_store(&engine->due_at_ms, due_at_ms);
 }
 
-/* Reads alone take no write lock, unless there is something to remove or to show. */
+/* Takes the lock only where there is something to remove or to show. */
 static void tick(latch_embedded *engine, int64_t now_ms) {
     if (atomic_load(&engine->due_at_ms) > now_ms) return;
-    pthread_rwlock_wrlock(&engine->lock);
+    pthread_mutex_lock(&engine->lock);
     atomic_store(&engine->due_at_ms, LATCH_NEVER);
     for (size_t i = 0; i < engine->table_count; i++) {
         latch_memtable_tick(engine->tables[i], now_ms);
         latch_engine_schedule(engine, engine->tables[i]);
     }
-    pthread_rwlock_unlock(&engine->lock);
+    pthread_mutex_unlock(&engine->lock);
 }
 
 /* ── what an operation holds ───────────────────────────────────────────────────────────────────────────────────────── */
@@ -160,21 +148,14 @@ static void release_all(latch_op *op) {
         }
 }
 
-bool latch_op_lock_for_write(latch_op *op, const latch_memtable *table) {
-    pthread_rwlock_wrlock(&op->engine->lock);
+bool latch_op_lock(latch_op *op, const latch_memtable *table) {
+    pthread_mutex_lock(&op->engine->lock);
     if (!table->dropped) return true;
-    pthread_rwlock_unlock(&op->engine->lock);
+    pthread_mutex_unlock(&op->engine->lock);
     return latch_op_missing_table(op);
 }
 
-bool latch_op_lock_for_read(latch_op *op, const latch_memtable *table) {
-    pthread_rwlock_rdlock(&op->engine->lock);
-    if (!table->dropped) return true;
-    pthread_rwlock_unlock(&op->engine->lock);
-    return latch_op_missing_table(op);
-}
-
-void latch_op_unlock(latch_op *op) { pthread_rwlock_unlock(&op->engine->lock); }
+void latch_op_unlock(latch_op *op) { pthread_mutex_unlock(&op->engine->lock); }
 
 /* ── faults ────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 

@@ -16,7 +16,7 @@
 typedef struct latch_tokens latch_tokens; /* of TransactWriteItems: transact.c */
 
 struct latch_embedded {
-    pthread_rwlock_t lock; /* tables and all that is in them; tokens */
+    pthread_mutex_t lock; /* tables and all that is in them; tokens. For reading as well: it is held for microseconds */
     latch_clock clock;
     uint64_t seed;
     int64_t lag_ms;
@@ -56,13 +56,12 @@ latch_op_fn latch_op_batch_get, latch_op_batch_write, latch_op_transact_get, lat
 bool latch_op_full(latch_op *op);                                                            /* the arena is; returns false */
 bool latch_op_over_bound(latch_op *op);                                                      /* the engine is; returns false */
 bool latch_op_missing_table(latch_op *op);                                                   /* ResourceNotFoundException; returns false */
-bool latch_op_hold(latch_op *op, latch_stored *stored);                                      /* under the lock, either; NULL: nothing */
+bool latch_op_hold(latch_op *op, latch_stored *stored);                                      /* under the lock; NULL: nothing */
 bool latch_op_hold_table(latch_op *op, latch_memtable *table);                               /* likewise */
 int latch_name_order(latch_str a, latch_str b);                                              /* of bytes: <0, 0, >0 */
-latch_memtable *latch_engine_find(const latch_embedded *engine, latch_str name, size_t *at); /* read; `at`: where it is or would be */
-void latch_engine_schedule(latch_embedded *engine, const latch_memtable *table);             /* write; after a change */
-bool latch_op_lock_for_write(latch_op *op, const latch_memtable *table);                     /* false, unlocked: the table is gone */
-bool latch_op_lock_for_read(latch_op *op, const latch_memtable *table);
+latch_memtable *latch_engine_find(const latch_embedded *engine, latch_str name, size_t *at); /* locked; `at`: where it is or would be */
+void latch_engine_schedule(latch_embedded *engine, const latch_memtable *table);             /* locked; after a change */
+bool latch_op_lock(latch_op *op, const latch_memtable *table);                               /* false, unlocked: the table is gone */
 void latch_op_unlock(latch_op *op);
 
 /* The answer: false where `value` is NULL or the arena full. Names are literals. */
@@ -153,7 +152,7 @@ typedef struct latch_read { /* one item's */
 } latch_read;
 
 bool latch_read_one(latch_op *op, yyjson_val *object, latch_read *out); /* `object` has TableName, Key, ProjectionExpression … */
-bool latch_read_find(latch_op *op, latch_read *read);                   /* under the lock, either */
+bool latch_read_find(latch_op *op, latch_read *read);                   /* under the lock */
 yyjson_mut_val *latch_read_write(latch_op *op, const latch_read *read); /* of what was found; NULL: the arena is full */
 
 /* ── write.c ───────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -178,7 +177,7 @@ typedef enum latch_write_outcome {
 } latch_write_outcome;
 
 bool latch_write_read(latch_op *op, yyjson_val *object, latch_verb verb, latch_write *out);
-latch_write_outcome latch_write_prepare(latch_op *op, latch_write *write); /* under the write lock; then make or not, and drop */
+latch_write_outcome latch_write_prepare(latch_op *op, latch_write *write); /* under the lock; then make or not, and drop */
 
 /* ── batch.c ─────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -201,7 +200,7 @@ typedef struct latch_writes { /* of one request */
 bool latch_writes_init(latch_op *op, latch_writes *out, size_t room);
 bool latch_writes_repeat(const latch_writes *all, const latch_write *w); /* one of them is on the same item */
 bool latch_writes_lock(latch_op *op, const latch_writes *all);           /* for write; false, unlocked: a table is gone */
-void latch_writes_make(latch_op *op, latch_writes *all);                 /* under the write lock; all are prepared */
+void latch_writes_make(latch_op *op, latch_writes *all);                 /* under the lock; all are prepared */
 void latch_writes_drop(latch_writes *all);
 
 void latch_tokens_clean_up(latch_embedded *engine);

@@ -2,7 +2,7 @@
  * store/embedded/memtable.h - a table in memory: its items in their orders, changed by changes that are prepared (which may fail) and
  * then made (which can't).
  *
- * Whoever calls says which lock of the engine it needs: `read` or `write`; `none` for what is atomic or never changes.
+ * `locked`: whoever calls has the engine's lock. `none`: it is needed for nothing that is atomic or never changes.
  */
 #ifndef LATCH_STORE_EMBEDDED_MEMTABLE_H
 #define LATCH_STORE_EMBEDDED_MEMTABLE_H
@@ -15,7 +15,7 @@ typedef struct latch_delayed latch_delayed;
 typedef struct latch_memtable {
     _Atomic uint32_t refs;
     bool dropped;        /* no longer in the engine: a request that still holds it starts again */
-    latch_schema schema; /* its billing, units and protection change under the write lock; all else never does */
+    latch_schema schema; /* its billing, units and protection change under the lock; all else never does */
     latch_budget *budget;
     uint64_t seed;
     int64_t lag_ms;
@@ -39,7 +39,7 @@ void latch_memtable_release(latch_memtable *table); /* none; the last one frees 
 /* ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 latch_position latch_memtable_position(const latch_memtable *table, const latch_item *item); /* none; of its table key */
-latch_stored *latch_memtable_find(const latch_memtable *table, const latch_position *position, bool consistent); /* read; not kept */
+latch_stored *latch_memtable_find(const latch_memtable *table, const latch_position *position, bool consistent); /* locked; not kept */
 const latch_index *latch_memtable_index(const latch_memtable *table, const latch_index_schema *index,
                                         bool consistent); /* none; NULL: own */
 
@@ -54,7 +54,7 @@ typedef struct latch_change {
 } latch_change;
 
 /*
- * write. `item` NULL deletes; `before` is what the table has. False: over the bound, nothing is held. Then latch_change_make, which
+ * locked. `item` NULL deletes; `before` is what the table has. False: over the bound, nothing is held. Then latch_change_make, which
  * can't fail, or not; and in the end, with no lock, latch_change_drop. Until then before and after may be read.
  */
 bool latch_change_prepare(latch_change *change, latch_memtable *table, latch_stored *before, const latch_item *item, int64_t now_ms);
@@ -65,8 +65,8 @@ void latch_change_drop(latch_change *change);
 
 #define LATCH_NEVER INT64_MAX
 
-int64_t latch_memtable_due_at_ms(const latch_memtable *table);   /* read; when there is something to do; LATCH_NEVER */
-void latch_memtable_tick(latch_memtable *table, int64_t now_ms); /* write; removes what has expired, shows what has lagged */
-void latch_memtable_set_ttl(latch_memtable *table, latch_str attribute, int64_t now_ms); /* write; empty: off. Looks at every item */
+int64_t latch_memtable_due_at_ms(const latch_memtable *table);   /* locked; when there is something to do; LATCH_NEVER */
+void latch_memtable_tick(latch_memtable *table, int64_t now_ms); /* locked; removes what has expired, shows what has lagged */
+void latch_memtable_set_ttl(latch_memtable *table, latch_str attribute, int64_t now_ms); /* locked; empty: off. Looks at every item */
 
 #endif

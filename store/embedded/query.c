@@ -83,7 +83,7 @@ static int place_in_query(const void *range, const latch_treap_node *node) {
     return order <= 0 ? -1 : 0;
 }
 
-/* ── collecting, under the read lock ───────────────────────────────────────────────────────────────────────────────── */
+/* ── collecting, under the lock ───────────────────────────────────────────────────────────────────────────────── */
 
 static bool make_room(latch_op *op, page *p) {
     if (p->count < p->room) return true;
@@ -134,7 +134,7 @@ static bool collect_scan(latch_op *op, page *p, const latch_index *index) {
 
 /* Of a local index, unlike of a global one, a consistent read is one. */
 static bool collect(latch_op *op, page *p) {
-    if (!latch_op_lock_for_read(op, p->table)) return false;
+    if (!latch_op_lock(op, p->table)) return false;
     const latch_index *index = latch_memtable_index(p->table, p->index, p->consistent);
     bool ok = p->is_query ? collect_query(op, p, index) : collect_scan(op, p, index);
     latch_op_unlock(op);

@@ -30,7 +30,7 @@ bool latch_op_get_item(latch_op *op) {
     latch_capacity_mode mode;
     if (!latch_read_one(op, op->request, &r) || !latch_op_capacity_mode(op, &mode)) return false;
     r.consistent = latch_member_true(op->request, "ConsistentRead");
-    if (!latch_op_lock_for_read(op, r.table)) return false;
+    if (!latch_op_lock(op, r.table)) return false;
     bool held = latch_read_find(op, &r);
     latch_op_unlock(op);
     if (!held || (r.found != NULL && !latch_op_add(op, op->answer, "Item", latch_read_write(op, &r)))) return false;

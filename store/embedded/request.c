@@ -227,10 +227,10 @@ bool latch_op_table_named(latch_op *op, latch_str name, latch_memtable **out) {
     *out = NULL;
     name = without_arn(name);
     if (!latch_schema_check_name(name, op->arena, &op->fault)) return false;
-    pthread_rwlock_rdlock(&op->engine->lock);
+    pthread_mutex_lock(&op->engine->lock);
     *out = latch_engine_find(op->engine, name, NULL);
     bool held = *out != NULL && latch_op_hold_table(op, *out);
-    pthread_rwlock_unlock(&op->engine->lock);
+    pthread_mutex_unlock(&op->engine->lock);
     return held || (*out == NULL && latch_op_missing_table(op));
 }
 

@@ -105,7 +105,7 @@ static bool add_billing(latch_op *op, yyjson_mut_val *object, const latch_memtab
            latch_op_add_real(op, billing, "LastUpdateToPayPerRequestDateTime", (double)table->on_demand_at_ms / 1000);
 }
 
-/* read. An index's bytes are known only by reading all of it: where it projects all, they are counted as the table's average. */
+/* locked. An index's bytes are known only by reading all of it: where it projects all, they are counted as the table's average. */
 static sizes *measure(latch_op *op, const latch_memtable *table) {
     size_t count = table->schema.index_count + 1;
     sizes *all = latch_arena_alloc(op->arena, count * sizeof *all);
@@ -118,7 +118,7 @@ static sizes *measure(latch_op *op, const latch_memtable *table) {
     return all;
 }
 
-/* read */
+/* locked */
 static bool describe(latch_op *op, const char *name, const latch_memtable *table, const char *status) {
     const latch_schema *schema = &table->schema;
     yyjson_mut_val *out = latch_op_object(op, op->answer, name);
@@ -133,15 +133,15 @@ static bool describe(latch_op *op, const char *name, const latch_memtable *table
 }
 
 bool latch_op_describe(latch_op *op, const char *name, const latch_memtable *table, const char *status) {
-    pthread_rwlock_rdlock(&op->engine->lock);
+    pthread_mutex_lock(&op->engine->lock);
     bool done = describe(op, name, table, status);
-    pthread_rwlock_unlock(&op->engine->lock);
+    pthread_mutex_unlock(&op->engine->lock);
     return done;
 }
 
 /* ── creating and deleting ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* write */
+/* locked */
 static bool insert_table(latch_embedded *engine, latch_memtable *table, size_t at) {
     if (engine->table_count == engine->table_room) {
         size_t room = engine->table_room == 0 ? 8 : 2 * engine->table_room;
@@ -161,10 +161,10 @@ static bool insert_table(latch_embedded *engine, latch_memtable *table, size_t a
 
 static bool publish(latch_op *op, latch_memtable *table) {
     size_t at;
-    pthread_rwlock_wrlock(&op->engine->lock);
+    pthread_mutex_lock(&op->engine->lock);
     bool exists = latch_engine_find(op->engine, table->schema.name, &at) != NULL;
     op->applied = !exists && insert_table(op->engine, table, at);
-    pthread_rwlock_unlock(&op->engine->lock);
+    pthread_mutex_unlock(&op->engine->lock);
     if (exists) return latch_fault_set(&op->fault, op->arena, "ResourceInUseException", "Cannot create preexisting table");
     return op->applied || latch_op_over_bound(op);
 }
@@ -192,7 +192,7 @@ bool latch_op_describe_table(latch_op *op) {
 bool latch_op_delete_table(latch_op *op) {
     latch_memtable *table;
     size_t at;
-    if (!latch_op_table(op, op->request, &table) || !latch_op_lock_for_write(op, table)) return false;
+    if (!latch_op_table(op, op->request, &table) || !latch_op_lock(op, table)) return false;
     bool is_protected = table->schema.is_protected;
     if (is_protected || !describe(op, "TableDescription", table, "DELETING")) {
         latch_op_unlock(op);
@@ -228,7 +228,7 @@ bool latch_op_list_tables(latch_op *op) {
     yyjson_mut_val *names = latch_op_list(op, op->answer, "TableNames");
     if (names == NULL || !read_limit(op, &limit)) return false;
     if (from.ptr != NULL && !latch_schema_check_name(from, op->arena, &op->fault)) return false;
-    pthread_rwlock_rdlock(&engine->lock);
+    pthread_mutex_lock(&engine->lock);
     if (from.ptr != NULL && latch_engine_find(engine, from, &at) != NULL) at++;
     bool ok = true;
     for (; ok && at < engine->table_count && limit > 0; at++, limit--) {
@@ -236,7 +236,7 @@ bool latch_op_list_tables(latch_op *op) {
         ok = yyjson_mut_arr_add_strncpy(op->doc, names, last.ptr, last.len);
     }
     if (ok && at < engine->table_count) ok = yyjson_mut_obj_add_strncpy(op->doc, op->answer, "LastEvaluatedTableName", last.ptr, last.len);
-    pthread_rwlock_unlock(&engine->lock);
+    pthread_mutex_unlock(&engine->lock);
     return ok || latch_op_full(op);
 }
 
@@ -254,7 +254,7 @@ static bool read_ttl(latch_op *op, latch_str *attribute, bool *on) {
                          "Names of key attributes and attributes projected into an index must be between 1 and 255 characters, inclusive");
 }
 
-/* write */
+/* locked */
 static bool set_ttl(latch_op *op, latch_memtable *table, latch_str attribute, bool on) {
     latch_str now = latch_str_of(table->ttl_attribute);
     if (now.len > 0 && !latch_str_eq(now, attribute))
@@ -269,7 +269,7 @@ bool latch_op_update_ttl(latch_op *op) {
     latch_memtable *table;
     latch_str attribute;
     bool on = false;
-    if (!latch_op_table(op, op->request, &table) || !read_ttl(op, &attribute, &on) || !latch_op_lock_for_write(op, table)) return false;
+    if (!latch_op_table(op, op->request, &table) || !read_ttl(op, &attribute, &on) || !latch_op_lock(op, table)) return false;
     bool set = set_ttl(op, table, attribute, on);
     latch_op_unlock(op);
     yyjson_mut_val *out = set ? latch_op_object(op, op->answer, "TimeToLiveSpecification") : NULL;
@@ -279,7 +279,7 @@ bool latch_op_update_ttl(latch_op *op) {
 bool latch_op_describe_ttl(latch_op *op) {
     latch_memtable *table;
     char attribute[sizeof table->ttl_attribute];
-    if (!latch_op_table(op, op->request, &table) || !latch_op_lock_for_read(op, table)) return false;
+    if (!latch_op_table(op, op->request, &table) || !latch_op_lock(op, table)) return false;
     memcpy(attribute, table->ttl_attribute, sizeof attribute);
     latch_op_unlock(op);
     bool on = attribute[0] != '\0';

@@ -76,7 +76,7 @@ void latch_tokens_clean_up(latch_embedded *engine) {
     engine->tokens = NULL;
 }
 
-/* write */
+/* locked */
 static void forget_old_tokens(latch_embedded *engine, int64_t now_ms) {
     latch_tokens *all = engine->tokens;
     while (all != NULL && all->oldest != NULL && all->oldest->expires_at_ms <= now_ms) {
@@ -88,14 +88,14 @@ static void forget_old_tokens(latch_embedded *engine, int64_t now_ms) {
     }
 }
 
-/* write; NULL: it is new, or has been forgotten */
+/* locked; NULL: it is new, or has been forgotten */
 static const token *find_token(latch_embedded *engine, const token *wanted) {
     if (engine->tokens == NULL) return NULL;
     const latch_treap_node *node = latch_treap_first(engine->tokens->root, place_token, &wanted->node);
     return node != NULL && place_token(&wanted->node, node) == 0 ? token_of(node) : NULL;
 }
 
-/* write; NULL: over the bound */
+/* locked; NULL: over the bound */
 static token *make_token(latch_embedded *engine, const token *from) {
     if (engine->tokens == NULL) engine->tokens = latch_budget_alloc(&engine->budget, sizeof *engine->tokens, 0);
     token *made = engine->tokens != NULL ? latch_budget_alloc(&engine->budget, sizeof *made, 0) : NULL;
@@ -103,7 +103,7 @@ static token *make_token(latch_embedded *engine, const token *from) {
     return made;
 }
 
-/* write */
+/* locked */
 static void remember(latch_embedded *engine, token *made) {
     latch_tokens *all = engine->tokens;
     made->node.priority = (uint32_t)latch_siphash_bytes(~engine->seed, (latch_str){made->text, made->len});
@@ -149,7 +149,7 @@ bool latch_writes_repeat(const latch_writes *all, const latch_write *w) {
 }
 
 bool latch_writes_lock(latch_op *op, const latch_writes *all) {
-    pthread_rwlock_wrlock(&op->engine->lock);
+    pthread_mutex_lock(&op->engine->lock);
     for (size_t i = 0; i < all->count; i++) {
         if (!all->of[i].table->dropped) continue;
         latch_op_unlock(op);
@@ -267,7 +267,7 @@ static bool prepare_one(latch_op *op, transaction *t, size_t at) {
     return true;
 }
 
-/* write */
+/* locked */
 static bool prepare_all(latch_op *op, transaction *t) {
     size_t bytes = 0;
     for (size_t i = 0; i < t->writes.count; i++) {
@@ -278,7 +278,7 @@ static bool prepare_all(latch_op *op, transaction *t) {
     return check_bytes(op, bytes);
 }
 
-/* write. A token's second request changes nothing; whether it may is asked under the same lock as the first one was done. */
+/* locked. A token's second request changes nothing; whether it may is asked under the same lock as the first one was done. */
 static bool look_up_token(latch_op *op, transaction *t) {
     if (t->token.len == 0) return true;
     forget_old_tokens(op->engine, op->now_ms);
@@ -288,7 +288,7 @@ static bool look_up_token(latch_op *op, transaction *t) {
     return latch_fault_set(&op->fault, op->arena, "IdempotentParameterMismatchException", "%s", "");
 }
 
-/* write */
+/* locked */
 static bool commit(latch_op *op, transaction *t) {
     if (!look_up_token(op, t)) return false;
     if (t->replayed) return true;
@@ -403,12 +403,12 @@ static bool read_gets(latch_op *op, reads *all) {
 
 static bool find_gets(latch_op *op, reads *all) {
     bool ok = true;
-    pthread_rwlock_rdlock(&op->engine->lock);
+    pthread_mutex_lock(&op->engine->lock);
     for (size_t i = 0; ok && i < all->count; i++) {
         ok = all->of[i].table->dropped ? latch_op_missing_table(op) : latch_read_find(op, &all->of[i]);
         all->bytes += ok && all->of[i].found != NULL ? all->of[i].found->bytes : 0;
     }
-    pthread_rwlock_unlock(&op->engine->lock);
+    pthread_mutex_unlock(&op->engine->lock);
     if (ok && all->bytes > BYTES_MAX) return latch_invalid(&op->fault, op->arena, "Payload in response is too large.%zu", all->bytes);
     return ok;
 }

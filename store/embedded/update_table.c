@@ -108,7 +108,7 @@ static bool check_units(latch_op *op, const next *n) {
     return true;
 }
 
-/* write */
+/* locked */
 static bool update(latch_op *op, latch_memtable *table) {
     next n = {.schema = table->schema};
     size_t bytes = table->schema.index_count * sizeof(latch_index_schema);
@@ -127,7 +127,7 @@ static bool update(latch_op *op, latch_memtable *table) {
 
 bool latch_op_update_table(latch_op *op) {
     latch_memtable *table;
-    if (!latch_op_table(op, op->request, &table) || !latch_op_lock_for_write(op, table)) return false;
+    if (!latch_op_table(op, op->request, &table) || !latch_op_lock(op, table)) return false;
     bool updated = update(op, table);
     latch_op_unlock(op);
     return updated && latch_op_describe(op, "TableDescription", table, "ACTIVE");

@@ -87,7 +87,7 @@ static bool refuse(latch_op *op, const latch_write *w) {
 }
 
 static bool apply(latch_op *op, latch_write *w) {
-    if (!latch_op_lock_for_write(op, w->table)) return false;
+    if (!latch_op_lock(op, w->table)) return false;
     latch_write_outcome outcome = latch_write_prepare(op, w);
     if (outcome == LATCH_WRITE_READY) {
         latch_change_make(&w->change);
