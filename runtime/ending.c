@@ -389,11 +389,17 @@ void latch_ending_await_others(void) {
     latch_process *p = all.process;
     int none = 0, me = self();
     if (p->worker_count <= 1) return;
+    bool ends = atomic_compare_exchange_strong(&all.ender, &none, me) || none == me; /* before the main thread can think that all is over */
     latch_ending_give_way();
     if (mine != NULL) atomic_store(&mine->phase, LATCH_WORKER_GONE);
     latch_process_stop(p);
-    if (!atomic_compare_exchange_strong(&all.ender, &none, me) && none != me) sleep_for_ever();
+    if (!ends) sleep_for_ever();
     for (int64_t since_ms = latch_ending_now_ms(); is_busy(p, since_ms);)
+        nap();
+}
+
+void latch_ending_yield(void) {
+    while (atomic_load(&report.reporter) != 0 || atomic_load(&all.ender) != 0)
         nap();
 }
 

@@ -82,6 +82,12 @@ void latch_ending_on_thread_end(void *worker);
 /* After a restore: what goes on from a snapshot is the process, whatever its id is now. */
 void latch_ending_adopt(void);
 
+/*
+ * On the main thread, when every worker has ended: where a thread that is none of them has crashed or called exit(), it ends the process, and
+ * this doesn't return. It waits for a report that is being written, too.
+ */
+void latch_ending_yield(void);
+
 /* ── for crash.c and watchdog.c: async-signal-safe ──────────────────────────────────────────────────────────────────────── */
 
 /* Whose handler this thread's doings are: NULL where it runs none, or nobody knows. */

@@ -201,6 +201,7 @@ static int run_several(latch_process *p) {
     if (start_threads(p) == 0) return run_here(p->workers[0]);
     while (count_running(p) > 0)
         await_end(p, &until);
+    latch_ending_yield();
     for (size_t i = 0; i < p->worker_count; i++) {
         if (p->workers[i]->has_thread) pthread_join(p->workers[i]->thread, NULL);
     }

@@ -135,6 +135,23 @@ static void start_one_that_exits(void) {
     pthread_t thread;
     if (pthread_create(&thread, NULL, exit_in_a_thread, NULL) == 0) wait_for_ever();
 }
+/* When the handler has returned. */
+static void *crash_later(void *unused) {
+    nap_ms(100);
+    write_nowhere();
+    return unused;
+}
+static void *exit_later(void *unused) {
+    nap_ms(100);
+    exit(4);
+    return unused;
+}
+static void start_apart(void *(*run)(void *)) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, run, NULL) == 0) pthread_detach(thread);
+}
+static void crash_apart(void) { start_apart(crash_later); }
+static void exit_apart(void) { start_apart(exit_later); }
 static void leave_the_thread(void) { pthread_exit(NULL); }
 static void leave_the_thread_to_another(void) {
     pthread_t thread;
@@ -181,6 +198,8 @@ static const struct {
     {"exit3", exit_with_three},
     {"exit0", exit_well},
     {"exit_thread", start_one_that_exits},
+    {"crash_apart", crash_apart},
+    {"exit_apart", exit_apart},
     {"exit_child", exit_in_a_child},
     {"thread_exit", leave_the_thread},
     {"thrd_exit", leave_the_thread_to_another},

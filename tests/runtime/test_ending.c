@@ -35,6 +35,8 @@ static void again(void) {
     set_up(NULL);
 }
 
+static const char *arena_mb; /* NULL: as ever */
+
 static void be_child(const char *handler, const char *workers, int out) {
     static const char options[] =
         "handle_segv=0:handle_abort=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:allow_user_segv_handler=1:detect_leaks=0";
@@ -43,6 +45,7 @@ static void be_child(const char *handler, const char *workers, int out) {
     setenv("AWS_LAMBDA_RUNTIME_API", service.address, 1);
     setenv("_HANDLER", handler, 1);
     unsetenv("LATCH_ARENA_MB");
+    if (arena_mb != NULL) setenv("LATCH_ARENA_MB", arena_mb, 1);
     unsetenv("AWS_LAMBDA_MAX_CONCURRENCY");
     if (workers != NULL) setenv("AWS_LAMBDA_MAX_CONCURRENCY", workers, 1);
     setenv("ASAN_OPTIONS", options, 1);
@@ -363,6 +366,29 @@ static void a_thread_of_nobodys_leaves_all_to_their_own_end(void **state) {
     assert_int_equal(service.running, 0);
 }
 
+/* All others have ended, the main thread among them, when it is the thread's turn to end the process: it still does, as it began to. */
+static void a_thread_that_outlives_its_invocation_ends_the_process(void **state) {
+    static const struct {
+        const char *way, *says;
+        int signal, status;
+    } rows[] = {
+        {"crash_apart", "SIGSEGV at address 0x0 in a thread that runs no invocation", SIGSEGV, 0},
+        {"exit_apart", "exit(4) was called in the handler crash", 0, 4},
+    };
+    (void)state;
+    arena_mb = "1"; /* less to give back: the main thread is soon at its end */
+    for (size_t i = 0; i < 10 * COUNT_OF(rows); i++, again()) {
+        the_event = rows[i % 2].way;
+        int status = run_events(3, 3000, first_does, "3");
+        bool as_it_would = rows[i % 2].signal != 0 ? died(status, rows[i % 2].signal) : exited(status, rows[i % 2].status);
+        if (!as_it_would) fail_msg("%s: wait status %x: %s", the_event, (unsigned)status, said);
+        assert_says(said, rows[i % 2].says);
+        for (size_t k = 0; k < 3; k++)
+            assert_answered(&service.outcomes[k]);
+    }
+    arena_mb = NULL;
+}
+
 /* ── one outcome ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static const char *all_are_late(size_t i) {
@@ -461,6 +487,7 @@ static const struct CMUnitTest tests[] = {
     ROW(each_of_several_crashes_is_reported),
     ROW(each_of_several_exits_is_reported),
     ROW(a_thread_of_nobodys_leaves_all_to_their_own_end),
+    ROW(a_thread_that_outlives_its_invocation_ends_the_process),
     ROW(a_race_with_the_watchdog_has_one_winner),
     ROW(an_outcome_is_claimed_once_and_the_twin_is_noticed),
 };
