@@ -33,6 +33,13 @@ typedef struct latch_test_options {
     int64_t timeout_ms; /* the function's Timeout; 0: 10 s */
     size_t arena_bytes; /* memory of one invocation; 0: 16 MiB. On Lambda it is LATCH_ARENA_MB */
     latch_test *beside; /* one more sandbox on the clock and the store of this one, which is closed later; NULL: its own, and empty */
+
+    /* What each event brings along, for runtime/context.h; borrowed. NULL: it doesn't. A sandbox is one tenant's, another's is `beside`. */
+    const char *tenant_id;
+    const char *client_context;   /* JSON, as the next */
+    const char *cognito_identity; /* "{\"cognitoIdentityId\":\"id\",\"cognitoIdentityPoolId\":\"pool\"}" */
+    const char *function_arn;
+    const char *trace_id; /* "Root=1-…;Parent=…;Sampled=1": what latch_fetch passes on */
 } latch_test_options;
 
 latch_test *latch_test_open(const latch_test_options *options) LATCH_NONNULL;
@@ -104,6 +111,20 @@ latch_test_metric latch_test_counted(const latch_test_outcome *outcome, const ch
 
 /* The dimension's value by which the metric was counted, in the first line that has it; empty where it goes by no such dimension. */
 const char *latch_test_counted_by(const latch_test_outcome *outcome, const char *name, const char *dimension) LATCH_NONNULL;
+
+/*
+ * What the event's trace would have under this name (core/span.h): a step of the handler's own, "price"; a call of the store by its operation,
+ * "UpdateItem", whose detail is its table; a fetch by its method, whose detail is its URL. All of that name together; all zero where there is
+ * none. Of more than 64 steps an event, the last are known.
+ */
+typedef struct latch_test_step {
+    size_t count;
+    size_t failed;      /* neither LATCH_OK nor a refusal */
+    size_t left_open;   /* never ended by the handler */
+    int64_t took_ms;    /* by the kit's clock, one added to the other */
+    const char *detail; /* of the first; empty: it has none */
+} latch_test_step;
+latch_test_step latch_test_stepped(const latch_test_outcome *outcome, const char *name) LATCH_NONNULL;
 
 void latch_test_forget(latch_test *t) LATCH_NONNULL; /* all outcomes so far are gone: for a test that makes very many */
 

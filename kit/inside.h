@@ -8,8 +8,10 @@
 #include "core/ctx_private.h"
 #include "core/log.h"
 #include "core/scope.h"
+#include "core/span.h"
 #include "core/text.h"
 #include "latch_test.h"
+#include "runtime/invocation.h"
 #include "runtime/stream_private.h"
 #include "store/client.h"
 #include "store/embedded/engine.h"
@@ -52,6 +54,8 @@ typedef struct kit_outcome {
     latch_arena arena;
     kit_kept *kept;
     void *memory;
+    latch_spans steps;    /* as the event left them, each begun and ended by the kit's clock; its pointers lead nowhere */
+    int64_t steps_end_us; /* of those that were left open */
 } kit_outcome;
 
 typedef struct kit_stream { /* what the client has had of the event's stream */
@@ -79,6 +83,8 @@ struct latch_test {
     latch_log log;
     size_t events; /* so far */
     bool running;  /* an event is being handled */
+    latch_spans spans;
+    latch_invocation caller; /* what each event brings along */
     kit_outcome *outcomes;
 
     kit_stream streamed;

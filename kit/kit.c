@@ -104,6 +104,11 @@ latch_test *latch_test_open(const latch_test_options *options) {
     t->world = options->beside != NULL ? options->beside->world : world_new(options->now_ms);
     t->world->sandboxes++;
     t->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
+    t->caller = (latch_invocation){.tenant_id = latch_str_of(options->tenant_id),
+                                   .client_context = latch_str_of(options->client_context),
+                                   .cognito_identity = latch_str_of(options->cognito_identity),
+                                   .function_arn = latch_str_of(options->function_arn),
+                                   .trace_id = latch_str_of(options->trace_id)};
     t->memory[0] = take_memory(&t->process_arena, PROCESS_BYTES);
     t->memory[1] = take_memory(&t->arena, options->arena_bytes > 0 ? options->arena_bytes : ARENA_BYTES);
     t->memory[2] = take_memory(&t->aside_arena, PROCESS_BYTES);
@@ -224,18 +229,28 @@ static void send_metrics(latch_ctx *cx, bool cold) {
     latch_metrics_flush(cx);
 }
 
+/* What comes with an event. */
+static latch_invocation brought(const latch_test *t, latch_str json, latch_str request_id, bool cold) {
+    latch_invocation invocation = t->caller;
+    invocation.event = json;
+    invocation.request_id = request_id;
+    invocation.deadline_at_ms = latch_test_now_ms(t) + t->timeout_ms;
+    invocation.content_type = LATCH_STR("application/json");
+    invocation.event_bytes = json.len;
+    invocation.cold = cold;
+    return invocation;
+}
+
 static latch_status invoke(latch_test *t, const latch_handler *handler, bool cold, latch_str json, latch_ctx *cx, latch_str *reply) {
     char id[REQUEST_ID_BYTES];
     snprintf(id, sizeof id, "00000000-0000-4000-8000-%012zu", ++t->events);
     latch_scope scope = {0};
-    const latch_invocation invocation = {.event = json,
-                                         .request_id = latch_str_of(id),
-                                         .deadline_at_ms = latch_test_now_ms(t) + t->timeout_ms,
-                                         .content_type = LATCH_STR("application/json"),
-                                         .event_bytes = json.len,
-                                         .cold = cold};
+    const latch_invocation invocation = brought(t, json, latch_str_of(id), cold);
     cx->arena = &t->arena;
     cx->request_id = invocation.request_id;
+    cx->tenant_id = invocation.tenant_id;
+    cx->trace_id = invocation.trace_id;
+    cx->spans = &t->spans;
     cx->deadline_at_ms = latch_invocation_stores_deadline_ms(&invocation, latch_now_ms(cx));
     cx->scope = &scope;
     cx->invocation = &invocation;
@@ -246,7 +261,8 @@ static latch_status invoke(latch_test *t, const latch_handler *handler, bool col
     status = check_time(cx, t, &invocation, status);
     if (status != LATCH_OK) latch_outcome_log(cx, "invocation failed", NULL);
     if (latch_now_ms(cx) < invocation.deadline_at_ms) send_metrics(cx, cold);
-    cx->request_id = LATCH_STR("");
+    cx->request_id = cx->tenant_id = cx->trace_id = LATCH_STR("");
+    cx->spans = NULL;
     cx->scope = NULL;
     cx->invocation = NULL;
     cx->stream = NULL;
@@ -280,6 +296,7 @@ const latch_test_outcome *latch_kit_run(latch_test *t, const char *name, latch_s
     int64_t from_ms = latch_test_now_ms(t);
     t->faults.requests = 0;
     t->running = true;
+    latch_spans_reset(&t->spans);
     bool cold = false;
     latch_status status = start(t, name, &handler, &cold);
     bool started = status == LATCH_OK;
@@ -297,6 +314,8 @@ const latch_test_outcome *latch_kit_run(latch_test *t, const char *name, latch_s
     outcome->public.requests = usage.requests;
     outcome->public.took_ms = latch_test_now_ms(t) - from_ms;
     outcome->public.log = read_log(t, outcome);
+    outcome->steps = t->spans;
+    outcome->steps_end_us = world_us(t->world);
     t->faults.count = 0;
     t->faults.meanwhile_at = 0;
     t->streamed.most = SIZE_MAX;
