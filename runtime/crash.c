@@ -11,7 +11,9 @@
 static const struct {
     int number;
     const char *name;
-} signals[] = {{SIGSEGV, "SIGSEGV"}, {SIGBUS, "SIGBUS"}, {SIGABRT, "SIGABRT"}, {SIGFPE, "SIGFPE"}, {SIGILL, "SIGILL"}};
+} signals[] = {
+    {SIGSEGV, "SIGSEGV"}, {SIGBUS, "SIGBUS"},   {SIGABRT, "SIGABRT"}, {SIGFPE, "SIGFPE"},
+    {SIGILL, "SIGILL"},   {SIGTRAP, "SIGTRAP"}, {SIGSYS, "SIGSYS"}}; /* a compiler's trap is SIGILL on x86-64, SIGTRAP on arm64 */
 #define SIGNALS (sizeof signals / sizeof signals[0])
 
 static struct sigaction before[SIGNALS];
@@ -39,10 +41,10 @@ static void write_message(int number, const siginfo_t *info, const latch_worker 
     latch_backtrace_put_plain(t, of->process->handler->name, 100);
 }
 
-/* A fault happens again on return, with its own registers for a core file; what was sent is sent again. */
+/* A fault happens again on return, with its own registers for a core file; what was sent, or lies behind its instruction, is sent again. */
 static void die(int number, const siginfo_t *info) {
     signal(number, SIG_DFL);
-    if (info->si_code <= 0 || number == SIGABRT) raise(number);
+    if (info->si_code <= 0 || number == SIGABRT || number == SIGTRAP || number == SIGSYS) raise(number);
 }
 
 static void take_trace(bool first, const void *context) {
@@ -60,11 +62,11 @@ static void take_trace(bool first, const void *context) {
 
 static void on_signal(int number, siginfo_t *info, void *context) {
     int error = errno;
-    latch_worker *of = latch_ending_is_ours() ? latch_ending_whose() : NULL;
-    if (!latch_ending_is_ours() || (of == NULL && latch_ending_is_only_worker())) {
+    if (!latch_ending_is_ours()) {
         die(number, info);
         return;
     }
+    latch_worker *of = latch_ending_whose();
     bool first = latch_ending_begin(of, "Crash", LATCH_ENDING_BY_SIGNAL);
     if (!latch_ending_is_telling()) {
         if (first) write_message(number, info, of);

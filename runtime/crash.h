@@ -1,7 +1,7 @@
 /*
- * runtime/crash.h - a handler that crashes: SIGSEGV, SIGBUS, SIGABRT, SIGFPE and SIGILL are reported to the service as an error of the
- * invocation that was running, with the signal and a stack trace, then the process dies of the signal as it would have (runtime/ending.h says
- * what becomes of other workers' invocations first).
+ * runtime/crash.h - a handler that crashes: SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGTRAP and SIGSYS are reported to the service as an
+ * error of the invocation that was running, with the signal and a stack trace, then the process dies of the signal as it would have
+ * (runtime/ending.h says what becomes of other workers' invocations first). Where none was running, the log alone has it.
  *
  * The type is Function.Crash, which the service keeps. Stack overflows are seen, too: the report runs on a stack of its own.
  */

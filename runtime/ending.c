@@ -148,7 +148,6 @@ void latch_ending_return_by_kernel(int number) {
 /* ── who reports ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 latch_worker *latch_ending_mine(void) { return mine; }
-bool latch_ending_is_only_worker(void) { return all.process->worker_count <= 1; }
 int64_t latch_ending_now_ms(void) { return latch_clock_system().wall_us(NULL) / 1000; }
 bool latch_ending_is_ours(void) { return all.process != NULL && getpid() == all.pid; }
 
@@ -428,7 +427,7 @@ static void on_exit_of(latch_worker *of, int status, bool known) {
 static bool is_of_interest(latch_worker **of) {
     if (has_told_exit || !latch_ending_is_ours() || all.process->handler == NULL) return false;
     *of = latch_ending_whose();
-    return *of != NULL || (mine == NULL && all.process->worker_count > 1 && self() != getpid());
+    return *of != NULL || (mine == NULL && self() != getpid());
 }
 
 #ifdef __GLIBC__

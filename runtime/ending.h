@@ -11,8 +11,8 @@
  * their own deadlines (15 minutes where there is none), and then the process ends as it would have. A worker whose handler crashed waits for
  * that in the signal's handler, on a stack of its own; of several endings the first one decides how the process ends.
  *
- * A thread that isn't a worker's: with one worker, what it does is the running invocation's; with several, nobody's: nothing is posted, the
- * others finish, and the process ends.
+ * A thread that isn't a worker's: with one worker, what it does is the running invocation's; with several, or between two invocations,
+ * nobody's: nothing is posted, the record is logged, the others finish, and the process ends.
  *
  * Reports are written and sent by system calls on plain memory, over a socket of their own; a report that hangs is ended by SIGALRM, after 2 s,
  * with several workers after 5.
@@ -94,7 +94,6 @@ void latch_ending_yield(void);
 struct latch_worker *latch_ending_whose(void);
 struct latch_worker *latch_ending_mine(void); /* the worker that this thread is; NULL: none */
 bool latch_ending_is_ours(void);              /* false: no process of ours, or a child of it */
-bool latch_ending_is_only_worker(void);       /* of a process of ours */
 int64_t latch_ending_now_ms(void);            /* by this machine's wall clock */
 
 /* Has the kernel return from a signal's handler, where what the library would do confuses the unwinder. Behind sigaction. */

@@ -8,7 +8,7 @@
  * Hooks are registered in the handler's init and nowhere else. Each is called at most once, on the main thread, while no invocation runs.
  * `arg` is the author's own, and lives as long as the process. A hook around a snapshot that crashes or calls exit() is told to the service as
  * an init that does; one after a restore that doesn't return in time, too: 200 ms before Lambda's 10 s are over, with what it waits for. What a
- * shutdown hook does of the kind ends the process, and is told to nobody.
+ * shutdown hook does of the kind ends the process, and is told to nobody; a crash is logged.
  *
  * ── SnapStart ── where AWS_LAMBDA_INITIALIZATION_TYPE is "snap-start", and the process has one worker; else these two are never called.
  *

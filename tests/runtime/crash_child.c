@@ -42,6 +42,18 @@ UNWATCHED static void divide_by_zero(void) {
     zero++;
 }
 UNWATCHED static void run_into_nonsense(void) { __builtin_trap(); }
+UNWATCHED static void trap(void) {
+#if defined(__x86_64__)
+    __asm__ volatile("int3"); /* behind which it would go on */
+#else
+    __asm__ volatile("brk #1000");
+#endif
+    zero++;
+}
+UNWATCHED static void call_what_is_forbidden(void) {
+    raise(SIGSYS);
+    zero++;
+}
 UNWATCHED static void give_up(void) {
     abort();
     zero++;
@@ -183,6 +195,8 @@ static const struct {
     {"jump", call_nowhere},
     {"fpe", divide_by_zero},
     {"ill", run_into_nonsense},
+    {"trap", trap},
+    {"sys", call_what_is_forbidden},
     {"abort", give_up},
     {"bus", read_past_a_file},
     {"stack", recurse},

@@ -72,6 +72,8 @@ static void reports_each_signal_with_a_stack_trace(void **state) {
         {"jump", SIGSEGV, "SIGSEGV at address 0x0 in the handler crash", {"call_nowhere+0x", NULL, NULL}},
         {"fpe", SIGFPE, "SIGFPE in the handler crash", {"divide_by_zero+0x", "crash_as_asked+0x", NULL}},
         {"ill", SIGILL, "SIGILL in the handler crash", {"run_into_nonsense+0x", "crash_as_asked+0x", NULL}},
+        {"trap", SIGTRAP, "SIGTRAP in the handler crash", {"trap+0x", "crash_as_asked+0x", NULL}},
+        {"sys", SIGSYS, "SIGSYS in the handler crash", {"call_what_is_forbidden+0x", "crash_as_asked+0x", NULL}},
         {"abort", SIGABRT, "SIGABRT in the handler crash", {"give_up+0x", "crash_as_asked+0x", NULL}},
         {"bus", SIGBUS, "SIGBUS at address 0x", {"read_past_a_file+0x", "crash_as_asked+0x", NULL}},
         {"stack", SIGSEGV, "SIGSEGV at address 0x", {"recurse_for_ever+0x", NULL, NULL}},
@@ -285,6 +287,30 @@ static void reports_a_crash_of_init_as_an_init_error(void **state) {
     assert_non_null(strstr(service.requests[0].body, "crash_in_init+0x"));
 }
 
+/* Nobody's invocation has failed, and nobody is told; but the log says what the process died of. */
+static void logs_what_ends_it_between_two_invocations(void **state) {
+    static const struct {
+        const char *way, *says;
+        int signal, status;
+    } rows[] = {
+        {"crash_apart", "\"errorMessage\":\"SIGSEGV at address 0x0 in a thread that runs no invocation\"", SIGSEGV, 0},
+        {"exit_apart", "\"errorMessage\":\"exit(4) was called in the handler crash\"", 0, 4},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const server_step script[] = {{.event = rows[i].way}, {.answer = ACCEPTED}, {.stall = HOLDS}};
+        int status = run_child(CRASH_CHILD, "crash", script, 3);
+        bool as_it_would = rows[i].signal != 0 ? WIFSIGNALED(status) && WTERMSIG(status) == rows[i].signal
+                                               : WIFEXITED(status) && WEXITSTATUS(status) == rows[i].status;
+        if (!as_it_would) fail_msg("%s: wait status %x: %s", rows[i].way, (unsigned)status, said);
+        assert_int_equal(service.count, 3);
+        assert_string_equal(server_line(&service.requests[1]), RESPONSE_LINE("r-1"));
+        if (strstr(said, rows[i].says) == NULL) fail_msg("%s: %s", rows[i].way, said);
+        server_forget(&service);
+        memset(&service, 0, sizeof service);
+    }
+}
+
 static void leaves_the_crash_of_a_child_to_the_child(void **state) {
     static const server_step script[] = {{.event = "child"}};
     int status = run_child(CRASH_CHILD, "crash", script, 1);
@@ -342,6 +368,7 @@ static const struct CMUnitTest tests[] = {
     ROW(logs_whose_it_is),
     ROW(tells_its_metrics_and_its_trace),
     ROW(reports_a_crash_of_init_as_an_init_error),
+    ROW(logs_what_ends_it_between_two_invocations),
     ROW(leaves_the_crash_of_a_child_to_the_child),
     ROW(a_child_that_returns_from_the_handler_ends),
     ROW(a_report_hears_its_answer_across_a_signal),
