@@ -132,7 +132,7 @@ LATCH_NODISCARD latch_str latch_api_write_end(char *at, size_t cap, const char *
 /* The process ends after it, whatever is answered. */
 void latch_api_init_error(latch_api *api, const latch_failure *failure);
 
-/* The process is stopping: an answer that isn't there is waited for 200 ms from the next read on. Async-signal-safe. */
+/* The process is stopping: an answer that isn't there is waited for 200 ms from the next read on. Async-signal-safe; on any of `stoppers`. */
 void latch_api_hurry(latch_api *api);
 
 /* ── SnapStart (api_restore.c) ── */

@@ -6,6 +6,7 @@
 #include "core/usage.h"
 #include "runtime/lifecycle_private.h"
 #include "runtime/outcome.h"
+#include "runtime/watchdog.h"
 #include "runtime/worker.h"
 
 #define LEAST_MS INT64_C(100) /* for the hooks, however long an invocation took */
@@ -22,11 +23,19 @@ static struct { /* written while no signal is ours */
  * its thread, and the kernel may have chosen any.
  */
 static void hurry(latch_process *p) {
-    if (p->worker_count > 1) return; /* the main thread posts nothing then */
     if (syscall(SYS_gettid) != caught.thread)
         syscall(SYS_tgkill, caught.pid, caught.thread, SIGTERM);
     else
         latch_api_hurry(&p->workers[0]->api);
+}
+
+/* Of several: those that post. A handler that runs isn't disturbed; what it posts afterwards is in a hurry by itself. */
+static void hurry_worker(latch_worker *w) {
+    if (atomic_load(&w->phase) != LATCH_WORKER_BUSY || atomic_load(&w->watch.claim) != LATCH_CLAIM_TAKEN) return;
+    atomic_fetch_add(&w->api.stoppers, 1);
+    latch_api_hurry(&w->api);
+    atomic_fetch_sub(&w->api.stoppers, 1);
+    syscall(SYS_tgkill, caught.pid, w->watch.thread, LATCH_WATCHDOG_SIGNAL); /* which finds no invocation of its own, and goes */
 }
 
 /* System calls and plain memory only. What the handler interrupts goes on: SA_RESTART, and everything of ours calls again. */
@@ -40,7 +49,9 @@ static void on_term(int number) {
     } else {
         bool first = atomic_compare_exchange_strong(&p->life.asked_at_ms, &never, latch_clock_wall_ms(&p->options->clock));
         if (first) latch_process_stop(p);
-        hurry(p);
+        if (p->worker_count == 1) hurry(p);
+        for (size_t i = 0; p->worker_count > 1 && i < p->worker_count; i++)
+            hurry_worker(p->workers[i]);
     }
     errno = before;
 }

@@ -469,6 +469,30 @@ static latch_status meet_then_stop(latch_ctx *cx, latch_event *event) {
     return latch_event_reply_bytes(event, LATCH_STR("\"ok\""));
 }
 
+/* When both have asked: register, event/next and two /next. */
+static latch_status answer_when_another_waits(latch_ctx *cx, latch_event *event) {
+    for (int i = 0; i < 5000 && atomic_load(&play.server.count) < 4; i++)
+        usleep(1000);
+    return answer(cx, event);
+}
+
+/* The same for several: the one that posts is on another thread than the signal. */
+static void one_of_several_does_not_wait_long_for_an_answer(void **state) {
+    static const server_step script[] = {REGISTER,         {.event = "1"},  {.stall = HOLDS}, {.stall = HOLDS, .signal = SIGTERM},
+                                         {.stall = HOLDS}, {.stall = HOLDS}};
+    (void)state;
+    setenv("AWS_LAMBDA_MAX_CONCURRENCY", "2", 1);
+    int64_t from = now_ms();
+    PLAY(&play, ((latch_handler){.event = answer_when_another_waits, .init = register_one}), script);
+    int64_t took = now_ms() - from;
+    unsetenv("AWS_LAMBDA_MAX_CONCURRENCY");
+    assert_int_equal(play.exit_status, 0);
+    assert_string_equal(play.story, "event hook ");
+    assert_int_equal(count_asked(RESPONSE_LINE("r-1")), 2);
+    assert_logged("a post could not be delivered");
+    if (took >= LATCH_SHUTDOWN_WINDOW_MS + 200) fail_msg("%lld ms", (long long)took);
+}
+
 static latch_status count_busy(latch_ctx *cx, void *arg) {
     (void)cx, (void)arg;
     tell(count_asked(RESPONSE_LINE("r-1")) == 3 ? "all-idle " : "too-early ");
@@ -532,6 +556,7 @@ static const struct CMUnitTest tests[] = {
     ROW(leaves_hooks_what_is_left_of_the_window),
     ROW(never_loses_the_signal),
     ROW(twin_that_wakes_nobody_is_found),
+    ROW(one_of_several_does_not_wait_long_for_an_answer),
     ROW(waits_until_all_workers_are_idle_and_runs_hooks_once),
     ROW(leaves_the_signal_of_a_child_to_the_child),
 };
