@@ -115,6 +115,26 @@ static void one_endless_line_is_bounded_too(void **state) {
     assert_true(r->log.len + r->log_end.len <= LATCH_JOURNAL_LOG_BYTES);
 }
 
+/* A record with a large event or a long stack in it: what it ends with is often what is looked for. */
+static void of_a_long_line_the_end_is_kept(void **state) {
+    static char line[LATCH_JOURNAL_LOG_BYTES];
+    (void)state;
+    memset(line, 'x', sizeof line);
+    memcpy(line + sizeof line - 7, "the end", 7);
+    latch_record *r = begin("{}");
+    latch_journal_log(&journal, r, LATCH_STR("before"));
+    latch_journal_log(&journal, r, (latch_str){line, sizeof line});
+    yyjson_doc *doc = whole(r);
+    const char *log = yyjson_get_str(yyjson_obj_get(yyjson_doc_get_root(doc), "log"));
+    assert_memory_equal(log, "before\n… 8193 bytes are left out …\nxxx", 40);
+    assert_non_null(strstr(log, "xxthe end\n"));
+    assert_int_equal(r->log_end.len, LATCH_JOURNAL_LOG_BYTES / 2);
+    yyjson_doc_free(doc);
+    latch_journal_log(&journal, r, LATCH_STR("after"));
+    assert_int_equal(r->log_end.len, 6); /* whole lines, where there are any */
+    assert_memory_equal(r->log_end.ptr, "after\n", 6);
+}
+
 static void bytes_that_are_no_text_are_shown(void **state) {
     (void)state;
     latch_record *r = begin("\xff"
@@ -237,6 +257,7 @@ static const struct CMUnitTest tests[] = {
     ROW(tells_what_changed),
     ROW(a_log_keeps_its_beginning_and_its_end),
     ROW(one_endless_line_is_bounded_too),
+    ROW(of_a_long_line_the_end_is_kept),
     ROW(bytes_that_are_no_text_are_shown),
     ROW(says_what_became_of_it),
     ROW(reads_what_the_stores_did),

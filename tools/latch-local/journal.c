@@ -85,11 +85,12 @@ latch_record *latch_journal_begin(latch_journal *j, size_t function, const char 
     return r;
 }
 
-/* Its last half: whole lines, the newest. */
+/* Its last half: whole lines, the newest; of one that is longer than that, its end. */
 static void forget_lines(latch_journal *j, latch_record *r) {
     size_t cut = r->log_end.len - HALF_LOG;
     const char *newline = memchr(r->log_end.ptr + cut, '\n', r->log_end.len - cut);
-    if (newline != NULL) cut = (size_t)(newline - r->log_end.ptr) + 1;
+    bool is_last = newline == NULL || newline == r->log_end.ptr + r->log_end.len - 1;
+    if (!is_last) cut = (size_t)(newline - r->log_end.ptr) + 1;
     memmove(r->log_end.ptr, r->log_end.ptr + cut, r->log_end.len - cut);
     r->log_end.len -= cut;
     r->log_bytes_left_out += cut;
