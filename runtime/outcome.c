@@ -12,7 +12,9 @@
 
 latch_status latch_outcome_check(latch_ctx *cx, latch_status status) {
     if (status == LATCH_OK || status == cx->err.status) return status;
-    return latch_err_set(&cx->err, LATCH_E_MISUSE, "the handler returned %d, which is not the status of the last call in it that failed",
+    return latch_err_set(&cx->err, LATCH_E_MISUSE,
+                         "the handler returned %d, which is not the status of the last call in it that failed: return that one, or end "
+                         "with latch_fail or latch_refuse",
                          (int)status);
 }
 
