@@ -65,7 +65,7 @@ static const char *dial(latch_xray *trace) {
     struct sockaddr_storage to;
     socklen_t len;
     latch_xray_read_address(address != NULL ? address : "127.0.0.1:2000", &to, &len);
-    if (len == 0) return "AWS_XRAY_DAEMON_ADDRESS is no HOST:PORT";
+    if (len == 0) return "AWS_XRAY_DAEMON_ADDRESS is no IP:PORT, as 127.0.0.1:2000";
     trace->fd = socket(to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (trace->fd < 0) return strerror(errno);
     if (connect(trace->fd, (const struct sockaddr *)&to, len) == 0) return NULL;

@@ -298,8 +298,8 @@ static void is_off_unless_asked_for(void **state) {
     static const struct {
         const char *trace, *address, *why;
     } rows[] = {
-        {"", "127.0.0.1:2000", NULL},          {"1", "127.0.0.1:2000", "not \\\"xray\\\""},    {"xray", "nonsense", "no HOST:PORT"},
-        {"xray", "127.0.0.1", "no HOST:PORT"}, {"xray", "tcp:127.0.0.1:2000", "no HOST:PORT"},
+        {"", "127.0.0.1:2000", NULL},        {"1", "127.0.0.1:2000", "not \\\"xray\\\""},  {"xray", "nonsense", "no IP:PORT"},
+        {"xray", "127.0.0.1", "no IP:PORT"}, {"xray", "tcp:127.0.0.1:2000", "no IP:PORT"},
     };
     char record[1000];
     (void)state;
