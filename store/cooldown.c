@@ -71,7 +71,8 @@ latch_status latch_cooldown_get(latch_ctx *cx, const latch_cooldown *policy, lat
     c.request.operation = LATCH_GET_ITEM;
     LATCH_TRY(latch_table_call(cx, &c.request, &item));
     if (item.node != NULL) LATCH_TRY(latch_item_at_ms(item, "cooldownUntil", &until));
-    if (until <= latch_now_ms(cx)) return latch_err_set(&cx->err, LATCH_MISSING, "cooldown %s: none", policy->name);
+    if (until <= latch_now_ms(cx))
+        return latch_err_set(&cx->err, LATCH_MISSING, "cooldown %s: there is none for %.*s", policy->name, LATCH_ARG(origin));
     *until_ms = until;
     return LATCH_OK;
 }

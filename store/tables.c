@@ -27,7 +27,8 @@ typedef struct job { /* one call of this file */
 
 static latch_status begin(latch_ctx *cx, const char *table, const latch_dynamodb_schema *schema, const latch_dynamodb_wait *wait,
                           job *out) {
-    if (cx->table == NULL) return latch_err_set(&cx->err, LATCH_E_MISUSE, "no store is open: set LATCH_TABLE");
+    if (cx->table == NULL)
+        return latch_err_set(&cx->err, LATCH_E_MISUSE, "no store is open: set LATCH_TABLE, and .stores = true in the handler's entry");
     *out = (job){.table = table != NULL ? table : cx->table->name,
                  .schema = schema != NULL ? schema : &latch_dynamodb_schema_default,
                  .wait = wait != NULL ? wait : &no_wait};
