@@ -591,6 +591,28 @@ def test_sigterm_is_for_who_registered():
     assert time.monotonic() - began < 20
 
 
+# ── logs ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_line_without_an_end_is_its_invocations():
+    run = Run("""
+        os.write(1, b"in init")
+        c = Client()
+        while True:
+            id, _, event = c.next()
+            os.write(1, b"of " + event)
+            c.post(id, 1)
+    """, "--plays", "2", events={"one-a": "1", "one-b": "2"})
+    told = [re.sub(r"\[One [0-9a-f-]{36}\]", lambda found: names[found[0][5:-1]], line) for names in
+            [{row["request_id"]: row["event"] for row in run.lines[:-1]}] for line in run.log.splitlines()]
+    assert told == ["[One init] in init", "one-a of 1", "one-b of 2", "one-a of 1", "one-b of 2"], run.log
+
+
+def test_bytes_of_a_log_are_kept():
+    run = Run("c = Client()\nwhile True:\n    id, _, _ = c.next()\n    os.write(1, b'before\\0after\\x1b[1m\\n')\n    c.post(id, 1)")
+    run.said("] before\0after\x1b[1m\n")
+
+
 # ── where latch-local itself stands still ───────────────────────────────────────────────────────────────────────────────
 
 

@@ -66,6 +66,11 @@ void latch_process_read(latch_process *p) {
     if (!more) close_output(p);
 }
 
+void latch_process_end_line(latch_process *p) {
+    latch_process_read(p);
+    if (p->pid != 0) hand_over_lines(p, true);
+}
+
 static void on_output(void *arg) { latch_process_read(arg); }
 
 /* ── the end ── */

@@ -43,7 +43,8 @@ typedef struct latch_process {
 latch_status latch_process_start(latch_process *p, char *const argv[], char *const env[], bool stop_at_start, latch_err *err);
 
 void latch_process_signal(const latch_process *p, int signal); /* to its group; nothing where there is none */
-void latch_process_read(latch_process *p);                     /* hands over what it has written so far */
+void latch_process_read(latch_process *p);                     /* hands over the lines that it has written so far */
+void latch_process_end_line(latch_process *p);                 /* and what of a line there is: it was to be one */
 
 /* "exited with status 3", "killed by signal 11 (SIGSEGV, Segmentation fault)": the caller's to free. */
 char *latch_process_describe(int wait_status);

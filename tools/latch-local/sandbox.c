@@ -83,8 +83,13 @@ static latch_invocation *named_in(const latch_sandbox *s, latch_str line) {
 
 static void print_line(const latch_sandbox *s, const char *id, latch_str line) {
     bool brief = s->config.log_short_ids;
-    fprintf(stderr, "%s[%s %.*s]%s %.*s\n", brief ? "\033[2m" : "", s->config.function->name, brief ? 8 : 36, id, brief ? "\033[0m" : "",
-            (int)line.len, line.ptr);
+    latch_buffer out = {0}; /* in one piece, with the NULs that are in it */
+    latch_buffer_format(&out, "%s[%s %.*s]%s ", brief ? "\033[2m" : "", s->config.function->name, brief ? 8 : 36, id,
+                        brief ? "\033[0m" : "");
+    latch_buffer_add(&out, line.ptr, line.len);
+    latch_buffer_text(&out, "\n");
+    fwrite(out.ptr, 1, out.len, stderr);
+    latch_buffer_clean_up(&out);
 }
 
 static void log_line(void *arg, latch_str line) {
@@ -193,6 +198,14 @@ static void on_deadline(void *arg) {
 
 /* ── what the process does ── */
 
+/* What it wrote before it asked for an event isn't of the one it gets, also where no line ends. Of several, nobody knows whose that is. */
+static void read_log(latch_sandbox *s) {
+    if (is_managed(s))
+        latch_process_read(&s->process);
+    else
+        latch_process_end_line(&s->process);
+}
+
 static void note(latch_invocation *inv, const char *what, char *owned) {
     free(inv->note);
     inv->note = latch_format("%s%s", what, owned != NULL ? owned : "");
@@ -202,7 +215,7 @@ static void note(latch_invocation *inv, const char *what, char *owned) {
 static void give(latch_sandbox *s) {
     slot *at = slot_of(s, NULL);
     int64_t limit_ms = s->config.debug ? DEBUG_DEADLINE_MS : timeout_ms(s);
-    latch_process_read(&s->process); /* what it wrote before is not this invocation's */
+    read_log(s);
     latch_invocation *inv = take_first(s);
     inv->init_ns = s->init_ns;
     inv->pid = s->process.pid;
@@ -228,8 +241,8 @@ static void get_ready(latch_sandbox *s) {
 
 static void on_next(void *arg) {
     latch_sandbox *s = arg;
+    read_log(s);
     if (!s->ready) get_ready(s);
-    latch_process_read(&s->process);
     if (!is_managed(s) && s->busy > 0) finish(s, only_one(s));
     give_all(s);
 }
