@@ -4,7 +4,7 @@ events at once, SnapStart, extensions, callers. Statuses are those that AWS's em
 
 Each test_… below is one entry of ctest; the function's process is a script of the test's own, over fake_runtime.py.
 """
-import fcntl, json, os, pathlib, re, signal, struct, subprocess, sys, tempfile, termios, textwrap, time, urllib.request
+import fcntl, json, os, pathlib, re, signal, socket, struct, subprocess, sys, tempfile, termios, textwrap, time, urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATE = """
@@ -611,6 +611,61 @@ def test_a_line_without_an_end_is_its_invocations():
 def test_bytes_of_a_log_are_kept():
     run = Run("c = Client()\nwhile True:\n    id, _, _ = c.next()\n    os.write(1, b'before\\0after\\x1b[1m\\n')\n    c.post(id, 1)")
     run.said("] before\0after\x1b[1m\n")
+
+
+class Serving:
+    """latch-local serve without a template, while the block lasts; then `out` and `log` are what it wrote."""
+
+    def __init__(self, script, *options):
+        self.script, self.options = script, options
+
+    def __enter__(self):
+        self.holder = tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/tmp"))
+        self.folder = pathlib.Path(self.holder.name)
+        write_bootstrap(self.folder, self.script)
+        with open(self.folder / "out", "w") as out, open(self.folder / "log", "w") as log:
+            words = [LATCH_LOCAL, "serve", "--function", "f", "--port", "0", *self.options, "--", "./bootstrap"]
+            self.process = subprocess.Popen(words, cwd=self.folder, stdout=out, stderr=log)
+        try:
+            self.port = int(await_text(self.folder / "out", r"serves http://127\.0\.0\.1:(\d+)\n"))
+        except AssertionError:
+            self.end()
+            raise
+        return self
+
+    def ask(self, target):
+        """A GET of these bytes: all of the answer."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as client:
+            client.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            return b"".join(iter(lambda: client.recv(1 << 20), b""))
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait(10)
+        self.out, self.log = ((self.folder / name).read_text(errors="surrogateescape") for name in ("out", "log"))
+        self.holder.cleanup()
+
+    def __exit__(self, *_):
+        self.end()
+        assert not any(word in self.log for word in FORBIDDEN), self.log
+
+
+def test_a_request_is_one_line():
+    """Whatever is in its target, or in the words of the handler that failed."""
+    error = {"errorType": "Odd", "errorMessage": "first\nsecond \x1b[31mred \u2028 <b>"}
+    with Serving(f"""
+        c = Client()
+        while True:
+            id, _, event = c.next()
+            c.post(id, {error!r}, "error") if b"/fail" in event else c.post(id, {{"statusCode": 200}})
+    """) as serving:
+        for target in (b"/fail", b"/esc\x1b[31m\x07", b"/high\xff\xc3\xa9", b"/" + b"x" * 5000):
+            assert serving.ask(target).startswith(b"HTTP/1.1 502" if target == b"/fail" else b"HTTP/1.1 200"), target
+    lines = serving.out.split("\n")[-5:]
+    assert re.fullmatch(r"[0-9:]{8}  GET    /fail  502  [0-9.]+ ms  f  Odd: first second  \[31mred \u2028 <b>", lines[0]), lines[0]
+    assert [line.split()[2] for line in lines[1:3]] == ["/esc", "/high?\u00e9"] and lines[4] == "", lines
+    assert len(lines[3].split()[2]) == 200 - len("GET ") and lines[3].split()[2].endswith("x…") and " 200 " in lines[3], lines[3]
+    assert "\x1b" not in serving.out and "\x07" not in serving.out
 
 
 # ── where latch-local itself stands still ───────────────────────────────────────────────────────────────────────────────

@@ -10,6 +10,7 @@
 #include "http_answer.h"
 #include "http_event.h"
 #include "page.h"
+#include "report.h"
 #include "routes.h"
 #include "server.h"
 #include "url.h"
@@ -17,7 +18,7 @@
 #include "watch.h"
 
 #define URL_PREFIX "/_url/"
-#define TITLE_BYTES 200                          /* of a request's target, for people */
+#define TITLE_COLUMNS 200                        /* of a request, for people */
 #define REQUEST_BYTES ((size_t)10 * 1024 * 1024) /* API Gateway takes no more */
 
 typedef struct serving {
@@ -112,6 +113,14 @@ static const char *time_of_day(char out[16]) {
     return out;
 }
 
+/* A handler's own words may have line ends and more in them. */
+static void print_text(const char *text) {
+    latch_buffer line = {0};
+    latch_report_shorten(&line, latch_str_of(text), 0);
+    printf("  %s", line.ptr);
+    latch_buffer_clean_up(&line);
+}
+
 static void print_line(const request *q, unsigned status, const char *problem) {
     const serving *s = q->s;
     char clock[16], shown[16] = "cut off";
@@ -124,7 +133,7 @@ static void print_line(const request *q, unsigned status, const char *problem) {
     if (q->is_again) printf("  again");
     if (q->stream.begun) printf("  %llu bytes streamed", (unsigned long long)q->stream.body_bytes);
     if (q->stream.left && !q->is_head) printf("  the client left");
-    if (problem != NULL) printf("  %s", problem);
+    if (problem != NULL) print_text(problem);
     putchar('\n');
     fflush(stdout);
 }
@@ -254,6 +263,15 @@ static void invoke(request *q, latch_sandbox *sandbox) {
     latch_sandbox_invoke(sandbox, &q->inv);
 }
 
+/* The caller's to free. */
+static char *make_title(const latch_exchange *x) {
+    char *whole = latch_format("%s %s", latch_exchange_method(x), latch_exchange_target(x));
+    latch_buffer title = {0};
+    latch_report_shorten(&title, latch_str_of(whole), TITLE_COLUMNS);
+    free(whole);
+    return title.ptr;
+}
+
 static void on_request(void *arg, latch_exchange *x) {
     serving *s = arg;
     latch_sandbox *sandbox;
@@ -263,7 +281,7 @@ static void on_request(void *arg, latch_exchange *x) {
         latch_page_answer(s->page, x, path);
         return;
     }
-    request *q = begin(s, x, latch_format("%s %.*s", latch_exchange_method(x), TITLE_BYTES, latch_exchange_target(x)));
+    request *q = begin(s, x, make_title(x));
     q->is_head = strcmp(latch_exchange_method(x), "HEAD") == 0;
     if (!find_function(q, path)) {
         q->function = LATCH_NO_FUNCTION;
