@@ -143,7 +143,8 @@ static latch_status lost(latch_api *api, const char *at) {
     int code = errno;
     bool slow = code == EAGAIN || code == EWOULDBLOCK;
     latch_status status = slow ? LATCH_E_TIMEOUT : LATCH_E_NETWORK;
-    if (slow) return latch_err_set(latch_api_err(api), status, "%s: nothing for %d s", at, LATCH_API_ANSWER_S);
+    double waited_s = latch_api_is_stopping(api) ? HURRY_MS / 1000.0 : LATCH_API_ANSWER_S;
+    if (slow) return latch_err_set(latch_api_err(api), status, "%s: nothing for %.15g s", at, waited_s);
     return latch_err_set(latch_api_err(api), status, "%s: %s", at, strerror(code));
 }
 

@@ -270,6 +270,7 @@ static void does_not_wait_long_for_an_answer(void **state) {
     assert_string_equal(play.story, "event hook ");
     if (took >= LATCH_SHUTDOWN_WINDOW_MS + 100) fail_msg("%lld ms", (long long)took);
     assert_logged("a post could not be delivered");
+    assert_logged("waiting for the answer: nothing for 0.2 s");
 }
 
 /* What says how long a read or a write of the runtime's blocks: where the n-th of them is called, the signal comes first. */
