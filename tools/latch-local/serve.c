@@ -18,7 +18,7 @@
 #include "watch.h"
 
 #define URL_PREFIX "/_url/"
-#define TITLE_COLUMNS 200                        /* of a request, for people */
+#define TARGET_COLUMNS 200                       /* of a request's target, for people */
 #define REQUEST_BYTES ((size_t)10 * 1024 * 1024) /* API Gateway takes no more */
 
 typedef struct serving {
@@ -265,10 +265,10 @@ static void invoke(request *q, latch_sandbox *sandbox) {
 
 /* The caller's to free. */
 static char *make_title(const latch_exchange *x) {
-    char *whole = latch_format("%s %s", latch_exchange_method(x), latch_exchange_target(x));
     latch_buffer title = {0};
-    latch_report_shorten(&title, latch_str_of(whole), TITLE_COLUMNS);
-    free(whole);
+    latch_report_shorten(&title, latch_str_of(latch_exchange_method(x)), 0);
+    latch_buffer_text(&title, " ");
+    latch_report_shorten(&title, latch_str_of(latch_exchange_target(x)), TARGET_COLUMNS);
     return title.ptr;
 }
 
