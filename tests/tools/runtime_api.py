@@ -591,6 +591,60 @@ def test_sigterm_is_for_who_registered():
     assert time.monotonic() - began < 20
 
 
+def test_nothing_is_started_once_it_is_to_stop():
+    """What ends in the half second of grace makes room for nobody."""
+    functions = TEMPLATE + "  Two: {Type: 'AWS::Serverless::Function', Properties: {Handler: two}}\n"
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/tmp")) as folder:
+        folder = pathlib.Path(folder)
+        (folder / "events").mkdir()
+        (folder / "template.yaml").write_text(functions)
+        for name in ("one-a", "two-b"): (folder / f"events/{name}.json").write_text("{}")
+        write_bootstrap(folder, """
+            asked = threading.Event()
+            signal.signal(signal.SIGTERM, lambda *_: asked.set())
+            say("started", os.environ["_HANDLER"])
+            extension, id = register()
+            extension.send("GET", EXTENSION + "event/next", {"Lambda-Extension-Identifier": id})
+            c = Client()
+            id, _, _ = c.next()
+            say("at it")
+            while not asked.is_set(): time.sleep(0.005)
+            c.post(id, 1)
+            c.send("GET", RUNTIME + "invocation/next")
+            time.sleep(0.1)
+            os._exit(0)
+        """)
+        with open(folder / "log", "w") as log:
+            process = subprocess.Popen([LATCH_LOCAL, "invoke", "--json", "events", "--", "./bootstrap"], cwd=folder, text=True,
+                                       stdout=subprocess.PIPE, stderr=log)
+            await_text(folder / "log", "(at it)")
+            process.terminate()
+            rows = [json.loads(line) for line in process.communicate(timeout=20)[0].splitlines()]
+        told = (folder / "log").read_text()
+    assert [row.get("outcome") for row in rows] == ["answered", None] and process.returncode == 1, rows
+    assert "started one" in told and "started two" not in told and "stopped by SIGTERM" in told, told
+    assert not any(word in told for word in FORBIDDEN), told
+
+
+def test_what_comes_while_it_stops_is_refused():
+    with Serving("""
+        asked = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: (asked.set(), say("heard")))
+        extension, id = register()
+        extension.send("GET", EXTENSION + "event/next", {"Lambda-Extension-Identifier": id})
+        c = Client()
+        c.post(c.next()[0], {"statusCode": 200})
+        c.send("GET", RUNTIME + "invocation/next")
+        asked.wait()
+        time.sleep(5)
+    """) as serving:
+        assert serving.ask(b"/").startswith(b"HTTP/1.1 200")
+        serving.process.terminate()
+        await_text(serving.folder / "log", "(heard)")
+        assert serving.ask(b"/").startswith(b"HTTP/1.1 503 "), "it was kept for the end"
+    assert "GET    /  503" in serving.out and "latch-local is being stopped" in serving.out, serving.out
+
+
 # ── logs ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

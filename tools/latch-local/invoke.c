@@ -139,7 +139,7 @@ static bool start(run *r, series *of) {
 }
 
 static void start_more(run *r) {
-    bool ok = ferror(r->report.out) == 0; /* else nobody reads it any more: | head */
+    bool ok = !r->fleet.stopped && ferror(r->report.out) == 0; /* else nobody reads it any more: | head */
     series *of;
     while (ok && r->flying < (size_t)r->options.fleet.concurrency && (of = choose(r)) != NULL)
         ok = start(r, of);

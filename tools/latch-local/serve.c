@@ -283,6 +283,10 @@ static void on_request(void *arg, latch_exchange *x) {
     }
     request *q = begin(s, x, make_title(x));
     q->is_head = strcmp(latch_exchange_method(x), "HEAD") == 0;
+    if (s->fleet.stopped) {
+        refuse(q, 503, "Service Unavailable", "latch-local is being stopped");
+        return;
+    }
     if (!find_function(q, path)) {
         q->function = LATCH_NO_FUNCTION;
         refuse(q, 404, "Not Found", "no route");
