@@ -374,6 +374,8 @@ static void says_what_is_wrong_and_what_to_do(void **state) {
         {{"serve", "--host", "nowhere", "--template", "routes.yaml", "--", FAKE}, "host nowhere is no address"},
         {{"serve", "--", FAKE}, "the template has no HttpApi event and no FunctionUrlConfig"},
         {{"serve", FAKE}, "is it the bootstrap? Then put -- before it"},
+        {{"faults", "--sed", "7"}, "latch-local faults: unknown option --sed"},
+        {{"faults", "post-410"}, "latch-local faults: it takes no arguments"},
     };
     (void)state;
     event("a", "@answer");
@@ -450,10 +452,15 @@ static void helps(void **state) {
         const char *words[3];
         const char *says;
     } rows[] = {
-        {{"--help"}, "latch-local invoke EVENT"}, {{"help"}, "latch-local serve --port N"},
-        {{"faults"}, "  next-past-deadline  "},   {{"faults", "--help"}, "  post-garbage "},
-        {{"invoke", "--help"}, "--plays N"},      {{"invoke", "--nonsense", "-h"}, "--init-timeout S"},
-        {{"serve", "--help"}, "--host ADDRESS"},  {{"help", "serve"}, "--host ADDRESS"},
+        {{"--help"}, "latch-local invoke EVENT"},
+        {{"help"}, "latch-local serve --port N"},
+        {{"faults"}, "  next-past-deadline  "},
+        {{"faults", "--help"}, "  post-garbage "},
+        {{"faults"}, "\n  post-403              the outcome is refused with 403\n"},
+        {{"invoke", "--help"}, "--plays N"},
+        {{"invoke", "--nonsense", "-h"}, "--init-timeout S"},
+        {{"serve", "--help"}, "--host ADDRESS"},
+        {{"help", "serve"}, "--host ADDRESS"},
         {{"--version"}, "latch-local 0."},
     };
     (void)state;

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "commands.h"
+#include "core/err.h"
+#include "options.h"
 
 static const struct {
     const char *name, *text;
@@ -26,10 +28,10 @@ static const struct {
     [LATCH_NEXT_NO_DEADLINE] = {"next-no-deadline", "no Lambda-Runtime-Deadline-Ms", 0},
     [LATCH_NEXT_PAST_DEADLINE] = {"next-past-deadline", "a deadline of a second ago", 0},
     [LATCH_POST_400] = {"post-400", "the outcome is refused with 400", 400},
-    [LATCH_POST_403] = {"post-403", "with 403", 403},
-    [LATCH_POST_410] = {"post-410", "with 410", 410},
-    [LATCH_POST_413] = {"post-413", "with 413", 413},
-    [LATCH_POST_500] = {"post-500", "with 500: the process must end within a second", 500},
+    [LATCH_POST_403] = {"post-403", "the outcome is refused with 403", 403},
+    [LATCH_POST_410] = {"post-410", "the outcome is refused with 410", 410},
+    [LATCH_POST_413] = {"post-413", "the outcome is refused with 413", 413},
+    [LATCH_POST_500] = {"post-500", "the outcome is refused with 500: the process must end within a second", 500},
     [LATCH_POST_CUT_BEFORE] = {"post-cut-before", "the connection is cut before the outcome was read", 0},
     [LATCH_POST_CUT_AFTER] = {"post-cut-after", "the outcome is accepted, and the connection cut instead of an answer", 0},
     [LATCH_POST_CUT_ANSWER] = {"post-cut-answer", "it is accepted, and the answer cut", 0},
@@ -53,7 +55,13 @@ bool latch_fault_ends_process(latch_fault fault) {
 }
 
 int latch_command_faults(int argc, char **argv) {
-    (void)argc, (void)argv;
+    latch_arguments args;
+    latch_err err;
+    latch_status status = latch_options_parse(NULL, 0, argc, argv, &args, &err);
+    if (status == LATCH_OK && (args.count > 0 || args.program != NULL))
+        status = latch_err_set(&err, LATCH_E_MISUSE, "it takes no arguments: it lists the kinds, for invoke's and serve's --fault");
+    latch_arguments_clean_up(&args);
+    if (status != LATCH_OK) return latch_command_complain("faults", err.message);
     fputs(latch_help_faults, stdout);
     for (size_t i = 1; i < LATCH_FAULTS; i++)
         printf("  %-20s  %s\n", kinds[i].name, kinds[i].text);
