@@ -9,7 +9,7 @@ there once, of small letters, digits and '-', in whichever page.
 import collections, functools, pathlib, re, shutil, subprocess, sys, tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ROOMS = ["core", "store", "runtime", "compose", "kit", "latch.c", "tools/latch", "tools/common"]
+ROOMS = ["core", "store", "runtime", "compose", "kit", "latch.c", "tools/latch", "tools/common", "tools/latch-local"]
 WORDS = re.compile(r"[a-z]{2}.* |\s.*[a-z]{2}", re.S)
 
 # Whose texts are no messages: records below WARN, results, requests, and what is only compared with or asked at compile time.
@@ -18,6 +18,8 @@ NOT_CALLS = set("""latch_info latch_ctx_text latch_dynamodb_query latch_dynamodb
   latch_refuse CLAIM COMPLETE MARK _Static_assert error""".split())
 # The tools print results with everything but these; latch doctor's lines say what is wrong and what to do themselves.
 TOOL_CALLS = set("latch_err_set latch_command_complain latch_subject_arguments misuse refuse".split())
+LOCAL_CALLS = set("""latch_err_set latch_api_refuse latch_invocation_fail complain drop_waiting on_complaint why note say refuse snprintf
+  latch_format""".split())
 # Expressions; requests and JSON that are made.
 NOT_TEXTS = re.compile(r"^[^\"]*#\w+[ ,)\[]?[^\"]*:\w|^[^\"]*(\(#|#\w+ =|, #\w+|attribute_)|\\r|^[{,]\"|: ?Function\.$|^\S+: (application|streaming)|Credential=|Signature")
 # What else isn't told to anybody, by file; each of these is there.
@@ -50,6 +52,11 @@ NOT_MESSAGES = [
     ("store/transact.c", r"action …:|…: action …"),
     ("store/wait.c", r"for another's end"),
     ("tools/latch/item.c", r"table …"),
+    ("tools/latch-local/serve.c", r"[A-Z]\w+ [A-Z].*|Not Found"),  # reasons
+    ("tools/latch-local/sandbox.c", r"restored for the first invocation|the snapshot is taken, .*|extension … is registered: .*|process … is stopped at .*"),
+    ("tools/latch-local/main.c", r": did you mean|unknown …"),
+    ("tools/latch-local/expect.c", r"an (answer|error): …|… \(no JSON\)"),
+    ("tools/latch-local/match.c", r"… \(… bytes\)"),
     ("store/embedded/", r"(?!.*(embedded store|arena)).*"),  # DynamoDB's own words: their exceptions have entries
 ]
 
@@ -113,13 +120,13 @@ def literals(text):
 def sources(root):
     listed = subprocess.run(["git", "ls-files", "-z", "--", *ROOMS], cwd=ROOT, capture_output=True, check=True).stdout.decode()
     names = [name for name in listed.split("\0") if name.endswith((".c", ".h")) and (root / name).is_file()]
-    return [name for name in names if not re.search(r"tools/latch/(help|format)", name)]
+    return [name for name in names if not re.search(r"tools/latch.*/(help|format)", name)]
 
 
 def is_message(path, caller, text, met):
     if caller in NOT_CALLS or not WORDS.search(text) or NOT_TEXTS.search(text):
         return False
-    if path.startswith("tools/") and caller not in TOOL_CALLS:
+    if path.startswith("tools/") and caller not in (LOCAL_CALLS if "/latch-local/" in path else TOOL_CALLS):
         return False
     for i, (where, pattern) in enumerate(NOT_MESSAGES):
         if path.startswith(where) and re.fullmatch(pattern, text, re.S):
