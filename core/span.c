@@ -89,6 +89,15 @@ void latch_span_end(latch_ctx *cx, latch_span span, latch_status status) {
     kept->status = status;
 }
 
+uint64_t latch_span_mark(const latch_ctx *cx) { return cx->spans != NULL ? cx->spans->begun : 0; }
+
+void latch_span_end_since(latch_ctx *cx, uint64_t mark) {
+    latch_span_kept *outermost = NULL;
+    for (latch_span_kept *at = cx->spans != NULL ? cx->spans->innermost : NULL; at != NULL && at->id > mark; at = at->outer)
+        outermost = at;
+    if (outermost != NULL) latch_span_end(cx, (latch_span){outermost->id}, LATCH_OK);
+}
+
 /* ── from a signal handler: no printf, no lock ───────────────────────────────────────────────────────────────────────────── */
 
 typedef struct line {

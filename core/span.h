@@ -9,8 +9,8 @@
  * end; traces. A ring of 64 hangs off the context: the oldest that has ended makes room, and is counted. Nothing is allocated and no system
  * is called but the clock. Where there is no ring (in a function that latch_parallel_run calls) nothing is written.
  *
- * Spans lie one within another. The end of an outer one ends those that are still open in it; what is open at the end of the handler ends
- * with it; an end that comes twice, or after the invocation, does nothing.
+ * Spans lie one within another. The end of an outer one ends those that are still open in it; what is open at the end of the handler, in a
+ * batch of the record, ends with it; an end that comes twice, or after the invocation, does nothing.
  */
 #ifndef LATCH_CORE_SPAN_H
 #define LATCH_CORE_SPAN_H
@@ -80,6 +80,10 @@ typedef struct latch_span_facts { /* what a call of AWS, or a fetch, has to tell
     latch_str error, request_id;
 } latch_span_facts;
 void latch_span_tell(latch_ctx *cx, latch_span span, const latch_span_facts *facts) LATCH_NONNULL; /* before its end */
+
+/* Ends what was begun since the mark and is open still: what one record of a batch leaves open is none of the next one's. */
+uint64_t latch_span_mark(const latch_ctx *cx) LATCH_NONNULL;
+void latch_span_end_since(latch_ctx *cx, uint64_t mark) LATCH_NONNULL;
 
 /*
  * What the invocation is waiting for: "DynamoDB UpdateItem on orders, for 2140 ms"; "" where no span is open. `now_us` is by the clock's

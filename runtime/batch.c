@@ -6,6 +6,7 @@
 
 #include "core/ctx.h"
 #include "core/scope.h"
+#include "core/span.h"
 #include "core/text.h"
 #include "runtime/around_private.h"
 #include "runtime/outcome.h"
@@ -71,9 +72,10 @@ static void count(batch *b, size_t i, bool poisoned) {
     b->taken_off += !b->failed[i];
 }
 
-/* One record with an error, a scope and memory of its own. */
+/* One record with an error, a scope, steps and memory of its own. */
 static void run_one(batch *b, size_t i) {
     size_t mark = latch_arena_mark(b->cx->arena);
+    uint64_t steps = latch_span_mark(b->cx);
     latch_scope scope = {0};
     latch_ctx one = *b->cx;
     latch_record record;
@@ -82,6 +84,7 @@ static void run_one(batch *b, size_t i) {
     one.scope = &scope;
     latch_status status = latch_record_open(&one, &b->heads[i], i, &record);
     if (status == LATCH_OK) status = run_handler(b, &one, &record, &poisoned);
+    latch_span_end_since(&one, steps);
     latch_scope_end(&one, status);
     b->failed[i] = !is_done(b, status);
     count(b, i, poisoned);

@@ -73,6 +73,27 @@ static void cuts_what_it_says_to_the_room(void **state) {
     }
 }
 
+static void end_with_what_began_them(void **state) {
+    latch_ctx none = r.cx;
+    (void)state;
+    latch_span before = latch_span_begin(&r.cx, "before", LATCH_STR(""));
+    uint64_t mark = latch_span_mark(&r.cx);
+    latch_span_end_since(&r.cx, mark);
+    assert_string_equal(waits_for(), "before, for 0 ms");
+    (void)latch_span_begin(&r.cx, "left open", LATCH_STR(""));
+    (void)latch_span_begin(&r.cx, "in it", LATCH_STR(""));
+    r.boot_us += 7;
+    latch_span_end_since(&r.cx, mark);
+    assert_string_equal(waits_for(), "before, for 0 ms");
+    for (uint32_t i = 1; i < 3; i++)
+        assert_true(!spans.at[i].open && spans.at[i].to_us - spans.at[i].from_us == 7 && spans.at[i].status == LATCH_OK);
+    latch_span_end(&r.cx, before, LATCH_OK);
+    latch_span_end_since(&r.cx, 0);
+    none.spans = NULL;
+    assert_int_equal(latch_span_mark(&none), 0);
+    latch_span_end_since(&none, 0);
+}
+
 static void lie_one_within_another(void **state) {
     (void)state;
     latch_span outer = latch_span_begin(&r.cx, "outer", LATCH_STR(""));
@@ -208,6 +229,7 @@ static void is_whole_to_a_signal_handler(void **state) {
 static const struct CMUnitTest tests[] = {
     ROW(says_what_it_waits_for),
     ROW(cuts_what_it_says_to_the_room),
+    ROW(end_with_what_began_them),
     ROW(lie_one_within_another),
     ROW(forgives_ends_in_another_order),
     ROW(keeps_the_last_and_those_that_are_open),

@@ -34,7 +34,8 @@ latch_status caller_call(caller *c, latch_handler handler, latch_str event) {
                         .deadline_at_ms = CALLER_T0 + 10000,
                         .request_id = LATCH_STR("r-1"),
                         .log = &c->log,
-                        .scope = &c->scope};
+                        .scope = &c->scope,
+                        .spans = c->spans};
     if (ftruncate(c->log.fd, 0) != 0 || lseek(c->log.fd, 0, SEEK_SET) != 0) abort();
     memset(c->written, 0, sizeof c->written);
     latch_status status = latch_outcome_run(&c->cx, &handler, event, &reply);

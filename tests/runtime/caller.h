@@ -5,6 +5,7 @@
 #include "core/ctx_private.h"
 #include "core/log.h"
 #include "core/scope.h"
+#include "core/span.h"
 #include "runtime/outcome.h"
 
 #define CALLER_T0 INT64_C(1767225600000)
@@ -14,6 +15,7 @@ typedef struct caller {
     latch_arena arena;
     latch_scope scope;
     latch_log log;
+    latch_spans *spans; /* of each call; NULL, as at first: none */
     int64_t now_ms;
     void *memory;
     size_t memory_bytes;

@@ -5,6 +5,7 @@
 #include "core/ctx.h"
 #include "core/err.h"
 #include "core/scope.h"
+#include "core/span.h"
 #include "runtime/around.h"
 #include "runtime/batch.h"
 #include "tests/runtime/call.h"
@@ -53,6 +54,28 @@ static void count_them(latch_ctx *cx, const latch_batch_counts *c) {
 #define CHANGE(id) "{\"eventSource\":\"aws:dynamodb\",\"eventID\":\"" id "\",\"dynamodb\":{\"SequenceNumber\":\"" id "\"}}"
 #define BATCH(records) "{\"Records\":[" records "]}"
 #define ITEM(id) "{\"itemIdentifier\":\"" id "\"}"
+
+/* As LATCH_TRY leaves it: the step isn't ended where the record fails. */
+static latch_status step(latch_ctx *cx, latch_record *record) {
+    latch_span span = latch_span_begin(cx, "step", latch_record_id(record));
+    LATCH_TRY(note(cx, record));
+    latch_span_end(cx, span, LATCH_OK);
+    return LATCH_OK;
+}
+
+static void a_step_that_is_left_open_ends_with_its_record(void **state) {
+    static latch_spans spans;
+    (void)state;
+    memset(&spans, 0, sizeof spans);
+    call.spans = &spans;
+    fails_at = " 1 2 ";
+    assert_int_equal(caller_say(&call, (latch_handler){.record = step}, BATCH(PLAIN("1", "1") "," PLAIN("2", "1") "," PLAIN("3", "1"))),
+                     LATCH_OK);
+    assert_int_equal(spans.count, 3);
+    for (uint32_t i = 0; i < spans.count; i++) {
+        if (spans.at[i].open || spans.at[i].outer_id != 0) fail_msg("the step of record %u is open, or lies in another's", i + 1);
+    }
+}
 
 static void runs_what_its_group_lets_it(void **state) {
     static const latch_batch by_group = {.by_group = true}, plain = {0};
@@ -276,9 +299,15 @@ static void refuses_a_policy_that_can_not_be(void **state) {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, call_tear_down)
 
 static const struct CMUnitTest tests[] = {
-    ROW(runs_what_its_group_lets_it), ROW(runs_no_record_too_often),          ROW(what_is_poisoned_passes_no_hook),
-    ROW(counts_what_became_of_each),  ROW(fails_as_a_whole_where_all_failed), ROW(reads_a_record_into_a_struct),
-    ROW(writes_every_variable),       ROW(refuses_a_policy_that_can_not_be),
+    ROW(a_step_that_is_left_open_ends_with_its_record),
+    ROW(runs_what_its_group_lets_it),
+    ROW(runs_no_record_too_often),
+    ROW(what_is_poisoned_passes_no_hook),
+    ROW(counts_what_became_of_each),
+    ROW(fails_as_a_whole_where_all_failed),
+    ROW(reads_a_record_into_a_struct),
+    ROW(writes_every_variable),
+    ROW(refuses_a_policy_that_can_not_be),
 };
 
 CHECK_MAIN(tests)
