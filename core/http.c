@@ -338,7 +338,9 @@ latch_status latch_fetch(latch_ctx *cx, const latch_fetch_request *request, latc
     left_ms = deadline_at_ms - latch_now_ms(cx);
     if (left_ms <= 0)
         return latch_err_set(&cx->err, LATCH_E_TIMEOUT, "fetch %.*s: no time left to send it", LATCH_ARG(shown(request->url)));
-    if (cx->http == NULL) return latch_err_set(&cx->err, LATCH_E_MISUSE, "fetch: this context has no HTTP session");
+    if (cx->http == NULL)
+        return latch_err_set(&cx->err, LATCH_E_MISUSE,
+                             "fetch: this context has no HTTP session: fetch in the handler, not in parallel work");
     if (cx->http->easy == NULL) cx->http->easy = curl_easy_init();
     if (cx->http->easy == NULL) return latch_err_set(&cx->err, LATCH_E_NOMEM, "fetch: libcurl could not start");
     const char *method = request->method != NULL ? request->method : request->body.len > 0 ? "POST" : "GET";

@@ -19,7 +19,7 @@ static bool read_ms(latch_str text, int64_t *out) {
 static int64_t read_deadline(latch_ctx *cx, latch_str text) {
     int64_t ms = INT64_MAX;
     if (text.len > 0 && !read_ms(text, &ms))
-        latch_log(cx, LATCH_WARN, "the deadline is no time: there is none", "deadline", latch_str_cut(text, 100));
+        latch_log(cx, LATCH_WARN, "the deadline is no time: the invocation runs without one", "deadline", latch_str_cut(text, 100));
     return ms;
 }
 
