@@ -4,7 +4,7 @@
 A message is a text in the sources, its values written as "…"; "list" prints them all. An entry of docs/errors names it in backticks, as an item
 of the list below its heading or as the first cell of a table's row; there "…" is any text, so that messages that differ in a name have one entry.
 What a message is made of (after a ':', or behind it) may have an entry of its own, or be named inside of another. A heading is an anchor: it is
-there once, of small letters, digits and '-', in whichever page.
+there once, of small letters, digits and '-', in whichever page. The statuses of the first page are as core/err.c and runtime/http_event.c say.
 """
 import collections, functools, pathlib, re, shutil, subprocess, sys, tempfile
 
@@ -180,6 +180,21 @@ def read_pages(root):
     return entries, wrong
 
 
+def check_statuses(root):
+    """The table of the statuses: each one's name, and what it becomes for an HTTP client."""
+    page = (root / "docs/errors/README.md").read_text(encoding="utf-8")
+    names = dict(re.findall(r"case (LATCH_\w+):\n +return \"(\w+)\";", (root / "core/err.c").read_text(encoding="utf-8")))
+    http = dict(re.findall(r"\{(LATCH_\w+), (\d+), \"", (root / "runtime/http_event.c").read_text(encoding="utf-8")))
+    rows = {row[1]: row for row in re.findall(r"^\| `(\w+)` \| `(LATCH_\w+)` \|.*\| ([^|]*) \| [^|]* \|$", page, re.M)}
+    wrong = []
+    for status, name in names.items():
+        row = rows.get(status, ("", status, "none"))
+        shown = (row[0], *re.findall(r"\d{3}", row[2]))
+        if shown != (name, *([http[status]] if status in http else [])):
+            wrong.append(f"docs/errors/README.md: {status} is {name}, HTTP {http.get(status, 'none')}; shown is {shown}")
+    return wrong
+
+
 # ── both ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def letters(text):
@@ -215,6 +230,7 @@ def is_part(message, entry):
 def compare(root):
     messages, names = read_sources(root)
     entries, wrong = read_pages(root)
+    wrong += check_statuses(root)
     matcher, met = Matcher(entries), set()
     for message in messages.values():
         entry = matcher.of(message.text)
@@ -251,6 +267,7 @@ TWINS = [  # a file, what is changed in it, and each report that must come of it
     ("store/lock.c", "; a try of this release got no answer", "; nobody answered this release", ["nobody answered this release"]),
     ("store/errors.c", '"TransactionInProgressException"', '"TransactionInProcessException"',
      ["no entry in docs/errors: TransactionInProcessException", "no such message: TransactionInProgressException"]),
+    ("runtime/http_event.c", "{LATCH_UNDONE, 409,", "{LATCH_UNDONE, 410,", ["LATCH_UNDONE is Undone, HTTP 410"]),
     ("docs/errors/start.md", "### handler-unknown\n", "### handler-table\n", ["handler-table is no anchor, or there is another"]),
     ("docs/errors/tools.md", "- `which command?`\n", "- `which command?`\n- `which commands?`\n- `takes one NAME`\n",
      ["no such message: which commands?", "has an entry already"]),
