@@ -1,12 +1,7 @@
 #include "fault.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "commands.h"
-#include "core/err.h"
-#include "options.h"
 
 static const struct {
     const char *name, *text;
@@ -52,20 +47,6 @@ bool latch_fault_is_of_next(latch_fault fault) { return fault > LATCH_FAULT_NONE
 
 bool latch_fault_ends_process(latch_fault fault) {
     return fault == LATCH_NEXT_500 || fault == LATCH_POST_500 || fault == LATCH_NEXT_SHUTDOWN;
-}
-
-int latch_command_faults(int argc, char **argv) {
-    latch_arguments args;
-    latch_err err;
-    latch_status status = latch_options_parse(NULL, 0, argc, argv, &args, &err);
-    if (status == LATCH_OK && (args.count > 0 || args.program != NULL))
-        status = latch_err_set(&err, LATCH_E_MISUSE, "it takes no arguments: it lists the kinds, for invoke's and serve's --fault");
-    latch_arguments_clean_up(&args);
-    if (status != LATCH_OK) return latch_command_complain("faults", err.message);
-    fputs(latch_help_faults, stdout);
-    for (size_t i = 1; i < LATCH_FAULTS; i++)
-        printf("  %-20s  %s\n", kinds[i].name, kinds[i].text);
-    return LATCH_EXIT_OK;
 }
 
 static bool find(latch_str name, latch_fault *out) {
