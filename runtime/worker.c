@@ -50,11 +50,16 @@ static latch_status call(latch_worker *w, latch_ctx *cx, latch_str event, latch_
     return status;
 }
 
+static latch_status refuse_event(latch_ctx *cx, uint64_t bytes) {
+    if (bytes > LATCH_API_EVENT_MAX_BYTES) /* no arena helps */
+        return latch_err_set(&cx->err, LATCH_E_NOMEM, "the event has %" PRIu64 " bytes, Latch takes at most %zu", bytes,
+                             LATCH_API_EVENT_MAX_BYTES);
+    return latch_err_set(&cx->err, LATCH_E_NOMEM, "the event has %" PRIu64 " bytes, which don't fit: raise LATCH_ARENA_MB", bytes);
+}
+
 static latch_status run(latch_worker *w, const latch_invocation *invocation, int64_t now_ms, latch_ctx *cx, latch_str *reply) {
     int64_t left_ms = invocation->deadline_at_ms - now_ms; /* of use where there is a deadline */
-    if (invocation->too_large)
-        return latch_err_set(&cx->err, LATCH_E_NOMEM, "the event has %" PRIu64 " bytes, which don't fit: raise LATCH_ARENA_MB",
-                             invocation->event_bytes);
+    if (invocation->too_large) return refuse_event(cx, invocation->event_bytes);
     latch_ending_arm(w, invocation, w->watch.deadline_at_ms, left_ms);
     latch_status status = call(w, cx, invocation->event, reply);
     latch_ending_disarm(w);
