@@ -4,7 +4,7 @@ events at once, SnapStart, extensions, callers. Statuses are those that AWS's em
 
 Each test_… below is one entry of ctest; the function's process is a script of the test's own, over fake_runtime.py.
 """
-import fcntl, json, os, pathlib, re, signal, socket, struct, subprocess, sys, tempfile, termios, textwrap, time, urllib.request
+import fcntl, json, os, pathlib, re, signal, socket, struct, subprocess, sys, tempfile, termios, textwrap, threading, time, urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATE = """
@@ -660,6 +660,31 @@ def test_a_line_without_an_end_is_its_invocations():
     told = [re.sub(r"\[One [0-9a-f-]{36}\]", lambda found: names[found[0][5:-1]], line) for names in
             [{row["request_id"]: row["event"] for row in run.lines[:-1]}] for line in run.log.splitlines()]
     assert told == ["[One init] in init", "one-a of 1", "one-b of 2", "one-a of 1", "one-b of 2"], run.log
+
+
+def test_what_is_logged_after_the_answer_is_its_own():
+    """Of several at once: a record says whose it is, also when that is over and another one alone is under way."""
+    with Serving("""
+        @each_event
+        def work(c, id, fields, event):
+            if b"/slow" in event:
+                say("slow is", id)
+                while not os.path.exists("go"): time.sleep(0.005)
+            c.post(id, {"statusCode": 200, "body": id})
+            say(json.dumps({"requestId": id, "message": "late words"}))
+            if b"/slow" not in event: say(json.dumps({"requestId": "of-somebody-who-was-never-asked-for-it", "message": "alone"}))
+    """, "--concurrency", "2") as serving:
+        slow = threading.Thread(target=serving.ask, args=(b"/slow",))
+        slow.start()
+        slow_id = await_text(serving.folder / "log", r"slow is (\S+)\n")
+        quick_id = serving.ask(b"/quick").decode().split("\r\n\r\n")[1]
+        await_text(serving.folder / "log", '("message": "alone")')
+        logs = [json.loads(serving.ask(b"/_latch/invocations/%d" % n).decode().split("\r\n\r\n")[1])["log"] for n in (1, 2)]
+        (serving.folder / "go").touch()
+        slow.join()
+    assert f"[f {quick_id}] {{\"requestId\": \"{quick_id}\", \"message\": \"late words\"}}\n" in serving.log, serving.log
+    assert "late words" in logs[1] and "late words" not in logs[0] and "alone" in logs[0], logs
+    assert slow_id != quick_id
 
 
 def test_bytes_of_a_log_are_kept():

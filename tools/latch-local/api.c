@@ -223,6 +223,8 @@ static const latch_api_over *find_over(const latch_api *api, latch_str id) {
     return NULL;
 }
 
+bool latch_api_is_over(const latch_api *api, latch_str id) { return find_over(api, id) != NULL; }
+
 static void refuse_stranger(latch_api *api, latch_exchange *x, latch_str id) {
     const latch_api_over *over = find_over(api, id);
     if (over != NULL && over->late && latch_api_is_managed(api)) {

@@ -65,6 +65,8 @@ bool latch_api_has_extension(const latch_api *api); /* an internal extension is 
  */
 void latch_api_give(latch_api *api, latch_invocation *inv, int64_t deadline_ms);
 
+bool latch_api_is_over(const latch_api *api, latch_str id); /* it was handed out, and is over: one of the last 256 of them */
+
 /* It is over: an outcome that comes later is late. A stream that isn't ends, with inv's error. */
 void latch_api_release(latch_api *api, latch_invocation *inv);
 

@@ -163,6 +163,8 @@ latch_status latch_fleet_sandbox(latch_fleet *fleet, size_t function, latch_sand
                                    .timeout_ms = fleet->options.timeout_ms,
                                    .init_timeout_ms = fleet->options.init_timeout_ms,
                                    .debug = fleet->options.debug,
+                                   .on_late_log = fleet->options.on_late_log,
+                                   .arg = fleet->options.arg,
                                    .log_short_ids = isatty(STDERR_FILENO) == 1};
     latch_status status = latch_sandbox_start(&config, &fleet->sandboxes[function], err);
     *out = fleet->sandboxes[function];

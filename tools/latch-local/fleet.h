@@ -20,6 +20,9 @@ typedef struct latch_fleet_options {
     latch_api_caller caller;
     latch_fault_plan faults;
     int64_t seed; /* of the faults; 0: another one each time */
+    /* no option of the command line's */
+    void (*on_late_log)(void *arg, latch_str id, latch_str line);
+    void *arg;
 } latch_fleet_options;
 
 #define LATCH_FLEET_DEFAULTS ((latch_fleet_options){.init_timeout_ms = 10000, .concurrency = 1})

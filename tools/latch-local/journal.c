@@ -53,6 +53,14 @@ latch_record *latch_journal_find(const latch_journal *j, uint64_t id) {
     return r != NULL && r->id == id ? r : NULL;
 }
 
+latch_record *latch_journal_find_request(const latch_journal *j, latch_str request_id) {
+    for (size_t i = 0; i < LATCH_JOURNAL_RECORDS; i++) {
+        latch_record *r = j->records[i];
+        if (r != NULL && r->is_over && latch_str_eq(latch_str_of(r->request_id), request_id)) return r;
+    }
+    return NULL;
+}
+
 void latch_journal_clean_up(latch_journal *j) {
     for (size_t i = 0; i < LATCH_JOURNAL_RECORDS; i++)
         drop(j, &j->records[i]);

@@ -48,7 +48,8 @@ typedef struct latch_journal {
 } latch_journal;
 
 latch_record *latch_journal_begin(latch_journal *j, size_t function, const char *name, const char *title, latch_str event);
-latch_record *latch_journal_find(const latch_journal *j, uint64_t id); /* NULL: not kept (any more) */
+latch_record *latch_journal_find(const latch_journal *j, uint64_t id);                  /* NULL: not kept (any more) */
+latch_record *latch_journal_find_request(const latch_journal *j, latch_str request_id); /* one that is over; NULL */
 void latch_journal_log(latch_journal *j, latch_record *r, latch_str line);
 void latch_journal_bytes(latch_journal *j, latch_record *r, latch_str bytes);
 void latch_journal_end(latch_journal *j, latch_record *r, const latch_invocation *inv, unsigned status, const char *problem);

@@ -278,6 +278,11 @@ void latch_page_log(latch_page *p, uint64_t id, latch_str line) {
     if (r != NULL) latch_journal_log(&p->journal, r, line);
 }
 
+void latch_page_log_late(latch_page *p, latch_str request_id, latch_str line) {
+    const latch_record *r = p != NULL ? latch_journal_find_request(&p->journal, request_id) : NULL;
+    if (r != NULL) latch_page_log(p, r->id, line);
+}
+
 void latch_page_bytes(latch_page *p, uint64_t id, latch_str bytes) {
     latch_record *r = find(p, id);
     if (r != NULL) latch_journal_bytes(&p->journal, r, bytes);

@@ -43,7 +43,8 @@ typedef struct latch_page_begun {
 
 uint64_t latch_page_begin(latch_page *p, const latch_page_begun *what); /* its number, from 1; all is copied */
 void latch_page_log(latch_page *p, uint64_t id, latch_str line);
-void latch_page_bytes(latch_page *p, uint64_t id, latch_str bytes); /* of a streamed answer */
+void latch_page_log_late(latch_page *p, latch_str request_id, latch_str line); /* of one that has ended */
+void latch_page_bytes(latch_page *p, uint64_t id, latch_str bytes);            /* of a streamed answer */
 void latch_page_end(latch_page *p, uint64_t id, const latch_invocation *inv, unsigned status, const char *problem);
 
 #endif

@@ -13,6 +13,7 @@
 #define RESTORE_MS 10000  /* Lambda's own for what runs after a restore */
 #define FATAL_MS 1000     /* a process that was answered 500 is to end within it */
 #define DEBUG_DEADLINE_MS LATCH_DAY_MS
+#define ID_BYTES 36        /* of a request id */
 #define ERROR_EXIT_MS 2000 /* a process that has posted an error of its initialisation ends by itself, and soon */
 
 typedef struct slot { /* of an invocation that is handed out */
@@ -67,17 +68,19 @@ static latch_invocation *only_one(const latch_sandbox *s) {
 
 /* ── the log ── */
 
-/* Of a record in JSON, by its requestId. */
-static latch_invocation *named_in(const latch_sandbox *s, latch_str line) {
+/* The requestId of a record in JSON; empty: none that could be ours. */
+static latch_str id_in(latch_str line) {
     static const char member[] = "\"requestId\":";
-    if (line.len == 0 || line.ptr[0] != '{') return NULL;
+    if (line.len == 0 || line.ptr[0] != '{') return (latch_str){0};
     const char *at = memmem(line.ptr, line.len, member, sizeof member - 1), *end = line.ptr + line.len;
     for (at = at != NULL ? at + sizeof member - 1 : end; at < end && (*at == ' ' || *at == '"');)
         at++;
-    for (size_t i = 0; i < s->slot_count; i++) {
-        const latch_invocation *inv = s->slots[i].inv;
-        if (inv != NULL && (size_t)(end - at) >= strlen(inv->id) && memcmp(at, inv->id, strlen(inv->id)) == 0) return s->slots[i].inv;
-    }
+    return end - at >= ID_BYTES ? (latch_str){at, ID_BYTES} : (latch_str){0};
+}
+
+static latch_invocation *find_by_id(const latch_sandbox *s, latch_str id) {
+    for (size_t i = 0; i < s->slot_count; i++)
+        if (s->slots[i].inv != NULL && latch_str_eq(latch_str_of(s->slots[i].inv->id), id)) return s->slots[i].inv;
     return NULL;
 }
 
@@ -94,7 +97,13 @@ static void print_line(const latch_sandbox *s, const char *id, latch_str line) {
 
 static void log_line(void *arg, latch_str line) {
     latch_sandbox *s = arg;
-    latch_invocation *inv = is_managed(s) ? named_in(s, line) : NULL;
+    latch_str id = is_managed(s) ? id_in(line) : (latch_str){0};
+    latch_invocation *inv = find_by_id(s, id);
+    if (inv == NULL && id.len > 0 && latch_api_is_over(s->api, id)) { /* written after its answer */
+        print_line(s, id.ptr, line);
+        if (s->config.on_late_log != NULL) s->config.on_late_log(s->config.arg, id, line);
+        return;
+    }
     if (inv == NULL) inv = only_one(s);
     print_line(s, inv != NULL ? inv->id : s->ready ? "-" : "init", line);
     if (inv == NULL && !s->ready) inv = s->first;

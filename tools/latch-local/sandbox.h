@@ -27,11 +27,13 @@ typedef struct latch_sandbox_config {
     bool snapstart;
     bool throttle; /* streams */
     latch_api_caller caller;
-    const latch_fault_plan *faults; /* NULL: none */
-    int64_t timeout_ms;             /* 0: the function's own */
-    int64_t init_timeout_ms;        /* until its first /next */
-    bool debug;                     /* no timeouts, and the process starts stopped, for a debugger */
-    bool log_short_ids;             /* the first 8 characters of request ids in log prefixes, which are dim: for terminals */
+    const latch_fault_plan *faults;                               /* NULL: none */
+    int64_t timeout_ms;                                           /* 0: the function's own */
+    int64_t init_timeout_ms;                                      /* until its first /next */
+    bool debug;                                                   /* no timeouts, and the process starts stopped, for a debugger */
+    void (*on_late_log)(void *arg, latch_str id, latch_str line); /* of an invocation that is over, by its request id; NULL */
+    void *arg;
+    bool log_short_ids; /* the first 8 characters of request ids in log prefixes, which are dim: for terminals */
 } latch_sandbox_config;
 
 latch_status latch_sandbox_start(const latch_sandbox_config *config, latch_sandbox **out,

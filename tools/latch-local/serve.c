@@ -194,6 +194,11 @@ static void on_log(void *arg, latch_invocation *inv, latch_str line) {
     latch_page_log(q->s->page, q->record, line);
 }
 
+static void on_late_log(void *arg, latch_str id, latch_str line) {
+    const serving *s = arg;
+    latch_page_log_late(s->page, id, line);
+}
+
 static void on_stream_bytes(void *arg, latch_str bytes) {
     const request *q = arg;
     latch_page_bytes(q->s->page, q->record, bytes);
@@ -381,6 +386,8 @@ static void print_routes(const serving *s) {
 
 static latch_status parse(serving *s, int argc, char **argv) {
     s->options = LATCH_FLEET_DEFAULTS;
+    s->options.on_late_log = on_late_log;
+    s->options.arg = s;
     s->port = 3000;
     s->host = "127.0.0.1";
     const latch_option table[] = {
