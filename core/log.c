@@ -1,6 +1,7 @@
 #include "core/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,12 @@ static latch_level level_of(const char *name) {
     return LATCH_TRACE;
 }
 
+/* Whoever started us may have closed it: a record that goes nowhere is worse than one without a frame. */
+static bool can_be_written(int fd) {
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
+}
+
 latch_log latch_log_from_environment(void) {
     const char *format = getenv("AWS_LAMBDA_LOG_FORMAT"), *fd = getenv("_LAMBDA_TELEMETRY_LOG_FD");
     latch_log log = {.fd = STDOUT_FILENO,
@@ -43,7 +50,7 @@ latch_log latch_log_from_environment(void) {
     if (fd == NULL) return log;
     char *end;
     long n = strtol(fd, &end, 10);
-    if (end != fd && *end == '\0' && n >= 0 && n <= INT32_MAX) {
+    if (end != fd && *end == '\0' && n >= 0 && n <= INT32_MAX && can_be_written((int)n)) {
         log.fd = (int)n;
         log.framed = true;
     }

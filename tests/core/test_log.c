@@ -259,12 +259,20 @@ static void reads_its_environment(void **state) {
         {"", "", "", {.fd = 1}},
         {NULL, "INFO", "62", {.fd = 62, .framed = true, .least = LATCH_INFO}},
         {NULL, NULL, "0", {.fd = 0, .framed = true}},
+        {NULL, NULL, "63", {.fd = 1}}, /* for reading alone */
+        {NULL, NULL, "64", {.fd = 1}}, /* closed */
         {NULL, NULL, "-1", {.fd = 1}},
         {NULL, NULL, "62x", {.fd = 1}},
         {NULL, NULL, "99999999999", {.fd = 1}},
-        {NULL, "ERROR", "2147483647", {.fd = INT32_MAX, .framed = true, .least = LATCH_ERROR}},
+        {NULL, "ERROR", "2147483647", {.fd = 1, .least = LATCH_ERROR}},
     };
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC), to_read = open("/dev/null", O_RDONLY | O_CLOEXEC), in = dup(STDIN_FILENO);
     (void)state;
+    assert_true(null >= 0 && to_read >= 0);
+    assert_int_equal(dup2(null, STDIN_FILENO), STDIN_FILENO);
+    assert_int_equal(dup2(null, 62), 62);
+    assert_int_equal(dup2(to_read, 63), 63);
+    close(64);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const char *names[] = {"AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL", "_LAMBDA_TELEMETRY_LOG_FD"};
         const char *values[] = {rows[i].format, rows[i].level, rows[i].fd};
@@ -276,6 +284,10 @@ static void reads_its_environment(void **state) {
             fail_msg("row %zu: fd %d, framed %d, format %d, least %d", i, log.fd, log.framed, (int)log.format, (int)log.least);
         assert_null(getenv("_LAMBDA_TELEMETRY_LOG_FD")); /* children must not write there */
     }
+    if (in >= 0) dup2(in, STDIN_FILENO);
+    const int opened[] = {null, to_read, in, 62, 63};
+    for (size_t i = 0; i < COUNT_OF(opened); i++)
+        if (opened[i] >= 0) close(opened[i]);
 }
 
 /* ── tenants, levels, lines ──────────────────────────────────────────────────────────────────────────────────────── */
