@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <unwind.h>
 
-#define OBJECTS_MAX 24
+#define OBJECTS_MAX 128 /* Debian's libcurl alone brings more than 30 */
 #define SCAN_BYTES 1024
 
 typedef struct object { /* a file that is mapped and runs: the executable, shared libraries */

@@ -3,6 +3,7 @@
  * look at what was reported.
  */
 #include <curl/curl.h>
+#include <link.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -73,6 +74,31 @@ UNWATCHED static int recurse_for_ever(volatile char *from) {
 UNWATCHED static void mislead_a_library(void) {
     CURL *easy = curl_easy_init();
     zero = curl_easy_setopt(easy, CURLOPT_URL, (const char *)(uintptr_t)8) != CURLE_OK;
+}
+/* Of the libraries that are loaded the one that comes last, but for the loader; `at` becomes where its code begins: that has run already. */
+static int note_code(struct dl_phdr_info *info, size_t size, void *at) {
+    (void)size;
+    if (strstr(info->dlpi_name, ".so") == NULL || strstr(info->dlpi_name, "/ld-") != NULL) return 0;
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_LOAD && (info->dlpi_phdr[i].p_flags & PF_X) != 0)
+            *(uintptr_t *)at = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+    }
+    return 0;
+}
+UNWATCHED static void crash_in_the_last_library(void) {
+    static const uint32_t trap_of_arm64 = 0xD4200000;
+    uintptr_t at = 0, page;
+    dl_iterate_phdr(note_code, &at);
+    page = at & ~(uintptr_t)4095;
+    if (at == 0 || mprotect((void *)page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC) != 0) _exit(3);
+#if defined(__x86_64__)
+    memset((void *)at, 0xCC, sizeof trap_of_arm64); /* int3 */
+#else
+    memcpy((void *)at, &trap_of_arm64, sizeof trap_of_arm64);
+#endif
+    __builtin___clear_cache((char *)at, (char *)at + sizeof trap_of_arm64);
+    ((void (*)(void))at)();
+    zero++;
 }
 UNWATCHED static void *crash_in_a_thread(void *unused) {
     write_nowhere();
@@ -204,6 +230,7 @@ static const struct {
     {"threads", start_four_threads},
     {"child", crash_in_a_child},
     {"library", mislead_a_library},
+    {"last_library", crash_in_the_last_library},
     {"hang", wait_for_ever},
     {"spin", spin_for_ever},
     {"hang_lost", hang_lost},

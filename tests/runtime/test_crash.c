@@ -109,6 +109,19 @@ static void reports_each_signal_with_a_stack_trace(void **state) {
     }
 }
 
+/* However many a program has: libcurl alone brings more than thirty along. */
+static void names_the_library_that_was_loaded_last(void **state) {
+    static const server_step script[] = {{.event = "last_library"}};
+    static const char begins[] = "{\"errorMessage\":\"SIGTRAP in the handler crash\",\"errorType\":\"Crash\",\"stackTrace\":[\"";
+    (void)state;
+    int status = run_child(CRASH_CHILD, "crash", script, 1);
+    const char *report = service.requests[1].body;
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGTRAP) fail_msg("wait status %x: %s", (unsigned)status, said);
+    if (strncmp(report, begins, strlen(begins)) != 0) fail_msg("%s", report);
+    size_t len = strcspn(report + strlen(begins), "\"");
+    if (report[strlen(begins)] == '?' || memmem(report + strlen(begins), len, ".so", 3) == NULL) fail_msg("%s", report);
+}
+
 /* One report, whole, of whichever thread came first: the others neither send their own nor end the process under it. */
 static void reports_once_where_several_threads_crash(void **state) {
     static const server_step script[] = {{.event = "threads"}};
@@ -362,6 +375,7 @@ static void dies_even_if_the_report_is_not_taken(void **state) {
 
 static const struct CMUnitTest tests[] = {
     ROW(reports_each_signal_with_a_stack_trace),
+    ROW(names_the_library_that_was_loaded_last),
     ROW(reports_once_where_several_threads_crash),
     ROW(writes_a_report_that_can_be_read),
     ROW(goes_where_an_answer_would),
