@@ -626,6 +626,20 @@ def test_nothing_is_started_once_it_is_to_stop():
     assert not any(word in told for word in FORBIDDEN), told
 
 
+def test_an_idle_process_may_end():
+    with Serving("""
+        c = Client()
+        c.post(c.next()[0], {"statusCode": 200})
+        c.send("GET", RUNTIME + "invocation/next")
+        time.sleep(0.1)
+        os.kill(os.getpid(), 9)
+    """) as serving:
+        for n in (1, 2):
+            assert serving.ask(b"/").startswith(b"HTTP/1.1 200")
+            await_text(serving.folder / "log", "(?s)" + "(to do: killed by signal 9 .SIGKILL, Killed.; the next event starts another).*" * n)
+    assert "[f -] the process ended while it had nothing to do: killed" in serving.log, serving.log
+
+
 def test_what_comes_while_it_stops_is_refused():
     with Serving("""
         asked = threading.Event()

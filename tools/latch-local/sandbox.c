@@ -385,7 +385,8 @@ static void on_exit_of_process(void *arg, int wait_status) {
         say_and_free(s, latch_format("after that the process %s", how));
         free(how);
     } else if (s->stopping || s->first == NULL) {
-        if (!s->stopping) say_and_free(s, latch_format("the process %s while it had nothing to do; the next event starts another", how));
+        if (!s->stopping)
+            say_and_free(s, latch_format("the process ended while it had nothing to do: %s; the next event starts another", how));
         free(how);
     } else if (!was_ready) {
         ended_in_init(s, how);
