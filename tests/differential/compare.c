@@ -102,7 +102,7 @@ const listed compare_listed[] = {
     LISTED("TransactGetItems", "400 ValidationException: Invalid table/index name*", "400 ResourceNotFoundException:*",
            "no table can have such a name (naming rules); Local looks for it"),
     LISTED("Query", "400 ValidationException: One or more parameter values were invalid: Size of hashkey has exceeded*", "200 *",
-           "a partition key has at most 2048 bytes (Constraints), of binary too; Local looks at strings alone"),
+           "a partition key has at most 2048 bytes (Constraints); Local finds nothing under a longer one"),
     LISTED(NULL, "400 ValidationException: The provided starting key is invalid",
            "400 ValidationException: @(The query can return at most one row|The provided starting key is invalid: )*",
            "an empty key begins no page; Local's words are of another query"),
