@@ -770,7 +770,7 @@ def still_counts():
 
 
 def play_while(stand_still, script, *options, events, program=None):
-    """The rows of a run during which stand_still(process, log) keeps latch-local from turning for a second."""
+    """The rows of a run during which stand_still(process, log) keeps latch-local from turning for longer than the timeout."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/tmp")) as folder:
         folder = pathlib.Path(folder)
         (folder / "events").mkdir()
@@ -799,18 +799,18 @@ def read_late(process, log):
     while struct.unpack("i", fcntl.ioctl(process.stdout, termios.FIONREAD, bytes(4)))[0] < size:
         assert time.monotonic() < until, log.read_text()
         time.sleep(0.005)
-    time.sleep(1)
+    time.sleep(1.6)
 
 
 def be_stopped(process, log):
     await_text(log, "(at it)")
     process.send_signal(signal.SIGSTOP)
-    time.sleep(1)
+    time.sleep(1.6)
     process.send_signal(signal.SIGCONT)
 
 
 def told_as_late(rows):
-    return [name for name, row in rows.items() if row["outcome"] != "answered" or row["duration_ms"] > 500 or "note" in row]
+    return [name for name, row in rows.items() if row["outcome"] != "answered" or row["duration_ms"] > 1000 or "note" in row]
 
 
 def test_nobody_is_late_because_output_is_read_late():
@@ -823,7 +823,7 @@ def test_nobody_is_late_because_output_is_read_late():
             c.post(id, "x" * 300000)
     """
     for program in (None, still_counts()):
-        rows, log = play_while(read_late, script, "--concurrency", "4", "--timeout", "0.5", events="abcd", program=program)
+        rows, log = play_while(read_late, script, "--concurrency", "4", "--timeout", "1", events="abcd", program=program)
         assert len(rows) == 4 and bool(told_as_late(rows)) == bool(program), (rows, log)
 
 
@@ -837,7 +837,7 @@ def test_nobody_is_late_because_latch_local_was_stopped():
             c.post(id, 1)
     """
     for program in (None, still_counts()):
-        rows, log = play_while(be_stopped, script, "--timeout", "0.5", events="a", program=program)
+        rows, log = play_while(be_stopped, script, "--timeout", "1", events="a", program=program)
         assert len(rows) == 1 and bool(told_as_late(rows)) == bool(program), (rows, log)
 
 
