@@ -1,6 +1,8 @@
 /* The loop's own time: it stands still where the loop does. The clock is the test's, and goes on where a row says. */
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "loop.h"
@@ -97,6 +99,32 @@ static void what_came_is_read_before_a_timer_fires(void **state) {
     end(&quick);
 }
 
+static int wakes_fd;
+static void on_alarm(int number) {
+    (void)number;
+    (void)!write(wakes_fd, &(uint64_t){1}, sizeof(uint64_t));
+}
+
+/* As after a stop that was over before the wait had lasted too long: epoll_wait gives EINTR, and has looked at nothing. */
+static void what_came_while_a_signal_ended_the_wait_is_read_first(void **state) {
+    struct sigaction action = {.sa_handler = on_alarm}, before;
+    const struct itimerval soon = {.it_value = {.tv_usec = 20000}};
+    (void)state;
+    happening h = begin(0);
+    happen(&h);
+    step();
+    wakes_fd = h.watch.fd;
+    latch_loop_arm(&loop, &h.timer, 1000);
+    oversleeps_ns = 1100 * MS;
+    sigaction(SIGALRM, &action, &before);
+    setitimer(ITIMER_REAL, &soon, NULL);
+    step();
+    sigaction(SIGALRM, &before, NULL);
+    assert_int_equal(h.comes, 2);
+    assert_int_equal(h.fires, 1);
+    end(&h);
+}
+
 static void a_callback_counts_up_to_its_bound(void **state) {
     static const int64_t rows[][2] = {{0, 0},
                                       {1, 1},
@@ -177,8 +205,10 @@ static void a_timer_fires_where_each_wait_is_late(void **state) {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
-    ROW(what_came_is_read_before_a_timer_fires),  ROW(a_callback_counts_up_to_its_bound), ROW(who_turns_the_loop_may_have_been_away),
-    ROW(a_timer_of_a_long_callback_has_its_time), ROW(a_wait_that_was_none_counts_half),  ROW(a_timer_fires_where_each_wait_is_late),
+    ROW(what_came_is_read_before_a_timer_fires),  ROW(what_came_while_a_signal_ended_the_wait_is_read_first),
+    ROW(a_callback_counts_up_to_its_bound),       ROW(who_turns_the_loop_may_have_been_away),
+    ROW(a_timer_of_a_long_callback_has_its_time), ROW(a_wait_that_was_none_counts_half),
+    ROW(a_timer_fires_where_each_wait_is_late),
 };
 
 CHECK_MAIN(tests)

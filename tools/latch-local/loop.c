@@ -127,6 +127,7 @@ void latch_loop_step(latch_loop *loop) {
     struct epoll_event event; /* one at a time: its callback may free what a second one is about */
     pass_callback(loop);      /* of whoever turns the loop */
     int asked_ms = wait_ms(loop), got = epoll_wait(loop->epoll_fd, &event, 1, asked_ms);
+    if (got < 0) got = epoll_wait(loop->epoll_fd, &event, 1, 0); /* a signal ended it, say that of a stop's end: nothing was looked at */
     pass_wait(loop, asked_ms);
     if (got > 0) {
         const latch_watch *watch = event.data.ptr;

@@ -4,7 +4,8 @@
  * A callback may add and remove anything, itself included. Nothing is owned here: what is registered outlives its registration.
  *
  * Timers have the loop's own time, which stands still where the loop does: in a callback that waits for somebody to read standard output,
- * or while the process is stopped. What came meanwhile could not be read, and is, before a timer finds that it didn't come.
+ * or while the process is stopped. What came meanwhile could not be read, and is, before a timer finds that it didn't come; of what stood still
+ * for less than 200 ms one thing is read first.
  */
 #ifndef LATCH_LOCAL_LOOP_H
 #define LATCH_LOCAL_LOOP_H

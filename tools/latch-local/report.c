@@ -36,10 +36,16 @@ static size_t count_columns(latch_str text) {
     return sum;
 }
 
+/* What a terminal may obey: of ASCII, and the 32 characters behind it. */
+static bool is_control(const char *at, size_t bytes) {
+    const unsigned char *c = (const unsigned char *)at;
+    return bytes == 1 ? c[0] < 0x20 || c[0] == 0x7f : bytes == 2 && c[0] == 0xc2 && c[1] < 0xa0;
+}
+
 static void add_character(latch_buffer *out, const char *at, size_t bytes) {
     if (bytes == 0)
         latch_buffer_text(out, "?");
-    else if ((unsigned char)*at < 0x20 || *at == 0x7f)
+    else if (is_control(at, bytes))
         latch_buffer_text(out, " ");
     else
         latch_buffer_add(out, at, bytes);

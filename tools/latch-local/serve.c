@@ -317,7 +317,7 @@ static void on_request(void *arg, latch_exchange *x) {
 static uint64_t play_again(void *arg, size_t function, const char *title, latch_str event) {
     serving *s = arg;
     latch_sandbox *sandbox;
-    if (latch_fleet_sandbox(&s->fleet, function, &sandbox, &s->err) != LATCH_OK) return 0;
+    if (s->fleet.stopped || latch_fleet_sandbox(&s->fleet, function, &sandbox, &s->err) != LATCH_OK) return 0;
     request *q = begin(s, NULL, latch_copy(latch_str_of(title)));
     q->function = function;
     q->is_again = true;
@@ -448,8 +448,8 @@ static void stop(serving *s) {
     for (request *q = s->first; q != NULL; q = q->next)
         latch_url_stream_let_go(&q->stream);
     latch_page_stop(s->page);
+    s->page = NULL; /* a request that comes while the server stops finds none */
     latch_server_stop(s->server);
-    s->page = NULL;
     latch_fleet_clean_up(&s->fleet);
     while (s->first != NULL)
         forget(s->first);
