@@ -52,13 +52,18 @@ class Judge:
     def complain(self, row, what):
         self.wrong.append(f"invocation {self.count} ({row.get('event')}, fault {row.get('fault', 'none')}): {what}")
 
-    def read(self, lines):
-        for line in lines:
-            row = json.loads(line)
-            if "outcome" in row:
-                self.take(row)
-            elif row.get("complaints", 0) > 0:
-                self.wrong.append(f"{row['complaints']} complaints in all")
+    def read(self, process):
+        try:
+            for line in process.stdout:
+                row = json.loads(line)
+                if "outcome" in row:
+                    self.take(row)
+                elif row.get("complaints", 0) > 0:
+                    self.wrong.append(f"{row['complaints']} complaints in all")
+        except BaseException as fault:  # nobody reads on: it would wait for ever
+            process.kill()
+            self.wrong.append(f"what latch-local said could not be read: {fault!r}")
+            raise
 
     def take(self, row):
         self.count += 1
@@ -138,7 +143,7 @@ def main():
         for n in range(options.processes):
             os.mkdir(f"{root}/{n}")
             runs.append(play(options, seed + n, -(-options.count // options.processes), f"{root}/{n}"))
-        readers = [threading.Thread(target=judge.read, args=(process.stdout,)) for process, judge, _, _ in runs]
+        readers = [threading.Thread(target=judge.read, args=(process,)) for process, judge, _, _ in runs]
         for reader in readers: reader.start()
         for reader in readers: reader.join()
         for process, judge, expected, log in runs:

@@ -175,12 +175,12 @@ static void start_one_that_exits(void) {
 }
 /* When the handler has returned. */
 static void *crash_later(void *unused) {
-    nap_ms(100);
+    nap_ms(300);
     write_nowhere();
     return unused;
 }
 static void *exit_later(void *unused) {
-    nap_ms(100);
+    nap_ms(300);
     exit(4);
     return unused;
 }

@@ -491,7 +491,8 @@ static void one_of_several_does_not_wait_long_for_an_answer(void **state) {
     assert_string_equal(play.story, "event hook ");
     assert_int_equal(count_asked(RESPONSE_LINE("r-1")), 2);
     assert_logged("a post could not be delivered");
-    if (took >= LATCH_SHUTDOWN_WINDOW_MS + 200) fail_msg("%lld ms", (long long)took);
+    if (took >= 5000) /* else it is 10 s */
+        fail_msg("%lld ms", (long long)took);
 }
 
 static latch_status count_busy(latch_ctx *cx, void *arg) {
