@@ -120,7 +120,7 @@ const char *latch_test_counted_by(const latch_test_outcome *outcome, const char 
 typedef struct latch_test_step {
     size_t count;
     size_t failed;      /* neither LATCH_OK nor a refusal */
-    size_t left_open;   /* never ended by the handler */
+    size_t left_open;   /* at the event's end; those of a record end with it */
     int64_t took_ms;    /* by the kit's clock, one added to the other */
     const char *detail; /* of the first; empty: it has none */
 } latch_test_step;

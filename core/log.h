@@ -32,7 +32,8 @@ typedef struct latch_log {
 
 /*
  * From AWS_LAMBDA_LOG_FORMAT, AWS_LAMBDA_LOG_LEVEL, _LAMBDA_TELEMETRY_LOG_FD, which it unsets, _LAMBDA_TELEMETRY_LOG_FD_PROVIDER_SOCKET, and
- * what core/redact.h reads. A value that is none of the known ones is as if it were unset, and so is a descriptor that can't be written to. Not thread-safe: call it once, at the start.
+ * what core/redact.h reads. A value that is none of the known ones is as if it were unset, and so is a descriptor that can't be written to.
+ * Not thread-safe: call it once, at the start.
  */
 latch_log latch_log_from_environment(void);
 

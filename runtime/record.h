@@ -3,8 +3,8 @@
  *
  * The handler runs once per record, in their order, each with a cx of its own: its error, its locks and its memory end with the record.
  * LATCH_OK takes the record off; so do LATCH_SEEN, LATCH_UNDONE and the entry's .skip_if. Anything else reports it in batchItemFailures
- * and is logged with the same id, as "recordId"; the other records go on. That needs FunctionResponseTypes: [ReportBatchItemFailures] in the event source mapping: without
- * it Lambda doesn't look at the list, and a failed record counts as done.
+ * and is logged with the same id, as "recordId"; the other records go on. That needs FunctionResponseTypes: [ReportBatchItemFailures] in the
+ * event source mapping: without it Lambda doesn't look at the list, and a failed record counts as done.
  *
  * Order, and what AWS does with the list:
  *   SQS standard  failed messages become visible again after the visibility timeout; the others are deleted.
