@@ -96,7 +96,7 @@ static latch_status set_with_pairs(latch_ctx *cx, latch_status status, const cha
     if (pairs->name != NULL) latch_text_pairs(&t, pairs, false);
     latch_str details = latch_text_end(&t);
     if (pairs->name == NULL || details.ptr == NULL) return latch_err_set(&cx->err, status, "%s", message);
-    details.len = latch_redact_json(cx->log != NULL ? &cx->log->redact : NULL, t.at, details.len);
+    details.len = latch_redact_json(latch_log_redact(cx), t.at, details.len);
     return latch_err_set(&cx->err, status, "%s %.*s", message, LATCH_ARG(details));
 }
 

@@ -287,7 +287,7 @@ static bool is_secret(const latch_redact *redact, const struct latch_node *node,
 
 /* A wrong value's beginning; of a secret no more than its length: the message goes into logs and traces. */
 static latch_str shown(char room[SHOWN_BYTES + 16], latch_json v, const latch_field *field, yyjson_val *found) {
-    const latch_redact *redact = v.cx->log != NULL ? &v.cx->log->redact : NULL;
+    const latch_redact *redact = latch_log_redact(v.cx);
     latch_text_writer t = {.at = room, .cap = SHOWN_BYTES + 16};
     bool empty = yyjson_is_str(found) && yyjson_get_len(found) == 0;
     if (empty || !is_secret(redact, v.node, field->path)) {

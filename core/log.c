@@ -58,6 +58,8 @@ latch_log latch_log_from_environment(void) {
     return log;
 }
 
+const latch_redact *latch_log_redact(const latch_ctx *cx) { return cx->log != NULL ? &cx->log->redact : NULL; }
+
 static void put_u32(unsigned char *to, uint32_t v) {
     for (int i = 0; i < 4; i++)
         to[i] = (unsigned char)(v >> (24 - 8 * i));

@@ -37,6 +37,9 @@ typedef struct latch_log {
  */
 latch_log latch_log_from_environment(void);
 
+/* What is secret in this context's log, and in what else is made of it; NULL: it has none, and the built-in names hold. */
+const latch_redact *latch_log_redact(const latch_ctx *cx) LATCH_NONNULL;
+
 /*
  * A worker's own log, from its context's, which is the process's: over a connection of its own where there is a provider, else the same. It
  * becomes the context's. Where the provider can't be reached, that is one WARN record, and the records go where the process's go.

@@ -22,7 +22,7 @@ static struct { /* written while no signal is ours */
  * A POST's answer isn't waited for as long as else. That holds for the next read; one that waits already begins anew, which takes a signal on
  * its thread, and the kernel may have chosen any.
  */
-static void hurry(latch_process *p) {
+static void hurry_only(latch_process *p) {
     if (syscall(SYS_gettid) != caught.thread)
         syscall(SYS_tgkill, caught.pid, caught.thread, SIGTERM);
     else
@@ -30,12 +30,21 @@ static void hurry(latch_process *p) {
 }
 
 /* Of several: those that post. A handler that runs isn't disturbed; what it posts afterwards is in a hurry by itself. */
-static void hurry_worker(latch_worker *w) {
+static void hurry_one(latch_worker *w) {
     if (atomic_load(&w->phase) != LATCH_WORKER_BUSY || atomic_load(&w->watch.claim) != LATCH_CLAIM_TAKEN) return;
     atomic_fetch_add(&w->api.stoppers, 1);
     latch_api_hurry(&w->api);
     atomic_fetch_sub(&w->api.stoppers, 1);
     syscall(SYS_tgkill, caught.pid, w->watch.thread, LATCH_WATCHDOG_SIGNAL); /* which finds no invocation of its own, and goes */
+}
+
+static void hurry(latch_process *p) {
+    if (p->worker_count == 1) {
+        hurry_only(p);
+        return;
+    }
+    for (size_t i = 0; i < p->worker_count; i++)
+        hurry_one(p->workers[i]);
 }
 
 /* System calls and plain memory only. What the handler interrupts goes on: SA_RESTART, and everything of ours calls again. */
@@ -49,9 +58,7 @@ static void on_term(int number) {
     } else {
         bool first = atomic_compare_exchange_strong(&p->life.asked_at_ms, &never, latch_clock_wall_ms(&p->options->clock));
         if (first) latch_process_stop(p);
-        if (p->worker_count == 1) hurry(p);
-        for (size_t i = 0; p->worker_count > 1 && i < p->worker_count; i++)
-            hurry_worker(p->workers[i]);
+        hurry(p);
     }
     errno = before;
 }

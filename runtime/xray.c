@@ -306,6 +306,6 @@ void latch_xray_end(latch_xray *trace, const latch_ctx *cx, const latch_xray_inv
     trace->sampled = false;
     put_document(&t, trace, cx, invocation);
     if (t.failed != LATCH_OK) return;
-    size_t len = latch_redact_text(cx->log != NULL ? &cx->log->redact : NULL, t.at, t.len);
+    size_t len = latch_redact_text(latch_log_redact(cx), t.at, t.len);
     (void)(send(trace->fd, t.at, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0); /* a trace has nowhere to complain */
 }

@@ -16,7 +16,7 @@
 typedef struct latch_tokens latch_tokens; /* of TransactWriteItems: transact.c */
 
 struct latch_embedded {
-    pthread_mutex_t lock; /* tables and all that is in them; tokens. For reading as well: it is held for microseconds */
+    pthread_mutex_t lock; /* tables and all that is in them; tokens. For reading as well: of items it is held for microseconds */
     latch_clock clock;
     uint64_t seed;
     int64_t lag_ms;
@@ -199,7 +199,7 @@ typedef struct latch_writes { /* of one request */
 } latch_writes;
 bool latch_writes_init(latch_op *op, latch_writes *out, size_t room);
 bool latch_writes_repeat(const latch_writes *all, const latch_write *w); /* one of them is on the same item */
-bool latch_writes_lock(latch_op *op, const latch_writes *all);           /* for write; false, unlocked: a table is gone */
+bool latch_writes_lock(latch_op *op, const latch_writes *all);           /* false, unlocked: a table is gone */
 void latch_writes_make(latch_op *op, latch_writes *all);                 /* under the lock; all are prepared */
 void latch_writes_drop(latch_writes *all);
 

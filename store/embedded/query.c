@@ -83,7 +83,7 @@ static int place_in_query(const void *range, const latch_treap_node *node) {
     return order <= 0 ? -1 : 0;
 }
 
-/* ── collecting, under the lock ───────────────────────────────────────────────────────────────────────────────── */
+/* ── collecting, under the lock ────────────────────────────────────────────────────────────────────────────────────── */
 
 static bool make_room(latch_op *op, page *p) {
     if (p->count < p->room) return true;

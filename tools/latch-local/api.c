@@ -299,7 +299,7 @@ static void refuse_mode(latch_api *api, latch_exchange *x, latch_invocation *inv
     complain(api, inv, "posted a response in a mode that there isn't: the only one that has a name is streaming");
     inv->mode_lost = true;
     if (!latch_api_is_managed(api)) return;
-    inv->duration_ns = latch_loop_now_ns(api->loop) - inv->given_at_ns;
+    latch_api_stop_watch(api, inv);
     latch_buffer_clean_up(&inv->error);
     latch_buffer_text(&inv->error, "{\"errorType\":\"Runtime.InvalidResponseModeHeader\"}");
     inv->composed = "Runtime.InvalidResponseModeHeader";
@@ -319,7 +319,7 @@ static void on_response(latch_api *api, latch_exchange *x, latch_str id) {
         refuse_mode(api, x, inv);
         return;
     }
-    inv->duration_ns = latch_loop_now_ns(api->loop) - inv->given_at_ns;
+    latch_api_stop_watch(api, inv);
     if (!is_too_large(inv, x, "response")) {
         const char *type = latch_exchange_header(x, "Content-Type");
         free(inv->content_type);
@@ -335,7 +335,7 @@ static void on_response(latch_api *api, latch_exchange *x, latch_str id) {
 static void on_error(latch_api *api, latch_exchange *x, latch_str id) {
     latch_invocation *inv = find(api, x, id);
     if (inv == NULL) return;
-    inv->duration_ns = latch_loop_now_ns(api->loop) - inv->given_at_ns;
+    latch_api_stop_watch(api, inv);
     if (!is_too_large(inv, x, "error")) {
         latch_api_error_type(latch_exchange_header(x, "Lambda-Runtime-Function-Error-Type"), inv->error_type, sizeof inv->error_type);
         latch_buffer_clean_up(&inv->error);

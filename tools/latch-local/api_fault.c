@@ -144,7 +144,7 @@ bool latch_api_fault_at_head(latch_api *api, latch_exchange *x, latch_invocation
         latch_exchange_hang_up(x);
         return true;
     }
-    inv->duration_ns = latch_loop_now_ns(api->loop) - inv->given_at_ns;
+    latch_api_stop_watch(api, inv);
     latch_invocation_fail(inv, LATCH_FAILED, "LatchLocal.Fault", "the outcome was refused with 413, by --fault post-early");
     send_and_cut(x, refusal, sizeof refusal - 1);
     api->config.on_answer(api->config.arg, inv);

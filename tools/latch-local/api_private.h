@@ -79,6 +79,11 @@ void latch_api_announce(latch_api *api); /* on_next, if somebody waits and every
 /* A process that can't begin has posted why: answered, and told to one of the config's. */
 void latch_api_take_failure(latch_api *api, latch_exchange *x, void (*tell)(void *arg, latch_buffer body, const char *type));
 
+/* It took so long, by the loop's time, whatever became of it. */
+static inline void latch_api_stop_watch(const latch_api *api, latch_invocation *inv) {
+    inv->duration_ns = latch_loop_now_ns(api->loop) - inv->given_at_ns;
+}
+
 /*
  * The end of a post whose invocation was found: `inv` has its outcome in it, and keeps it unless its fault refuses the post. Answers,
  * as the fault says, and tells who waits for it.

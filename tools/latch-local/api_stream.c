@@ -89,7 +89,7 @@ static bool take_trailers(latch_api_stream *s) {
 static void conclude(latch_api_stream *s) {
     latch_invocation *inv = s->inv;
     char message[128];
-    inv->duration_ns = latch_loop_now_ns(s->api->loop) - inv->given_at_ns;
+    latch_api_stop_watch(s->api, inv);
     if (s->bytes > LATCH_STREAM_BYTES) {
         snprintf(message, sizeof message, "the stream of %zu bytes is larger than the %zu that Lambda takes", s->bytes, LATCH_STREAM_BYTES);
         latch_invocation_fail(inv, LATCH_TOO_LARGE, "Function.ResponseSizeTooLarge", message);
@@ -106,7 +106,7 @@ static void conclude_cut(void *arg) {
     char message[96];
     snprintf(message, sizeof message, "the connection ended before the stream did, after %zu bytes of it", s->bytes);
     forget(s);
-    inv->duration_ns = latch_loop_now_ns(api->loop) - inv->given_at_ns;
+    latch_api_stop_watch(api, inv);
     inv->answer_lost = true;
     latch_invocation_fail(inv, LATCH_FAILED, "Runtime.TruncatedResponse", message);
     tell_sink(inv);
